@@ -1,0 +1,1 @@
+"""Geometry only: slabs, ligands, placement, endpoints. Nothing here runs a calculator."""

@@ -1,0 +1,121 @@
+"""Bring atoms together and apart with springs: the one engine behind ligands, adducts and products.
+
+A molecule keeps its shape through springs on its bonds and next-nearest neighbours, bonds to be formed are
+springs to the sum of covalent radii, everything else repels inside a contact distance. The substrate stands
+still. It is geometry only; energies come later, from a calculator.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+
+from qdsurf.connectivity import GONE, bond_matrix, bond_ratios, is_molecular
+from qdsurf.errors import BuildError
+
+Pair = tuple[int, int]
+
+FORMED = 1.08  # length of a formed bond in covalent radii: between covalent (1.0) and dative (1.1 to 1.15)
+APART = 1.7  # distance in covalent radii that the ends of a broken bond must reach
+CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
+CONTACT_A = 2.1  # ... at least this many A: below it H...H and C...H contacts cost energy (van der Waals radii less 10 %)
+STIFFNESS = {"bond": 10.0, "angle": 3.0, "form": 10.0, "break": 10.0, "contact": 3.0}  # arbitrary energy / A^2
+
+
+def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (), noise: float = 0.0, seed: int = 0) -> Atoms:
+    """Move the molecules of a model until the named bonds are formed and broken.
+
+    Parameters
+    ----------
+    atoms : with a `role` column; substrate atoms do not move.
+    forms, breaks : index pairs.
+    noise : standard deviation in A of a random start displacement of the molecules, seeded.
+
+    Returns
+    -------
+    A copy in the driven geometry; `info["strain"]` is the spring energy left (arbitrary units, lower is better).
+
+    Raises
+    ------
+    BuildError : a bond could not be formed or broken; the message names it.
+    """
+    forms, breaks = _ordered(forms), _ordered(breaks)
+    mobile = np.flatnonzero(is_molecular(atoms))
+    pairs, targets, stiffness, one_sided = _springs(atoms, forms, breaks)
+    driven = atoms.copy()
+    start = atoms.positions[mobile] + np.random.default_rng(seed).normal(0, noise, (len(mobile), 3)) * (noise > 0)
+
+    cell = driven.cell.array
+    to_scaled = np.linalg.inv(cell) * driven.pbc
+    n = len(driven)
+    scatter = csr_array(
+        (np.repeat([1.0, -1.0], len(pairs)), (pairs.T[::-1].ravel(), np.tile(np.arange(len(pairs)), 2))),
+        shape=(n, len(pairs)),
+    )
+
+    def energy(flat: np.ndarray, softness: float) -> tuple[float, np.ndarray]:
+        positions = driven.positions.copy()
+        positions[mobile] = flat.reshape(-1, 3)
+        vectors = positions[pairs[:, 1]] - positions[pairs[:, 0]]
+        # Rounding is the minimum image for every vector within reach of a spring in a cell worth its name.
+        vectors -= np.round(vectors @ to_scaled) @ cell
+        lengths = np.maximum(np.sqrt((vectors**2).sum(axis=1)), 1e-6)
+        excess = lengths - targets
+        excess[one_sided & (excess > 0)] = 0.0
+        k = np.where(one_sided, stiffness * softness, stiffness)
+        gradient = scatter @ ((2 * k * excess / lengths)[:, None] * vectors)
+        return float(k @ excess**2), gradient[mobile].ravel()
+
+    flat = start.ravel()
+    for softness in (0.05, 1.0):  # soft contacts first, so that a group can pass its neighbours
+        flat = minimize(energy, flat, args=(softness,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
+    driven.positions[mobile] = flat.reshape(-1, 3)
+    driven.info["strain"] = energy(flat, 1.0)[0]
+    _check(driven, forms, breaks)
+    return driven
+
+
+def _ordered(pairs: Iterable[Pair]) -> set[Pair]:
+    return {(min(i, j), max(i, j)) for i, j in pairs}
+
+
+def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> tuple[np.ndarray, ...]:
+    """All pairs with at least one mobile atom: index pairs, target lengths in A, stiffness, one-sided or not."""
+    n = len(atoms)
+    movable = is_molecular(atoms)
+    bonded = bond_matrix(atoms) & (movable[:, None] | movable[None, :])
+    for i, j in breaks:
+        bonded[i, j] = bonded[j, i] = False
+    stiff = bonded & movable & (atoms.arrays["formal_charge"] < 2)  # a metal centre opens its angles to a new neighbour
+    second = (stiff.astype(int) @ bonded.astype(int) > 0) & ~bonded
+    np.fill_diagonal(second, False)
+    i, j = np.triu_indices(n, 1)
+    keep = movable[i] | movable[j]
+    pairs = np.column_stack([i[keep], j[keep]])
+    i, j = pairs.T
+    sums = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
+    lengths = bond_ratios(atoms)[i, j] * sums
+    targets = np.maximum(CONTACT * sums, CONTACT_A)
+    stiffness = np.full(len(pairs), STIFFNESS["contact"])
+    one_sided = np.ones(len(pairs), dtype=bool)
+    index = {pair: k for k, pair in enumerate(map(tuple, pairs.tolist()))}
+    for kind, mask in (("bond", bonded[i, j]), ("angle", second[i, j])):
+        targets[mask], stiffness[mask], one_sided[mask] = lengths[mask], STIFFNESS[kind], False
+    for pair in forms:
+        k = index[pair]
+        targets[k], stiffness[k], one_sided[k] = FORMED * sums[k], STIFFNESS["form"], False
+    for pair in breaks & index.keys():
+        k = index[pair]
+        targets[k], stiffness[k], one_sided[k] = APART * sums[k], STIFFNESS["break"], True
+    return pairs, targets, stiffness, one_sided
+
+
+def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> None:
+    ratios = bond_ratios(atoms)
+    wrong = [(p, "not formed") for p in forms if ratios[p] > 1.3] + [(p, "not broken") for p in breaks if ratios[p] < GONE]
+    if wrong:
+        words = ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {what}" for (i, j), what in wrong)
+        raise BuildError(f"the springs could not reach the geometry: {words}")

@@ -1,0 +1,146 @@
+"""Products of a reaction template: choose the atoms, drive the bonds, take the gas molecule away, and later judge."""
+
+import json
+from itertools import product
+
+import numpy as np
+from ase import Atoms
+
+from qdsurf.build.drive import drive
+from qdsurf.build.roles import find_role
+from qdsurf.connectivity import GONE, bond_ratios, changed_bonds, component, molecular_bonds
+from qdsurf.errors import BuildError
+from qdsurf.records import Reaction, Role
+
+REACH_A = 7.0  # atoms that are to form a bond must be this close in the reactant
+HELD = 1.35  # a bond of two roles, one of them substrate, exists below this multiple of the covalent radii
+
+Edit = tuple[set[tuple[int, int]], set[tuple[int, int]], dict[Role, int]]
+
+
+def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2) -> list[Atoms]:
+    """Product geometries of a reaction, best spring energy first.
+
+    Parameters
+    ----------
+    reactant : relaxed initial state with the columns of `structure_io.annotate`.
+    attempts : number of candidates to return; different atoms in the same roles.
+
+    Returns
+    -------
+    Candidates without the released gas molecule. `info["formed"]` and `info["broken"]` hold the bonds that
+    a relaxed product must have and must not have, `info["bonds"]` its molecular bonds.
+
+    Raises
+    ------
+    BuildError : the roles are not in this structure, or the springs reach no product.
+    """
+    candidates, reasons = [], []
+    for forms, breaks, atoms_of in _edits(reactant, reaction)[: 3 * attempts]:
+        try:
+            driven = drive(reactant, forms, breaks)
+            driven.info["energy_cost"] = driven.info.pop("strain")
+            candidates.append(_release(reactant, driven, reaction, forms, breaks, atoms_of))
+        except BuildError as error:
+            reasons.append(str(error))
+    if not candidates:
+        raise BuildError(f"{reaction.name}: no product geometry: {'; '.join(reasons) or 'no atoms in reach'}")
+    return sorted(candidates, key=lambda atoms: atoms.info["energy_cost"])[:attempts]
+
+
+def judge(candidate: Atoms, relaxed: Atoms) -> str:
+    """Say why a relaxed structure is not the state that was asked for; an empty string accepts it.
+
+    The bond graph of the molecules must be the candidate's, every bond named by the template must be formed or
+    broken. Extra contacts of a metal centre to the surface or to a second anchor are allowed: they only bind it
+    more firmly.
+    """
+    ratios = bond_ratios(relaxed)
+    name = lambda i, j: f"{relaxed.symbols[i]}{i}-{relaxed.symbols[j]}{j}"  # noqa: E731
+    reasons = [f"{name(i, j)} did not stay formed" for i, j in _pairs(candidate, "formed") if ratios[i, j] > HELD]
+    reasons += [f"{name(i, j)} came back" for i, j in _pairs(candidate, "broken") if ratios[i, j] < HELD]
+    lost, gained = changed_bonds(molecular_bonds(candidate) | set(), relaxed)
+    metal = relaxed.arrays["formal_charge"] > 1
+    gained = {pair for pair in gained if not metal[list(pair)].any()}
+    reasons += [f"{name(*pair)} broke" for pair in sorted(lost) if not _dative(relaxed, pair)]
+    reasons += [f"{name(*pair)} formed unasked" for pair in sorted(gained)]
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def _ordered(pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    return {(min(pair), max(pair)) for pair in pairs}
+
+
+def _dative(atoms: Atoms, pair: tuple[int, int]) -> bool:
+    """Whether a bond joins a metal centre to a ligand's anchor: chelation may open and close freely."""
+    metal, anchor = atoms.arrays["formal_charge"] > 1, atoms.arrays["anchor"]
+    return bool(metal[list(pair)].any() and anchor[list(pair)].any())
+
+
+def _pairs(atoms: Atoms, key: str) -> list[tuple[int, int]]:
+    value = atoms.info.get(key, [])
+    value = json.loads(value) if isinstance(value, str) else value
+    return [tuple(map(int, pair)) for pair in np.asarray(value, dtype=int).reshape(-1, 2)]
+
+
+def _edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
+    """All ways of giving the template's roles to atoms, nearest partners first."""
+    roles = sorted({role for pair in (*reaction.breaks, *reaction.forms) for role in pair})
+    options = {}
+    for role in roles:
+        found = find_role(reactant, role)
+        if len(found) == 0:
+            raise BuildError(f"{reaction.name}: no atom plays {role}")
+        options[role] = found
+    ratios = bond_ratios(reactant)
+    radius = reactant.get_all_distances(mic=True)
+    edits = []
+    broken_roles = {role for pair in reaction.breaks for role in pair}
+    formed_roles = sorted({role for pair in reaction.forms for role in pair})
+    anchors = set(options.get("ligand.anchor", ()))
+    for choice in product(*(options[role] for role in formed_roles)):
+        atoms_of = dict(zip(formed_roles, map(int, choice), strict=True))
+        forms = {(atoms_of[a], atoms_of[b]) for a, b in reaction.forms}
+        if any(radius[pair] > REACH_A for pair in forms):
+            continue
+        breaks: set[tuple[int, int]] = set()
+        for a, b in reaction.breaks:
+            first = [atoms_of[a]] if a in atoms_of and a != "surface.cation" else options[a]
+            second = [atoms_of[b]] if b in atoms_of and not (b == "ligand.anchor" and a == "surface.cation") else options[b]
+            found = {(int(i), int(j)) for i in first for j in second if ratios[i, j] < HELD}
+            if not found:
+                break
+            breaks |= found
+        else:
+            if "surface.cation" in broken_roles & set(formed_roles):  # the cation that the ligand leaves takes the group
+                vacated = {i for pair in breaks for i in pair if not anchors & {i}}
+                if atoms_of["surface.cation"] not in vacated:
+                    continue
+            edits.append((forms, breaks - forms, atoms_of))
+    cost = lambda edit: (round(sum(radius[pair] for pair in edit[0]), 2), sorted(edit[0]))  # noqa: E731
+    return sorted(edits, key=cost)
+
+
+def _release(
+    reactant: Atoms, driven: Atoms, reaction: Reaction, forms: set, breaks: set, atoms_of: dict[Role, int]
+) -> Atoms:
+    """Take released molecules away and renumber the bonds that are asked for."""
+    leaving = {"by_product": "precursor.leaving", "ligand": "ligand.anchor", "salt": "ligand.anchor"}
+    # A metal centre never leaves with a gas molecule, so its bonds do not count for what hangs together.
+    metals = set(np.flatnonzero(reactant.arrays["formal_charge"] > 1).tolist())
+    bonds = (molecular_bonds(reactant) - _ordered(breaks)) | _ordered(forms)
+    bonds = {pair for pair in bonds if not metals & set(pair)}
+    gone: set[int] = set()
+    for release in reaction.releases:
+        start = atoms_of.get(leaving[release])
+        start = int(find_role(driven, leaving[release])[0]) if start is None else start
+        gone |= set(component(bonds, start, len(driven)).tolist())
+        if release == "salt":
+            gone.add(atoms_of["surface.counterion"])
+    keep = np.setdiff1d(np.arange(len(driven)), sorted(gone))
+    number = {int(old): new for new, old in enumerate(keep)}
+    renumber = lambda pairs: [[number[i], number[j]] for i, j in sorted(pairs) if i in number and j in number]  # noqa: E731
+    final = driven[keep]
+    final.info = {k: v for k, v in driven.info.items() if k not in ("formed", "broken", "pose")}
+    final.info |= {"formed": renumber(forms), "broken": renumber(breaks), "reaction": reaction.name}
+    return final

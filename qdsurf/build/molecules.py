@@ -1,0 +1,148 @@
+"""Molecules from SMILES or files, with ligands shortened to a model where asked."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+from rdkit import Chem, RDLogger
+from rdkit.Chem import AllChem
+
+from qdsurf.errors import BuildError, InputError
+from qdsurf.library import STRUCTURES
+from qdsurf.records import Ligand, Molecule
+from qdsurf.structure_io import read_structure
+
+RDLogger.DisableLog("rdApp.*")
+EMBEDDING_SEED = 7  # RDKit's embedding is stochastic; any fixed number makes it reproducible
+
+
+def parse_smiles(smiles: str, where: str = "") -> Chem.Mol:
+    """Parse a SMILES string and add hydrogens.
+
+    Raises
+    ------
+    InputError : RDKit cannot parse it.
+    """
+    parsed = Chem.MolFromSmiles(smiles)
+    if parsed is None:
+        raise InputError(f"{where + ': ' if where else ''}smiles: {smiles!r} does not parse; give a valid SMILES")
+    return Chem.AddHs(parsed)
+
+
+def embed(molecule: Chem.Mol) -> Atoms:
+    """A three-dimensional conformer, cleaned up with UFF where UFF knows the elements."""
+    molecule = Chem.Mol(molecule)
+    if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED) != 0:
+        if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED, useRandomCoords=True) != 0:
+            raise BuildError(f"no three-dimensional structure found for {Chem.MolToSmiles(molecule)}")
+    if AllChem.UFFHasAllMoleculeParams(molecule):
+        AllChem.UFFOptimizeMolecule(molecule, maxIters=2000)
+    positions = molecule.GetConformer().GetPositions()
+    return Atoms([atom.GetSymbol() for atom in molecule.GetAtoms()], positions)
+
+
+def build_molecule(molecule: Molecule) -> Atoms:
+    """Starting geometry of a gas molecule, without cell."""
+    if molecule.geometry:
+        return read_structure(_beside_records(molecule.geometry))
+    return embed(parse_smiles(molecule.smiles, molecule.name))
+
+
+def _beside_records(name: str) -> Path:
+    """Resolve a geometry file named in a record; all records keep theirs in `structures/reference`."""
+    return STRUCTURES / "reference" / Path(name).name
+
+
+def chain_length(ligand: Ligand) -> int:
+    """Carbon atoms of the full ligand."""
+    return sum(atom.GetSymbol() == "C" for atom in Chem.MolFromSmiles(ligand.smiles).GetAtoms())
+
+
+@cache
+def ligand_molecule(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[Chem.Mol, tuple[int, ...], int | None]:
+    """The ligand with its anchor atoms and acid proton found, shortened to a number of carbon atoms.
+
+    Truncation keeps the carbons nearest to the anchor and caps the cut with hydrogen.
+
+    Returns
+    -------
+    molecule : with hydrogens, before binding.
+    anchors : indices of the atoms that bind.
+    proton : index of the H that is lost on binding, or None.
+
+    Raises
+    ------
+    InputError : the SMILES or the anchor SMARTS does not parse, or the anchor is not found.
+    """
+    where = f"ligands/{ligand.name}.yaml"
+    molecule = Chem.RemoveHs(parse_smiles(ligand.smiles, where))
+    pattern = Chem.MolFromSmarts(ligand.anchor)
+    if pattern is None:
+        raise InputError(f"{where}: anchor: {ligand.anchor!r} is no valid SMARTS")
+    if truncate_to_carbons is not None:
+        molecule = _truncate(molecule, pattern, truncate_to_carbons)
+    match = molecule.GetSubstructMatch(pattern)
+    if not match:
+        raise InputError(f"{where}: anchor: {ligand.anchor!r} is not found in {ligand.smiles!r}")
+    anchors = tuple(i for i, atom in zip(match, pattern.GetAtoms(), strict=True) if atom.GetAtomMapNum())
+    molecule = Chem.AddHs(molecule)
+    proton = None
+    if ligand.leaving_proton:
+        hydrogens = [n.GetIdx() for a in anchors for n in molecule.GetAtomWithIdx(a).GetNeighbors() if n.GetAtomicNum() == 1]
+        if not hydrogens:
+            raise InputError(f"{where}: leaving_proton: no hydrogen on the anchor of {ligand.smiles!r}")
+        proton = hydrogens[0]
+    return molecule, anchors, proton
+
+
+def _truncate(molecule: Chem.Mol, pattern: Chem.Mol, carbons: int) -> Chem.Mol:
+    """Keep the anchor and the `carbons` carbon atoms nearest to it along the bonds."""
+    match = molecule.GetSubstructMatch(pattern)
+    if not match or carbons < 1:
+        return molecule
+    reach = Chem.GetDistanceMatrix(molecule)[list(match)].min(axis=0)
+    chain = [a.GetIdx() for a in molecule.GetAtoms() if a.GetSymbol() == "C"]
+    dropped = set(sorted(chain, key=lambda i: reach[i])[carbons:])
+    editable = Chem.RWMol(molecule)
+    Chem.Kekulize(editable, clearAromaticFlags=True)
+    for i in sorted(dropped, reverse=True):
+        editable.RemoveAtom(i)
+    shortened = editable.GetMol()
+    Chem.SanitizeMol(shortened)
+    fragments = Chem.GetMolFrags(shortened, asMols=True)
+    return next(f for f in fragments if f.HasSubstructMatch(pattern))
+
+
+def describe_model(ligand: Ligand, truncate_to_carbons: int | None) -> str:
+    """Words for tables: what was computed in place of what."""
+    full = chain_length(ligand)
+    if truncate_to_carbons is None or truncate_to_carbons >= full:
+        return f"{ligand.name} (full length, {full} C)"
+    smiles = Chem.MolToSmiles(Chem.RemoveHs(ligand_molecule(ligand, truncate_to_carbons)[0]))
+    return f"{ligand.name} truncated from {full} to {truncate_to_carbons} C: {smiles}"
+
+
+def released_ligand(ligand: Ligand, truncate_to_carbons: int | None) -> Molecule:
+    """The neutral molecule as which the ligand leaves for the gas, such as acetic acid."""
+    smiles = Chem.MolToSmiles(Chem.RemoveHs(ligand_molecule(ligand, truncate_to_carbons)[0]))
+    name = f"H-{ligand.name}" if ligand.leaving_proton else ligand.name
+    return Molecule(name=name, smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source)
+
+
+def released_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) -> Molecule:
+    """The ion pair as which an anionic ligand leaves together with a cation of charge one, such as caesium acetate."""
+    molecule, _, proton = ligand_molecule(ligand, truncate_to_carbons)
+    editable = Chem.RWMol(molecule)
+    editable.GetAtomWithIdx(proton).SetAtomicNum(atomic_numbers[cation])
+    smiles = Chem.MolToSmiles(Chem.RemoveHs(editable.GetMol()))
+    return Molecule(
+        name=f"{cation}-{ligand.name}", smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source
+    )
+
+
+def centre(atoms: Atoms) -> Atoms:
+    """Move the geometric centre to the origin; in place, and returned."""
+    atoms.positions -= np.mean(atoms.positions, axis=0)
+    return atoms

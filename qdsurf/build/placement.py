@@ -1,0 +1,152 @@
+"""A precursor on an atom of a covered slab: orientations from a low-discrepancy set, height by contact."""
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from scipy.spatial.transform import Rotation
+from scipy.stats import qmc
+
+from qdsurf.build.drive import FORMED, drive
+from qdsurf.build.molecules import centre
+from qdsurf.build.roles import find_role
+from qdsurf.connectivity import bond_matrix, molecular_bonds
+from qdsurf.errors import BuildError
+from qdsurf.records import Precursor
+from qdsurf.structure_io import ADSORBATE, annotate, content_hash
+
+from ase.data import covalent_radii
+
+PER_TARGET = 2  # directions of approach that are followed for each target atom ...
+APART_DEG = 50.0  # ... at least this far from one another
+TRIALS = 256  # rigid orientations looked at for each target atom; a power of two suits Sobol points
+
+
+def precursor_fragment(molecule: Atoms, precursor: Precursor) -> Atoms:
+    """A gas-phase precursor as an adsorbate: metal +n, -1 on each atom that holds a leaving group."""
+    atoms = annotate(centre(Atoms(molecule.symbols, molecule.positions)), ADSORBATE)
+    metal = int(np.flatnonzero(atoms.symbols == precursor.metal)[0])
+    leaving = sorted(i + j - metal for i, j in molecular_bonds(atoms) if metal in (i, j))
+    leaving = [i for i in leaving if atoms.symbols[i] == precursor.leaving]
+    atoms.arrays["formal_charge"][leaving] = -1
+    atoms.arrays["formal_charge"][metal] = len(leaving)
+    return atoms
+
+
+def place_precursor(
+    surface: Atoms, fragment: Atoms, target_role: str, poses: int = 2, seed: int = 0, breaks: tuple = ()
+) -> list[Atoms]:
+    """Put a precursor with its metal on atoms that play a role, such as `surface.anion`.
+
+    Every atom of that role is tried; near a free proton comes first, since a proton is what the adduct may meet
+    next. For each the roomiest of a Sobol set of rigid orientations is pulled into contact.
+
+    Parameters
+    ----------
+    fragment : from `precursor_fragment`.
+    poses : number of candidates to return.
+    breaks : role pairs whose bonds give way, for an insertion.
+
+    Returns
+    -------
+    Poses with `info["pose"]` (hash of the content) and `info["formed"]`, roomiest first.
+
+    Raises
+    ------
+    BuildError : no pose fits; the message carries the reasons.
+    """
+    targets = find_role(surface, target_role)
+    if len(targets) == 0:
+        raise BuildError(f"no atom plays {target_role} in {surface.info.get('facet', 'this structure')}")
+    ranked = _rank_targets(surface, targets, poses)
+    fragment = fragment.copy()
+    fragment.arrays["fragment"][:] = surface.arrays["fragment"].max() + 1
+    found, reasons = [], []
+    for target in map(int, ranked):
+        for start in _roomiest(surface, fragment, target, seed, PER_TARGET):
+            try:
+                found.append(_pull_in(surface, start, target, breaks))
+            except BuildError as error:
+                reasons.append(str(error))
+    if not found:
+        raise BuildError(f"no pose on {target_role}: {'; '.join(reasons)}")
+    unique = {pose.info["pose"]: pose for pose in sorted(found, key=lambda pose: pose.info["strain"])}
+    return list(unique.values())[:poses]
+
+
+def _rank_targets(surface: Atoms, targets: np.ndarray, poses: int) -> np.ndarray:
+    """The free targets in the order in which they are tried, twice as many as poses are wanted."""
+    protons = find_role(surface, "ligand.proton")
+    partners = protons if len(protons) and surface.arrays["role"][targets[0]] == "substrate" else targets
+    taken = [i for i in targets if len(protons) and surface.get_distances(int(i), protons, mic=True).min() < 1.8]
+    free = np.setdiff1d(targets, taken) if surface.arrays["role"][targets[0]] == "substrate" else targets
+    free = free if len(free) else targets
+    distance = [surface.get_distances(int(i), partners, mic=True).min() for i in free]
+    return free[np.argsort(np.round(distance, 2), kind="stable")][: 2 * poses]
+
+
+def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: int) -> list[Atoms]:
+    """Rigid poses at one target with the most room, from distinct directions."""
+    metal = int(np.argmax(fragment.arrays["formal_charge"]))
+    reach = FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[metal]])
+    centred = np.delete(fragment.positions - fragment.positions[metal], metal, axis=0)
+    radii = covalent_radii[np.delete(fragment.numbers, metal)]
+    points = qmc.Sobol(5, seed=seed).random(TRIALS)
+    directions = _upper_hemisphere(points[:, :2])
+    rotations = Rotation.from_quat(_quaternions(points[:, 2:]))
+    shifts = _in_plane_shifts() @ surface.cell.array
+    images = np.concatenate([surface.positions - surface.positions[target] + shift for shift in shifts])
+    image_radii = np.tile(covalent_radii[surface.numbers], len(shifts))
+    near = np.linalg.norm(images, axis=1) < reach + np.linalg.norm(centred, axis=1).max() + 4.0
+    tree, room = images[near], np.empty(TRIALS)
+    for k, (direction, rotation) in enumerate(zip(directions, rotations, strict=True)):
+        distance = np.linalg.norm((rotation.apply(centred) + reach * direction)[:, None] - tree[None], axis=-1)
+        room[k] = (distance / (radii[:, None] + image_radii[None, near])).min()
+    chosen: list[int] = []
+    for k in np.argsort(-room, kind="stable"):
+        if all(directions[k] @ directions[c] < np.cos(np.radians(APART_DEG)) for c in chosen):
+            chosen.append(int(k))
+        if len(chosen) == count:
+            break
+    poses = []
+    for k in chosen:
+        adsorbate = fragment.copy()
+        adsorbate.positions = rotations[k].apply(fragment.positions - fragment.positions[metal])
+        adsorbate.positions += surface.positions[target] + reach * directions[k]
+        poses.append(surface + adsorbate)
+        poses[-1].info = dict(surface.info)
+    return poses
+
+
+def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
+    """Close the contact by springs, and write down which bonds the pose is to have."""
+    metal = len(surface) + int(np.argmax(pose.arrays["formal_charge"][len(surface) :]))
+    formed = [(target, metal)]
+    bonded = bond_matrix(surface)
+    broken = [
+        (int(i), int(j))
+        for a, b in breaks
+        for i in find_role(surface, a)
+        for j in find_role(surface, b)
+        if bonded[i, j]
+    ]
+    driven = drive(pose, formed, broken)
+    driven.info |= {"pose": content_hash(driven), "formed": [list(p) for p in formed], "broken": [list(p) for p in broken]}
+    return driven
+
+
+def _in_plane_shifts() -> np.ndarray:
+    return np.array([[i, j, 0] for i in (-1, 0, 1) for j in (-1, 0, 1)])
+
+
+def _upper_hemisphere(points: np.ndarray) -> np.ndarray:
+    """Unit vectors uniform over the upper half sphere, shape (n, 3), from points in the unit square."""
+    z, phi = points[:, 0], 2 * np.pi * points[:, 1]
+    rho = np.sqrt(1 - z**2)
+    return np.column_stack([rho * np.cos(phi), rho * np.sin(phi), z])
+
+
+def _quaternions(points: np.ndarray) -> np.ndarray:
+    """Uniform rotations from points in the unit cube (Shoemake 1992), shape (n, 4)."""
+    u, a, b = points[:, 0], 2 * np.pi * points[:, 1], 2 * np.pi * points[:, 2]
+    s, c = np.sqrt(1 - u), np.sqrt(u)
+    return np.column_stack([s * np.sin(a), s * np.cos(a), c * np.sin(b), c * np.cos(b)])

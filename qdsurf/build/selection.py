@@ -1,0 +1,60 @@
+"""From relaxed candidates to the one state that a room hands on, or to the reason why there is none."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from qdsurf.build.endpoints import judge
+from qdsurf.build.sites import count_sites
+
+# Flags that say a structure is no longer what it was meant to be.
+FATAL = ("not_converged", "dissociated", "desorbed", "intercalated", "ligand_lost", "substrate_changed")
+
+
+def select_state(candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict]) -> tuple[list[Atoms], dict]:
+    """Take the lowest of the candidates that relaxed to what they were meant to be.
+
+    Parameters
+    ----------
+    candidates, relaxed, results : of one adsorption problem, in the same order; may be empty.
+
+    Returns
+    -------
+    selected : the structure, or an empty list.
+    state : plain data: `status` ("ok" or why not), energy_eV, converged, flags, composition, charge, and what
+        every candidate did.
+    """
+    fates = []
+    for candidate, final, result in zip(candidates, relaxed, results, strict=True):
+        reasons = [] if result["converged"] else [result["reason"]]
+        reasons += [flag for flag in result["flags"] if flag in FATAL[1:]]
+        molecular = "role" in final.arrays and len(final)
+        verdict = judge(candidate, final) if molecular and result["energy_eV"] is not None else ""
+        fates.append("; ".join([*reasons, *([verdict] if verdict else [])]) or "ok")
+    accepted = [i for i, fate in enumerate(fates) if fate == "ok"]
+    state = {"candidates": [_summary(r, fate) for r, fate in zip(results, fates, strict=True)]}
+    if not accepted:
+        reason = " | ".join(dict.fromkeys(fates)) or "no candidate"
+        flags = sorted({flag for result in results for flag in result["flags"]})
+        return [], state | {"status": reason, "energy_eV": None, "converged": False, "flags": flags}
+    best = min(accepted, key=lambda i: results[i]["energy_eV"])
+    final = relaxed[best]
+    final.info.pop("energy_cost", None)
+    state |= {
+        "status": "ok",
+        "energy_eV": results[best]["energy_eV"],
+        "converged": results[best]["converged"],
+        "flags": results[best]["flags"],
+        "calculator": results[best]["calculator"],
+        "composition": {s: int(np.sum(final.symbols == s)) for s in sorted(set(final.symbols))},
+        "mass_amu": float(final.get_masses().sum()),
+    }
+    if "role" in final.arrays:
+        state["charge"] = float(final.arrays["formal_charge"].sum())
+        state["density_per_nm2"] = count_sites(final)
+    return [final], state
+
+
+def _summary(result: dict, fate: str) -> dict:
+    return {key: result[key] for key in ("energy_eV", "max_force_eV_per_A", "force_calls", "wall_s")} | {"fate": fate}

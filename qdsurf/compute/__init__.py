@@ -1,0 +1,1 @@
+"""The only place where a calculator runs: relaxations, vibrations, qualification."""

@@ -1,0 +1,112 @@
+"""Calculators by name, and what each of them cannot do, known before anything runs."""
+
+import ctypes
+import importlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from ase.calculators.calculator import Calculator
+from ase.data import chemical_symbols
+
+from qdsurf.errors import InputError, UnsupportedElementError, unknown
+from qdsurf.records import CalculatorSpec
+
+TBLITE_METHODS = ("GFN1-xTB", "GFN2-xTB", "IPEA1-xTB")
+TBLITE_LAST_ELEMENT = 86  # GFN1 and GFN2 have parameters up to radon
+# Any of these, loaded first, takes the place of the reference BLAS in tblite's wheel.
+FAST_BLAS = ("libopenblas.so.0", "libmkl_rt.so.2", "libmkl_rt.so.3", "libopenblas.dylib")
+
+
+def known_calculators() -> list[str]:
+    """Names that `make_calculator` understands, apart from `module:Class`."""
+    return ["emt", "tblite"]
+
+
+def make_calculator(spec: CalculatorSpec) -> Calculator:
+    """Build a calculator.
+
+    Raises
+    ------
+    InputError : the name, the class or a parameter is not known.
+    """
+    if spec.name == "emt":
+        from ase.calculators.emt import EMT
+
+        return _construct(EMT, spec)
+    if spec.name == "tblite":
+        from qdsurf.compute.scf import RescuedTBLite
+
+        method = spec.parameters.get("method", "GFN2-xTB")
+        if method not in TBLITE_METHODS:
+            raise unknown("tblite method", str(method), TBLITE_METHODS, "calculator.parameters.method")
+        load_fast_blas()
+        return _construct(RescuedTBLite, spec)
+    module_name, _, class_name = spec.name.partition(":")
+    if not class_name:
+        raise unknown("calculator", spec.name, [*known_calculators(), "module:Class"], "calculator.name")
+    try:
+        return _construct(getattr(importlib.import_module(module_name), class_name), spec)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"calculator.name: {spec.name!r} cannot be imported: {error}") from None
+
+
+def _construct(factory, spec: CalculatorSpec) -> Calculator:
+    try:
+        return factory(**spec.parameters)
+    except TypeError as error:
+        raise InputError(f"calculator.parameters: {spec.name} refuses {dict(spec.parameters)}: {error}") from None
+
+
+def supported_elements(spec: CalculatorSpec) -> list[str] | None:
+    """Elements that a calculator has parameters for; None where it does not say."""
+    if spec.name == "emt":
+        from ase.calculators.emt import parameters
+
+        return sorted(parameters)
+    if spec.name == "tblite":
+        return chemical_symbols[1 : TBLITE_LAST_ELEMENT + 1]
+    return None
+
+
+def assert_supported(spec: CalculatorSpec, symbols: Iterable[str]) -> None:
+    """Refuse elements that a calculator does not know.
+
+    Raises
+    ------
+    UnsupportedElementError : lists what is missing and what is supported.
+    """
+    supported = supported_elements(spec)
+    missing = sorted(set(symbols) - set(supported or symbols))
+    if missing:
+        raise UnsupportedElementError(
+            f"calculator {spec.label} has no parameters for {', '.join(missing)}; it supports {', '.join(supported)}"
+        )
+
+
+@cache
+def load_fast_blas() -> str:
+    """Load a fast BLAS of the system before tblite, if there is one; the energies are the same.
+
+    Returns
+    -------
+    Name of the library, or "bundled" when tblite keeps the reference BLAS of its wheel.
+    """
+    for name in FAST_BLAS:
+        try:
+            ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            continue
+        return name
+    return "bundled"
+
+
+def describe_calculator(spec: CalculatorSpec) -> dict:
+    """Everything that identifies a calculation: name, version, settings, numerical library."""
+    package = {"emt": "ase", "tblite": "tblite"}.get(spec.name, spec.name.partition(".")[0].partition(":")[0])
+    try:
+        release = version(package)
+    except PackageNotFoundError:
+        release = "unknown"
+    description = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
+    return description | ({"blas": load_fast_blas()} if spec.name == "tblite" else {})

@@ -1,0 +1,168 @@
+"""Relaxation as a service: one warm calculator, a batch of structures, one result for each."""
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.optimize import BFGS
+
+import qdsurf
+from qdsurf.compute.anomalies import find_anomalies
+from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator
+from qdsurf.errors import CalculationError
+from qdsurf.records import CalculatorSpec
+from qdsurf.structure_io import content_hash
+
+# A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
+JUMP_EV = 0.5
+MAX_JUMPS = 3
+MAX_STEP_A = 0.15
+
+
+def relax_batch(
+    structures: Iterable[Atoms],
+    spec: CalculatorSpec,
+    fmax: float = 0.05,
+    max_steps: int = 200,
+    keep: int | None = None,
+    label: str = "",
+) -> tuple[list[Atoms], list[dict]]:
+    """Relax structures one after the other; a failure is recorded and the others go on.
+
+    Parameters
+    ----------
+    structures : constraints are kept.
+    fmax : largest force on a free atom at convergence, eV/A.
+    max_steps : steps of the optimiser for each structure; 0 is a single point.
+    keep : of more structures than this only those with the lowest single-point energy are relaxed; None relaxes all.
+    label : words for the progress line.
+
+    Returns
+    -------
+    relaxed : structures with energy (eV) and forces attached where they exist.
+    results : one plain dictionary for each, as stored in `result.json`.
+
+    Raises
+    ------
+    UnsupportedElementError : before anything runs.
+    """
+    structures = list(structures)
+    for atoms in structures:
+        assert_supported(spec, atoms.symbols)
+    calculator = make_calculator(spec)
+    description = describe_calculator(spec)
+    outcomes: list = [None] * len(structures)
+    chosen = range(len(structures))
+    if keep is not None and len(structures) > keep:
+        outcomes = [relax_one(atoms, calculator, fmax, 0) for atoms in structures]
+        energies = [np.inf if r["energy_eV"] is None else r["energy_eV"] for _, r in outcomes]
+        chosen = np.argsort(energies, kind="stable")[:keep]
+        for (_, result), energy in zip(outcomes, energies, strict=True):
+            result["reason"] = f"not relaxed: its single point is {energy - min(energies):.2f} eV above the lowest"
+    relaxed, results = [], []
+    for number, atoms in enumerate(structures, 1):
+        screening = outcomes[number - 1][1]["force_calls"] if outcomes[number - 1] else 0
+        if number - 1 in chosen:
+            outcomes[number - 1] = relax_one(atoms, calculator, fmax, max_steps)
+            outcomes[number - 1][1]["force_calls"] += screening
+        final, result = outcomes[number - 1]
+        result |= {"calculator": description, "qdsurf_version": qdsurf.__version__}
+        relaxed.append(final)
+        results.append(result)
+        energy = "no energy" if result["energy_eV"] is None else f"{result['energy_eV']:.4f} eV"
+        print(
+            f"{label} {number}/{len(structures)}: {energy}, max force {result['max_force_eV_per_A'] or np.nan:.3f} eV/A, "
+            f"{result['force_calls']} force calls, {result['wall_s']:.1f} s, {result['reason']}"
+            f"{' [' + ', '.join(result['flags']) + ']' if result['flags'] else ''}",
+            flush=True,
+        )
+    return relaxed, results
+
+
+def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int) -> tuple[Atoms, dict]:
+    """Relax one structure; see `relax_batch`."""
+    start = time.perf_counter()
+    work = atoms.copy()
+    work.calc = calculator
+    forget = getattr(calculator, "forget", calculator.reset)
+    forget()
+    rescues_before = dict(getattr(calculator, "rescues", {}))
+    walk = _Walk(work, fmax, forget)
+    try:
+        reason = walk.run(max_steps)
+    except CalculationError as error:
+        reason = f"failed: {error}"
+    final = atoms.copy()
+    final.positions = walk.positions
+    final.cell = work.cell
+    if walk.energy is not None:
+        final.calc = SinglePointCalculator(final, energy=walk.energy, forces=walk.forces)
+    converged = reason == "converged"
+    flags = find_anomalies(atoms, final) + ([] if converged else ["not_converged"])
+    rescues = {k: v - rescues_before.get(k, 0) for k, v in getattr(calculator, "rescues", {}).items()}
+    return final, {
+        "energy_eV": walk.energy,
+        "max_force_eV_per_A": walk.max_force,
+        "converged": converged,
+        "reason": reason,
+        "flags": flags,
+        "force_calls": walk.calls,
+        "jumps": walk.jumps,
+        "rescues": {k: v for k, v in rescues.items() if v and k != "as it is"},
+        "wall_s": round(time.perf_counter() - start, 2),
+        "input_hash": content_hash(atoms),
+    }
+
+
+class _Walk:
+    """One walk downhill that notices when the SCF falls into another solution.
+
+    It keeps the last consistent point, so that whatever happens there is something honest to return.
+    """
+
+    def __init__(self, atoms: Atoms, fmax: float, forget):
+        self.atoms, self.fmax, self.forget = atoms, fmax, forget
+        self.positions = atoms.positions.copy()
+        self.energy = self.forces = self.max_force = None
+        self.calls = self.jumps = 0
+
+    def run(self, max_steps: int) -> str:
+        """Walk; returns `converged` or the reason for stopping."""
+        max_step = MAX_STEP_A
+        while self.calls <= max_steps:
+            optimiser = BFGS(self.atoms, logfile=None, maxstep=max_step)
+            for _ in optimiser.irun(fmax=self.fmax, steps=max_steps - self.calls):
+                if not self._accept():
+                    break
+                if self.max_force < self.fmax:
+                    return "converged"
+                if self.calls > max_steps:
+                    break
+            else:
+                break
+            if self.calls > max_steps:
+                break
+            if self.jumps > MAX_JUMPS:
+                return f"stopped: the SCF changed its solution {self.jumps} times"
+            self.atoms.positions = self.positions  # back to the last consistent point, in smaller steps
+            self.forget()
+            max_step /= 2
+        return f"not converged in {max_steps} steps"
+
+    def _accept(self) -> bool:
+        """Take the current point if its energy is what the forces promised."""
+        energy = self.atoms.get_potential_energy()
+        forces = self.atoms.get_forces()
+        self.calls += 1
+        if self.energy is not None:
+            step = self.atoms.positions - self.positions
+            promised = -0.5 * np.sum((forces + self.forces) * step)
+            if abs(energy - self.energy - promised) > JUMP_EV + 0.5 * abs(promised):
+                self.jumps += 1
+                return False
+        self.positions, self.energy, self.forces = self.atoms.positions.copy(), energy, forces
+        self.max_force = float(np.sqrt((forces**2).sum(axis=1).max()))
+        return True

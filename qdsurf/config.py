@@ -1,0 +1,166 @@
+"""WHAT to compute: the configuration, checked as a whole before anything runs."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from qdsurf import library
+from qdsurf.errors import InputError, unknown
+from qdsurf.records import CalculatorSpec, Facet, Record
+
+
+class SlabSpec(Record):
+    """Size of one slab, and the ligands that are tried on it."""
+
+    layers: int = Field(ge=1, description="atomic layers")
+    supercell: tuple[int, int] = Field(description="repetitions of the primitive surface cell")
+    vacuum_A: float = Field(20.0, ge=8, description="empty space along c")
+    bottom: str | None = Field(None, description="composition of the lowest layer; absent: whatever the layers give")
+    mobile_layers: int = Field(1, ge=0, description="outermost layers that move where the substrate is mobile")
+    ligands: tuple[str, ...] = Field(description="names of ligands, 'none' for the bare slab")
+    ligands_per_cell: int = Field(1, ge=1)
+
+
+class RelaxSpec(Record):
+    """When a relaxation ends, and how many candidates are relaxed."""
+
+    fmax_eV_per_A: float = Field(0.05, gt=0, description="largest force on a free atom")
+    max_steps: int = Field(200, ge=0)
+    candidates: int = Field(1, ge=1, description="poses of each adduct, and product geometries of each step")
+
+
+class QualificationSpec(Record):
+    """Tests that a calculator must pass before a crystal is allowed to move."""
+
+    strains: tuple[float, ...] = Field((-0.05, -0.025, 0.0, 0.025, 0.05), description="of the lattice constant")
+    shortest_vector_A: float = Field(11.0, gt=0, description="smallest cell vector of the bulk supercell")
+    rattle_A: float = Field(0.1, gt=0, description="standard deviation of the random displacement")
+    max_steps: int = Field(40, ge=1, description="of the relaxation of the rattled slab")
+
+
+class ThermochemistrySpec(Record):
+    """Parameters of the free energies."""
+
+    lowest_mode_cm: float = Field(50.0, gt=0, description="softer modes are raised to this wavenumber, cm-1")
+    translation_barrier_eV: float = Field(0.1, gt=0, description="of an adsorbate between sites")
+    rotation_barrier_eV: float = Field(0.02, gt=0, description="of an adsorbate about the surface normal")
+    frustrated_mode_cm: float = Field(100.0, gt=0, description="wavenumber of each of the three other external modes")
+    source: str = Field("assumed", description="where the three parameters come from")
+
+
+class KineticsSpec(Record):
+    """Recipe and sampling."""
+
+    recipe: str
+    samples: int = Field(512, ge=1, description="energy samples for the probabilities")
+
+
+class Config(Record):
+    """Everything a run needs; see config/config.yaml for one that is explained."""
+
+    slabs: dict[str, SlabSpec] = Field(min_length=1, description="MATERIAL_HKL_TERMINATION: how it is built")
+    precursors: tuple[str, ...] = Field(min_length=1)
+    truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
+    calculator: CalculatorSpec
+    substrate: Literal["auto", "mobile", "frozen"] = "auto"
+    relax: RelaxSpec = RelaxSpec()
+    qualification: QualificationSpec = QualificationSpec()
+    thermochemistry: ThermochemistrySpec = ThermochemistrySpec()
+    kinetics: KineticsSpec
+    seed: int = Field(0, ge=0)
+    note: str = Field("", description="printed with every result, such as a warning")
+
+    @property
+    def systems(self) -> list["System"]:
+        """Every slab with each of its ligands and each precursor."""
+        return [
+            System(slab, ligand, precursor)
+            for slab, spec in self.slabs.items()
+            for ligand in spec.ligands
+            for precursor in self.precursors
+        ]
+
+
+class System(NamedTuple):
+    """One competition: a slab (MATERIAL_HKL_TERMINATION), a ligand (or 'none'), a precursor."""
+
+    slab: str
+    ligand: str
+    precursor: str
+
+    def __str__(self) -> str:
+        return "~".join(self)
+
+    @property
+    def ligated(self) -> str:
+        """Name of the covered surface, without the precursor."""
+        return f"{self.slab}~{self.ligand}"
+
+    @classmethod
+    def parse(cls, name: str) -> "System":
+        """Read `MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR`."""
+        parts = name.split("~")
+        if len(parts) != 3:
+            raise InputError(f"system {name!r}: write MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR")
+        return cls(*parts)
+
+
+def find_facet(slab: str, where: str = "") -> tuple[str, Facet]:
+    """Material name and facet record of a slab's name.
+
+    Raises
+    ------
+    InputError : the name has another form, or the material has no such facet.
+    """
+    match = re.fullmatch(r"(.+?)_([-\d,]+)_(.+)", slab)
+    if not match:
+        raise InputError(f"{where}{slab!r}: write MATERIAL_HKL_TERMINATION, such as PbS_100_PbS")
+    material = library.get("materials", match[1]) if match[1] in library.names("materials") else None
+    if material is None:
+        raise unknown("material", match[1], library.names("materials"), f"{where}{slab}")
+    facets = {facet.name: facet for facet in material.facets}
+    name = f"{match[2]}_{match[3]}"
+    if name not in facets:
+        raise unknown(f"facet of {material.name}", name, facets, f"{where}{slab}")
+    return material.name, facets[name]
+
+
+def load_config(source: Path | dict, where: str = "configuration") -> Config:
+    """Read a configuration and check every name in it against the library.
+
+    Parameters
+    ----------
+    source : path of a YAML file, or its content.
+
+    Raises
+    ------
+    InputError : names file and key, and what would be accepted.
+    """
+    if not isinstance(source, dict):
+        where, source = str(source), library.read_yaml(source)
+    config = library.validate(Config, source, where)
+    for slab, spec in config.slabs.items():
+        material, _ = find_facet(slab, f"{where}: slabs: ")
+        for ligand in spec.ligands:
+            _known("ligands", ligand, f"{where}: slabs.{slab}.ligands", extra=["none"])
+            if ligand != "none":
+                library.ligand_entry(library.material(material), library.ligand(ligand))
+    for precursor in config.precursors:
+        _known("precursors", precursor, f"{where}: precursors")
+    _known("recipes", config.kinetics.recipe, f"{where}: kinetics.recipe")
+    for step in library.recipe(config.kinetics.recipe).steps:
+        if step.role == "coreactant":
+            _known("coreactants", step.species, f"recipes/{config.kinetics.recipe}.yaml: steps.species")
+    library.reactions()
+    return config
+
+
+def _known(kind: str, name: str, where: str, extra: Iterable[str] = ()) -> None:
+    accepted = [*library.names(kind), *extra]
+    if name not in accepted:
+        raise unknown(kind.removesuffix("s"), name, accepted, where)
+    if name not in extra:
+        library.get(kind, name)

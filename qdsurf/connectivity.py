@@ -1,0 +1,60 @@
+"""Who is bonded to whom, from distances in units of the sum of covalent radii (10.1039/b801115j)."""
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.geometry import get_distances
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+# Within molecules 1.15 holds dative bonds (Al-O 2.0 A, 1.07) and leaves out Ti...C of an amide (1.21); towards a
+# crystal 1.25 holds its longer bonds (Pb-O 2.6 A, 1.22).
+MOLECULAR_BOND, BOND = 1.15, 1.25
+# A bond that is on record is gone beyond 1.4; a contact that is not on record is a bond below 1.1. Between the
+# two a pair keeps its history, so that a bond at the limit does not flicker.
+GONE, NEW = 1.4, 1.1
+
+
+def bond_ratios(atoms: Atoms) -> np.ndarray:
+    """Distances over sums of covalent radii, shape (n, n), minimum image; infinite on the diagonal."""
+    radii = covalent_radii[atoms.numbers]
+    ratios = get_distances(atoms.positions, cell=atoms.cell, pbc=atoms.pbc)[1] / (radii[:, None] + radii[None, :])
+    np.fill_diagonal(ratios, np.inf)
+    return ratios
+
+
+def bond_matrix(atoms: Atoms) -> np.ndarray:
+    """Boolean matrix of bonds, shape (n, n)."""
+    limit = np.full((len(atoms), len(atoms)), BOND)
+    if "role" in atoms.arrays:
+        molecular = is_molecular(atoms)
+        limit[np.ix_(molecular, molecular)] = MOLECULAR_BOND
+    return bond_ratios(atoms) < limit
+
+
+def is_molecular(atoms: Atoms) -> np.ndarray:
+    """Mask of the atoms that are not substrate."""
+    return atoms.arrays["role"] != "substrate"
+
+
+def molecular_bonds(atoms: Atoms) -> set[tuple[int, int]]:
+    """Bonds among the atoms that are not substrate, as ordered pairs of indices."""
+    molecular = is_molecular(atoms)
+    bonded = bond_matrix(atoms) & molecular[:, None] & molecular[None, :]
+    return {(int(i), int(j)) for i, j in np.argwhere(np.triu(bonded))}
+
+
+def component(bonds: set[tuple[int, int]], start: int, n: int) -> np.ndarray:
+    """Indices of the atoms that hang together with `start`, sorted."""
+    pairs = np.array(sorted(bonds), dtype=int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    labels = connected_components(graph, directed=False)[1]
+    return np.flatnonzero(labels == labels[start])
+
+
+def changed_bonds(before: set[tuple[int, int]], atoms: Atoms) -> tuple[set, set]:
+    """Molecular bonds that a relaxation has lost and gained against those on record."""
+    ratios, molecular = bond_ratios(atoms), is_molecular(atoms)
+    lost = {pair for pair in before if ratios[pair] > GONE}
+    close = np.triu((ratios < NEW) & molecular[:, None] & molecular[None, :])
+    return lost, {(int(i), int(j)) for i, j in np.argwhere(close)} - before

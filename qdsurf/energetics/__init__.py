@@ -1,0 +1,1 @@
+"""Free energies, errors, states and steps. Tables in, tables out."""

@@ -1,0 +1,45 @@
+"""The errors a user can meet. Each message says what was wrong, where, and what would be accepted."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class QDSurfError(Exception):
+    """Base of every error that qdsurf raises on purpose."""
+
+
+class InputError(QDSurfError, ValueError):
+    """A record, configuration, structure file or argument is wrong."""
+
+
+class BalanceError(QDSurfError, ValueError):
+    """Elements or charge do not balance; the message carries the ledger."""
+
+
+class BuildError(QDSurfError, ValueError):
+    """A geometry that was asked for cannot be built."""
+
+
+class UnsupportedElementError(QDSurfError, ValueError):
+    """A calculator has no parameters for an element."""
+
+
+class CalculationError(QDSurfError, RuntimeError):
+    """A calculator failed, after every rescue that is known was tried."""
+
+
+def unknown(kind: str, name: str, accepted: Iterable[str], where: str = "") -> InputError:
+    """Word the error for a name that is not in the library.
+
+    Parameters
+    ----------
+    kind : what the name should be, such as "material".
+    name : what was given.
+    accepted : the names that exist.
+    where : file and key in which the name stands, if known.
+    """
+    accepted = sorted(accepted)
+    close = get_close_matches(name, accepted, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    place = f"{where}: " if where else ""
+    return InputError(f"{place}unknown {kind} {name!r}{hint} Accepted: {', '.join(accepted) or 'none'}.")

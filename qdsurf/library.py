@@ -1,0 +1,166 @@
+"""The data in `structures/`, read once, validated, and found by name."""
+
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from qdsurf.errors import InputError, unknown
+from qdsurf.records import Coreactant, Ligand, LigandEntry, Material, Precursor, Reaction, Recipe, ReferenceSet
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# An installed wheel carries the data inside the package; a checkout has it at the top.
+_PACKAGE = Path(__file__).parent
+STRUCTURES = next(p for p in (_PACKAGE / "structures", _PACKAGE.parent / "structures") if p.is_dir())
+
+KINDS = {
+    "materials": Material,
+    "ligands": Ligand,
+    "precursors": Precursor,
+    "coreactants": Coreactant,
+    "reactions": Reaction,
+    "recipes": Recipe,
+}
+
+
+def validate(model: type[Model], data: object, where: str) -> Model:
+    """Build a record from plain data.
+
+    Raises
+    ------
+    InputError : names the file, the key and what would be accepted, one line for each mistake.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            key = ".".join(map(str, item["loc"])) or "(whole record)"
+            if item["type"] == "extra_forbidden":
+                fields = _fields_beside(model, item["loc"])
+                lines.append(str(unknown("key", str(item["loc"][-1]), fields, f"{where}: {key}")))
+            else:
+                lines.append(f"{where}: {key}: {item['msg']} (given: {item['input']!r:.80})")
+        raise InputError("\n".join(lines)) from None
+
+
+def _fields_beside(model: type[BaseModel], location: tuple) -> list[str]:
+    """Names of the keys that are accepted at the place of an unknown key."""
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        nested = [a for a in (annotation, *getattr(annotation, "__args__", ())) if hasattr(a, "model_fields")]
+        model = nested[0] if nested else model
+    return list(model.model_fields)
+
+
+def read_yaml(path: Path) -> object:
+    """Read plain data from a YAML file; a syntax error names the line."""
+    try:
+        return yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+
+
+def read_record(path: Path, model: type[Model]) -> Model:
+    """Read one record and check it; a named record must be named like its file."""
+    path = Path(path)
+    record = validate(model, read_yaml(path), str(path))
+    if getattr(record, "name", path.stem) != path.stem:
+        raise InputError(f"{path}: name: {record.name!r} must be {path.stem!r}, the name of its file")
+    return record
+
+
+def record_path(kind: str, name: str) -> Path:
+    """Path of the file that defines a record, for kinds such as "ligands".
+
+    Raises
+    ------
+    InputError : the name is not in the library; the message lists what is.
+    """
+    path = STRUCTURES / kind / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown(kind.removesuffix("s"), name, names(kind))
+    return path
+
+
+def names(kind: str) -> list[str]:
+    """Names of all records of a kind, sorted."""
+    return sorted(path.stem for path in (STRUCTURES / kind).glob("*.yaml"))
+
+
+@cache
+def get(kind: str, name: str):
+    """The record of that kind and name."""
+    return read_record(record_path(kind, name), KINDS[kind])
+
+
+def material(name: str) -> Material:
+    """The material of that name."""
+    return get("materials", name)
+
+
+def ligand(name: str) -> Ligand:
+    """The ligand of that name."""
+    return get("ligands", name)
+
+
+def precursor(name: str) -> Precursor:
+    """The precursor of that name."""
+    return get("precursors", name)
+
+
+def reactions() -> dict[str, Reaction]:
+    """All reaction templates by name; each one's reactant must exist.
+
+    Raises
+    ------
+    InputError : a template starts from a state that no template makes.
+    """
+    templates = {name: get("reactions", name) for name in names("reactions")}
+    for template in templates.values():
+        if template.reactant not in {"ligated", *templates}:
+            where = f"{record_path('reactions', template.name)}: reactant"
+            raise unknown("state", template.reactant, ["ligated", *templates], where)
+    return templates
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name."""
+    return get("recipes", name)
+
+
+@cache
+def reference_set() -> ReferenceSet:
+    """Gas-phase reactions with trusted energies."""
+    return read_record(STRUCTURES / "reference" / "gas_reactions.yaml", ReferenceSet)
+
+
+def ligand_entry(crystal: Material, bound: Ligand | None) -> LigandEntry:
+    """How a ligand comes to this crystal, decided by formal charges.
+
+    A neutral ligand binds as it is (`dative`). A charged one replaces an ion of its own charge where the crystal
+    has one (`anion`, `cation`); an acid meets other crystals as `acid`: its anion on a cation, its H on an anion.
+
+    Raises
+    ------
+    InputError : a cationic ligand meets a crystal that has no cation of charge one to give.
+    """
+    if bound is None:
+        return "none"
+    if bound.charge == 0:
+        return "dative"
+    if bound.charge in crystal.formal_charges.values():
+        return "anion" if bound.charge < 0 else "cation"
+    if bound.leaving_proton:
+        return "acid"
+    raise InputError(
+        f"ligand {bound.name} (charge {bound.charge:+d}) has no place on {crystal.name}, whose ions are "
+        f"{', '.join(f'{e} {q:+d}' for e, q in crystal.formal_charges.items())}; use a neutral ligand or an acid"
+    )

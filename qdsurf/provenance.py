@@ -1,0 +1,58 @@
+"""Which code and which machine made a result."""
+
+import ast
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+DEPENDENCIES = ("ase", "numpy", "pymatgen", "rdkit", "scipy", "snakemake", "spglib", "tblite")
+
+
+def module_file(module: str) -> Path:
+    """File of a module of this package, given without the leading `qdsurf.`."""
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def imported_modules(module: str) -> frozenset[str]:
+    """Modules of this package that a module imports directly, without the leading `qdsurf.`."""
+    found = set()
+    for node in ast.walk(ast.parse(module_file(module).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "qdsurf":
+            base = node.module.split(".")[1:]
+            for alias in node.names:
+                name = ".".join([*base, alias.name])
+                found.add(name if module_file(name).is_file() else ".".join(base))
+    return frozenset(found - {"", module})
+
+
+def code_version(*modules: str) -> str:
+    """Hash of the package files that these modules use, directly or through other modules.
+
+    Snakemake compares parameters between runs, so a rule that carries this value reruns when its code changes.
+    """
+    seen: set[str] = set()
+    queue = list(modules)
+    while queue:
+        module = queue.pop()
+        if module not in seen:
+            seen.add(module)
+            queue += imported_modules(module)
+    digest = hashlib.sha256()
+    for module in sorted(seen):
+        digest.update(module_file(module).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def describe_run() -> dict:
+    """Versions and machine, for `results/provenance.json`."""
+    return {
+        "qdsurf": version("qdsurf"),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in DEPENDENCIES},
+        "machine": {"system": platform.system(), "release": platform.release(), "processor": platform.machine()},
+    }

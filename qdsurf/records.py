@@ -1,0 +1,286 @@
+"""What things are: one frozen, validated record for each kind of data in `structures/`.
+
+Every field says its unit in its name; every record names its source ("assumed" is a source that one can see).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ReactionClass = Literal["precursor-surface", "precursor-ligand", "ligand-surface"]
+Role = Literal[
+    "surface.cation",
+    "surface.anion",
+    "surface.counterion",
+    "ligand.anchor",
+    "ligand.proton",
+    "precursor.metal",
+    "precursor.leaving",
+]
+RolePair = tuple[Role, Role]
+LigandEntry = Literal["acid", "anion", "cation", "dative", "none"]
+Source = Annotated[str, Field(min_length=3, description="DOI, data base, or 'assumed' with the reason")]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, and a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Molecule(Record):
+    """A closed-shell molecule of the gas phase."""
+
+    name: str = Field(description="name used in tables, such as CH4")
+    smiles: str | None = Field(None, description="SMILES; exactly one of smiles and geometry is given")
+    geometry: str | None = Field(None, description="structure file beside the record, readable by ASE")
+    symmetry_number: int = Field(1, ge=1, description="rotational symmetry number of the point group")
+    source: Source = "SMILES"
+
+    @model_validator(mode="after")
+    def _one_geometry(self):
+        if (self.smiles is None) == (self.geometry is None):
+            raise ValueError("give exactly one of 'smiles' and 'geometry'")
+        return self
+
+
+class WyckoffSite(Record):
+    """One atom of the asymmetric unit."""
+
+    element: str
+    position: tuple[float, float, float] = Field(description="fractional coordinates")
+
+
+class Lattice(Record):
+    """Conventional cell at one temperature."""
+
+    a_A: float = Field(gt=0)
+    b_A: float | None = Field(None, gt=0, description="absent: equal to a")
+    c_A: float | None = Field(None, gt=0, description="absent: equal to a")
+    alpha_deg: float = 90.0
+    beta_deg: float = 90.0
+    gamma_deg: float = 90.0
+    temperature_K: float = Field(gt=0)
+
+    @property
+    def cellpar(self) -> tuple[float, ...]:
+        """Lengths in A and angles in degrees, in ASE's order."""
+        b, c = self.b_A or self.a_A, self.c_A or self.a_A
+        return self.a_A, b, c, self.alpha_deg, self.beta_deg, self.gamma_deg
+
+
+class Adlayer(Record):
+    """Atoms on top of a termination, such as O on oxidised silver."""
+
+    element: str
+    site: Literal["top", "hollow"]
+    height_A: float = Field(gt=0, description="above the outermost layer")
+    per_supercell: int = Field(1, ge=1, description="number of adatoms in the supercell")
+    source: Source
+
+
+class Facet(Record):
+    """A facet and one of its terminations."""
+
+    miller_index: tuple[int, ...] = Field(min_length=3, max_length=4)
+    termination: str = Field(description="composition of the outermost layer, or the name of its adlayer")
+    cut: str | None = Field(None, description="composition of the outermost crystal layer, where an adlayer hides it")
+    adlayer: Adlayer | None = None
+
+    @property
+    def name(self) -> str:
+        """Miller index and termination, such as 100_CsBr."""
+        return f"{''.join(map(str, self.miller_index))}_{self.termination}"
+
+
+class Material(Record):
+    """A crystal, its formal charges and the facets that matter."""
+
+    name: str
+    formula: str
+    phase: str
+    space_group: int = Field(ge=1, le=230)
+    lattice: Lattice
+    sites: tuple[WyckoffSite, ...] = Field(min_length=1)
+    formal_charges: dict[str, int] = Field(description="element: charge in e; 0 throughout for a metal")
+    facets: tuple[Facet, ...] = ()
+    source: Source
+
+
+class Ligand(Record):
+    """A ligand in its neutral form, and how it holds on to a surface."""
+
+    name: str
+    smiles: str = Field(description="full length, neutral before binding (acid, amine) or the bare cation")
+    cbc_class: Literal["X", "L", "Z"] = Field(description="covalent bond classification")
+    charge: int = Field(description="formal charge when bound, in e")
+    anchor: str = Field(description="SMARTS; its atoms with map numbers bind to the surface")
+    leaving_proton: bool = Field(False, description="the neutral form loses the H of the anchor when it binds")
+    binding_modes: tuple[Literal["monodentate", "chelating", "bridging"], ...]
+    symmetry_number: int = Field(1, ge=1, description="of the neutral molecule, truncated")
+    source: Source
+
+
+class Oligomer(Record):
+    """The oligomer that a precursor forms in its vapour: n M <-> M_n."""
+
+    molecule: Molecule
+    units: int = Field(ge=2, description="monomers in the oligomer")
+    dissociation_enthalpy_eV: float = Field(gt=0, description="of one oligomer into its monomers")
+    dissociation_entropy_eV_per_K: float = Field(gt=0, description="same reaction, at the standard pressure")
+    source: Source
+
+
+class Antoine(Record):
+    """Vapour pressure, log10(p/Pa) = A - B / (T + C), and the range in which it holds."""
+
+    A: float
+    B_K: float
+    C_K: float = 0.0
+    range_K: tuple[float, float]
+    source: Source
+
+
+class Precursor(Record):
+    """A metal-organic molecule MLn."""
+
+    name: str
+    smiles: str
+    metal: str
+    leaving: str = Field(description="element of the leaving group's atom that is bound to the metal")
+    by_product: Molecule = Field(description="what a leaving group becomes with a proton")
+    symmetry_number: int = Field(1, ge=1)
+    oligomer: Oligomer | None = None
+    vapour_pressure: Antoine | None = None
+    source: Source
+
+    @property
+    def molecule(self) -> Molecule:
+        """The monomer in the gas phase."""
+        return Molecule(name=self.name, smiles=self.smiles, symmetry_number=self.symmetry_number, source=self.source)
+
+
+class Coreactant(Record):
+    """The other half of an ALD cycle."""
+
+    molecule: Molecule
+    source: Source
+
+    @property
+    def name(self) -> str:
+        """Name of the molecule."""
+        return self.molecule.name
+
+
+class Barrier(Record):
+    """Bronsted-Evans-Polanyi relation: Ea = intercept + slope * reaction energy."""
+
+    slope: float = Field(ge=0, le=1)
+    intercept_eV: float
+    sigma_eV: float = Field(gt=0, description="standard deviation of the relation")
+    source: Source
+
+
+class Reaction(Record):
+    """A template: which bonds break and form between named roles."""
+
+    name: str
+    reaction_class: ReactionClass
+    equation: str = Field(description="chemistry, for people")
+    reactant: str = Field(description="template whose product is the initial state; 'ligated' is the covered surface")
+    binds_precursor: bool = Field(False, description="a precursor molecule arrives from the gas")
+    breaks: tuple[RolePair, ...] = ()
+    forms: tuple[RolePair, ...] = ()
+    releases: tuple[Literal["by_product", "ligand", "salt"], ...] = Field((), description="gas molecules that leave")
+    ligand_entry: tuple[LigandEntry, ...] = Field(description="ways of binding of the ligand to which it applies")
+    lattice: str = Field(description="the step in species of the kinetic lattice, gas species marked (g)")
+    barrier: Barrier | None = Field(None, description="absent: the step has no barrier beyond its reaction energy")
+    source: Source
+
+    @property
+    def reactive(self) -> bool:
+        """Whether the step commits the precursor or the ligand; adducts only wait."""
+        return self.barrier is not None or bool(self.releases)
+
+    @model_validator(mode="after")
+    def _balances(self):
+        """Refuse a template whose gas molecules do not appear, or do not leave as neutral molecules."""
+        left, right = self.lattice.split("->")
+        gas = {"precursor": self.binds_precursor} | {r: r in self.releases for r in ("by_product", "ligand", "salt")}
+        for name, expected in gas.items():
+            if expected != (f"{name}(g)" in (left if name == "precursor" else right)):
+                raise ValueError(f"lattice {self.lattice!r} and the gas molecules disagree on {name}(g)")
+        for release in self.releases:
+            for entry in self.ligand_entry:
+                self._check_release(release, entry)
+        return self
+
+    def _check_release(self, release: str, entry: str) -> None:
+        charges = {"precursor.leaving": -1, "ligand.proton": 1}
+        charges["ligand.anchor"] = anchor = {"acid": -1, "anion": -1, "cation": 1, "dative": 0, "none": 0}[entry]
+        charges["surface.counterion"] = -anchor
+        members = {
+            "by_product": ("precursor.leaving", "ligand.proton"),
+            "ligand": ("ligand.anchor", "ligand.proton") if entry == "acid" else ("ligand.anchor",),
+            "salt": ("surface.counterion", "ligand.anchor"),
+        }[release]
+        ledger = ", ".join(f"{role} {charges[role]:+d}" for role in members)
+        if sum(charges[role] for role in members):
+            raise ValueError(f"{release} would leave with a charge for ligand_entry {entry}: {ledger}")
+        pair = set(members)
+        if len(pair) == 2 and not any(set(bond) == pair for bond in self.forms):
+            raise ValueError(f"{release} needs forms: [{', '.join(members)}] ({ledger})")
+        held = {"precursor.leaving": {"precursor.metal"}, "ligand.anchor": {"surface.cation"}}
+        for role in members:
+            for partner in held.get(role, set()) - pair:
+                if {role, partner} not in [set(bond) for bond in self.breaks]:
+                    raise ValueError(f"{release} leaves, so breaks must name [{partner}, {role}]")
+
+
+class RecipeStep(Record):
+    """One piece of a cycle with constant partial pressure."""
+
+    role: Literal["precursor", "coreactant", "purge"]
+    species: str = Field(description="name of the molecule, or 'inert' for a purge")
+    pressure_Pa: float = Field(ge=0, description="partial pressure of the species")
+    duration_s: float = Field(gt=0)
+
+
+class Recipe(Record):
+    """One ALD cycle at one temperature."""
+
+    name: str
+    temperature_K: float = Field(gt=0)
+    steps: tuple[RecipeStep, ...] = Field(min_length=1)
+    source: Source
+
+
+class CalculatorSpec(Record):
+    """A calculator by name, or as `module:Class`, with its keyword arguments."""
+
+    name: str = Field(description="a known name (emt, tblite) or module:Class of any ASE calculator")
+    parameters: dict[str, bool | int | float | str] = Field({}, description="keyword arguments of the calculator")
+
+    @property
+    def label(self) -> str:
+        """Short name for tables, such as tblite GFN2-xTB."""
+        return " ".join([self.name, *(str(v) for k, v in sorted(self.parameters.items()) if k in ("method", "model"))])
+
+
+class ReferenceReaction(Record):
+    """A gas-phase reaction with a trusted energy, against which a calculator is measured."""
+
+    name: str
+    kind: Literal["dative", "exchange"] = Field(description="which bonds change")
+    stoichiometry: dict[str, int] = Field(description="molecule: coefficient, negative for reactants")
+    energy_eV: float = Field(description="electronic reaction energy, negative is exothermic")
+    sigma_eV: float = Field(gt=0, description="uncertainty of the reference itself")
+    level: str
+    source: Source
+
+
+class ReferenceSet(Record):
+    """Molecules and reactions with reference energies."""
+
+    molecules: tuple[Molecule, ...]
+    reactions: tuple[ReferenceReaction, ...]
