@@ -29,7 +29,8 @@ class RelaxSpec(Record):
 
     fmax_eV_per_A: float = Field(0.05, gt=0, description="largest force on a free atom")
     max_steps: int = Field(200, ge=0)
-    candidates: int = Field(1, ge=1, description="poses of each adduct, and product geometries of each step")
+    candidates: int = Field(4, ge=1, description="poses of each adduct, product geometries of each step")
+    keep: int | None = Field(1, ge=1, description="candidates relaxed, those of lowest single point; null: all")
 
 
 class QualificationSpec(Record):

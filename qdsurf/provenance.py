@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
+import json
 import platform
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -48,9 +50,21 @@ def code_version(*modules: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def describe_run() -> dict:
-    """Versions and machine, for `results/provenance.json`."""
+def describe_run(config: dict, results: Iterable[dict], qualifications: Iterable[dict]) -> dict:
+    """Configuration, versions, machine, cost and verdicts, for `results/provenance.json`.
+
+    Parameters
+    ----------
+    results, qualifications : plain data of all relaxations and of all qualifications of calculators.
+    """
+    results, qualifications = list(results), list(qualifications)
     return {
+        "config": config,
+        "calculators": sorted({json.dumps(r["calculator"], sort_keys=True) for r in results}),
+        "force_calls": sum(r["force_calls"] for r in [*results, *qualifications]),
+        "relaxation_wall_s": round(sum(r["wall_s"] for r in [*results, *qualifications]), 1),
+        "input_hashes": sorted({r["input_hash"] for r in results}),
+        "qualifications": qualifications,
         "qdsurf": version("qdsurf"),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in DEPENDENCIES},

@@ -62,10 +62,18 @@ def read_json(path: Path):
         raise InputError(f"{path}: not readable as JSON: {error}") from None
 
 
-def write_structures(path: Path, images: Atoms | Sequence[Atoms]) -> None:
-    """Write one or more structures with their columns and constraints as extended XYZ."""
+def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = "") -> None:
+    """Write structures with their columns and constraints as extended XYZ.
+
+    Parameters
+    ----------
+    reason : why there is no structure; kept in the file where `images` is empty, for `read_reason`.
+    """
     images = [images] if isinstance(images, Atoms) else list(images)
     path = Path(path)
+    if not images:
+        write_atomically(path, f"# {reason or 'no structure'}\n")
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     write(temporary, images, format="extxyz")
@@ -82,12 +90,19 @@ def read_structures(path: Path) -> list[Atoms]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    if path.stat().st_size == 0:
+    if read_reason(path):
         return []
     try:
         return read(path, index=":")
     except Exception as error:  # ASE's readers raise whatever their parser meets
         raise InputError(f"{path}: not readable as a structure ({type(error).__name__}: {error})") from None
+
+
+def read_reason(path: Path) -> str:
+    """Why a file of `write_structures` holds no structure; empty if it holds one."""
+    with open(path, "rb") as stream:
+        first = stream.readline()
+    return first[1:].decode().strip() if first.startswith(b"# ") else ""
 
 
 def read_structure(path: Path) -> Atoms:

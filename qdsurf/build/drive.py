@@ -22,6 +22,7 @@ FORMED = 1.08  # length of a formed bond in covalent radii: between covalent (1.
 APART = 1.7  # distance in covalent radii that the ends of a broken bond must reach
 CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
 CONTACT_A = 2.1  # ... at least this many A: below it H...H and C...H contacts cost energy (van der Waals radii less 10 %)
+CLASH = 0.65  # two atoms that are not to be bonded may not be nearer than this multiple of their covalent radii
 STIFFNESS = {"bond": 10.0, "angle": 3.0, "form": 10.0, "break": 10.0, "contact": 3.0}  # arbitrary energy / A^2
 
 
@@ -74,7 +75,7 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
         flat = minimize(energy, flat, args=(softness,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
     driven.positions[mobile] = flat.reshape(-1, 3)
     driven.info["strain"] = energy(flat, 1.0)[0]
-    _check(driven, forms, breaks)
+    _check(driven, forms, breaks, mobile)
     return driven
 
 
@@ -113,9 +114,11 @@ def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> tuple[np.ndar
     return pairs, targets, stiffness, one_sided
 
 
-def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> None:
+def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], mobile: np.ndarray) -> None:
     ratios = bond_ratios(atoms)
     wrong = [(p, "not formed") for p in forms if ratios[p] > 1.3] + [(p, "not broken") for p in breaks if ratios[p] < GONE]
+    wrong += [((min(i, j), max(i, j)), "clash") for i, j in zip(mobile, ratios[mobile].argmin(axis=1), strict=True)
+              if ratios[i, j] < CLASH]
     if wrong:
         words = ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {what}" for (i, j), what in wrong)
         raise BuildError(f"the springs could not reach the geometry: {words}")

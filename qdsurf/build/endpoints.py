@@ -1,6 +1,7 @@
 """Products of a reaction template: choose the atoms, drive the bonds, take the gas molecule away, and later judge."""
 
 import json
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,8 @@ from ase import Atoms
 
 from qdsurf.build.drive import drive
 from qdsurf.build.roles import find_role
-from qdsurf.connectivity import GONE, bond_ratios, changed_bonds, component, molecular_bonds
+from qdsurf.build.slab import assert_neutral
+from qdsurf.connectivity import bond_ratios, changed_bonds, component, is_molecular, molecular_bonds
 from qdsurf.errors import BuildError
 from qdsurf.records import Reaction, Role
 
@@ -48,6 +50,16 @@ def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2) -> l
     return sorted(candidates, key=lambda atoms: atoms.info["energy_cost"])[:attempts]
 
 
+def endpoint_candidates(reactant: Sequence[Atoms], reaction: Reaction, attempts: int) -> tuple[list[Atoms], str]:
+    """Products of a reaction, or the reason why there are none; `reactant` is empty where none was found."""
+    if not reactant:
+        return [], f"its initial state {reaction.reactant} was not found"
+    try:
+        return build_endpoints(reactant[0], reaction, attempts), ""
+    except BuildError as error:
+        return [], str(error)
+
+
 def judge(candidate: Atoms, relaxed: Atoms) -> str:
     """Say why a relaxed structure is not the state that was asked for; an empty string accepts it.
 
@@ -59,7 +71,8 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
     name = lambda i, j: f"{relaxed.symbols[i]}{i}-{relaxed.symbols[j]}{j}"  # noqa: E731
     reasons = [f"{name(i, j)} did not stay formed" for i, j in _pairs(candidate, "formed") if ratios[i, j] > HELD]
     reasons += [f"{name(i, j)} came back" for i, j in _pairs(candidate, "broken") if ratios[i, j] < HELD]
-    lost, gained = changed_bonds(molecular_bonds(candidate) | set(), relaxed)
+    wanted = set(_pairs(candidate, "bonds")) if "bonds" in candidate.info else molecular_bonds(candidate)
+    lost, gained = changed_bonds(wanted, relaxed)
     metal = relaxed.arrays["formal_charge"] > 1
     gained = {pair for pair in gained if not metal[list(pair)].any()}
     reasons += [f"{name(*pair)} broke" for pair in sorted(lost) if not _dative(relaxed, pair)]
@@ -143,4 +156,18 @@ def _release(
     final = driven[keep]
     final.info = {k: v for k, v in driven.info.items() if k not in ("formed", "broken", "pose")}
     final.info |= {"formed": renumber(forms), "broken": renumber(breaks), "reaction": reaction.name}
+    kept = {int(i) for i in keep}
+    molecular = is_molecular(reactant)
+    wanted = (molecular_bonds(reactant) - _ordered(breaks)) | {p for p in _ordered(forms) if molecular[list(p)].all()}
+    final.info["bonds"] = renumber(wanted)
+    _settle_charge(reactant, final, gone, kept, breaks, number)
+    assert_neutral(final)
     return final
+
+
+def _settle_charge(reactant: Atoms, final: Atoms, gone: set, kept: set, breaks: set, number: dict[int, int]) -> None:
+    """What leaves is neutral, so its formal charge stays with the atom that gave it away (amine to amide)."""
+    charge = reactant.arrays["formal_charge"][sorted(gone)].sum() if gone else 0.0
+    if charge:
+        donors = [i for pair in breaks for i in pair if i in kept and set(pair) & gone and not reactant.arrays["formal_charge"][i] > 1]
+        final.arrays["formal_charge"][number[donors[0]]] += charge

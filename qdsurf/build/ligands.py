@@ -16,6 +16,7 @@ from qdsurf.library import ligand_entry
 from qdsurf.records import Ligand, Material
 from qdsurf.structure_io import LIGAND, annotate
 
+PROTON_ASIDE_A = 4.0  # lateral distance of the acid proton: nearer than this it hops back to the carboxylate
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
 
 
@@ -160,7 +161,7 @@ def _nearest(slab: Atoms, site: int, candidates: np.ndarray) -> list[int]:
 
 
 def _proton_acceptor(slab: Atoms, anchor: np.ndarray, partners: list[int]) -> int:
-    """The outermost free anion nearest to the anchor that is not under it (2.5 A aside at least)."""
+    """The outermost free anion nearest to the anchor that is not under it (`PROTON_ASIDE_A` at least)."""
     anions = surface_anions(slab)
     anions = anions[slab.arrays["layer"][anions] == 1]
     taken = bond_matrix(slab)[:, slab.arrays["role"] != "substrate"].any(axis=1)
@@ -169,7 +170,7 @@ def _proton_acceptor(slab: Atoms, anchor: np.ndarray, partners: list[int]) -> in
         raise BuildError("no free anion left for the proton of the acid")
     probe = slab.copy() + Atoms("X", [anchor])
     aside = probe.get_distances(len(probe) - 1, free, mic=True)
-    far_enough = aside > np.hypot(2.5, anchor[2] - slab.positions[free, 2])
+    far_enough = aside > np.hypot(PROTON_ASIDE_A, anchor[2] - slab.positions[free, 2])
     choice = free[far_enough] if far_enough.any() else free
     return int(choice[np.argmin(np.round(aside[far_enough] if far_enough.any() else aside, 3))])
 

@@ -1,5 +1,6 @@
 """Molecules from SMILES or files, with ligands shortened to a model where asked."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rdkit.Chem import AllChem
 from qdsurf.errors import BuildError, InputError
 from qdsurf.library import STRUCTURES
 from qdsurf.records import Ligand, Molecule
-from qdsurf.structure_io import read_structure
+from qdsurf.structure_io import ADSORBATE, annotate, read_structure
 
 RDLogger.DisableLog("rdApp.*")
 EMBEDDING_SEED = 7  # RDKit's embedding is stochastic; any fixed number makes it reproducible
@@ -44,10 +45,20 @@ def embed(molecule: Chem.Mol) -> Atoms:
 
 
 def build_molecule(molecule: Molecule) -> Atoms:
-    """Starting geometry of a gas molecule, without cell."""
+    """Starting geometry of a gas molecule, without cell, with the columns of `structure_io.annotate`."""
     if molecule.geometry:
-        return read_structure(_beside_records(molecule.geometry))
-    return embed(parse_smiles(molecule.smiles, molecule.name))
+        atoms = read_structure(_beside_records(molecule.geometry))
+        atoms = Atoms(atoms.symbols, atoms.positions)
+    else:
+        atoms = embed(parse_smiles(molecule.smiles, molecule.name))
+    atoms.info = {"name": molecule.name}
+    return annotate(atoms, ADSORBATE)
+
+
+def build_supported(molecules: Iterable[Molecule], supported: Iterable[str] | None) -> list[Atoms]:
+    """Starting geometries of the molecules that hold no element beyond the supported ones (None: all are)."""
+    built = [build_molecule(molecule) for molecule in molecules]
+    return [atoms for atoms in built if supported is None or set(atoms.symbols) <= set(supported)]
 
 
 def _beside_records(name: str) -> Path:

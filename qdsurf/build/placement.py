@@ -1,5 +1,7 @@
 """A precursor on an atom of a covered slab: orientations from a low-discrepancy set, height by contact."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
@@ -11,7 +13,7 @@ from qdsurf.build.molecules import centre
 from qdsurf.build.roles import find_role
 from qdsurf.connectivity import bond_matrix, molecular_bonds
 from qdsurf.errors import BuildError
-from qdsurf.records import Precursor
+from qdsurf.records import Precursor, Reaction
 from qdsurf.structure_io import ADSORBATE, annotate, content_hash
 
 from ase.data import covalent_radii
@@ -71,6 +73,26 @@ def place_precursor(
         raise BuildError(f"no pose on {target_role}: {'; '.join(reasons)}")
     unique = {pose.info["pose"]: pose for pose in sorted(found, key=lambda pose: pose.info["strain"])}
     return list(unique.values())[:poses]
+
+
+def place_candidates(
+    surface: Sequence[Atoms], molecule: Sequence[Atoms], precursor: Precursor, reaction: Reaction, poses: int, seed: int
+) -> tuple[list[Atoms], str]:
+    """Poses for a template that binds the precursor, or the reason why there are none.
+
+    Parameters
+    ----------
+    surface, molecule : one structure each, or empty where an earlier room found none.
+    """
+    if not surface or not molecule:
+        return [], "the covered surface or the precursor was not found"
+    (pair,) = (pair for pair in reaction.forms if "precursor.metal" in pair)
+    (target,) = set(pair) - {"precursor.metal"}
+    try:
+        fragment = precursor_fragment(molecule[0], precursor)
+        return place_precursor(surface[0], fragment, target, poses, seed, reaction.breaks), ""
+    except BuildError as error:
+        return [], str(error)
 
 
 def _rank_targets(surface: Atoms, targets: np.ndarray, poses: int) -> np.ndarray:

@@ -12,12 +12,15 @@ from qdsurf.build.sites import count_sites
 FATAL = ("not_converged", "dissociated", "desorbed", "intercalated", "ligand_lost", "substrate_changed")
 
 
-def select_state(candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict]) -> tuple[list[Atoms], dict]:
+def select_state(
+    candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict], reason: str = ""
+) -> tuple[list[Atoms], dict]:
     """Take the lowest of the candidates that relaxed to what they were meant to be.
 
     Parameters
     ----------
     candidates, relaxed, results : of one adsorption problem, in the same order; may be empty.
+    reason : why there are no candidates, if there are none.
 
     Returns
     -------
@@ -29,13 +32,12 @@ def select_state(candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results:
     for candidate, final, result in zip(candidates, relaxed, results, strict=True):
         reasons = [] if result["converged"] else [result["reason"]]
         reasons += [flag for flag in result["flags"] if flag in FATAL[1:]]
-        molecular = "role" in final.arrays and len(final)
-        verdict = judge(candidate, final) if molecular and result["energy_eV"] is not None else ""
+        verdict = judge(candidate, final) if result["converged"] else ""
         fates.append("; ".join([*reasons, *([verdict] if verdict else [])]) or "ok")
     accepted = [i for i, fate in enumerate(fates) if fate == "ok"]
     state = {"candidates": [_summary(r, fate) for r, fate in zip(results, fates, strict=True)]}
     if not accepted:
-        reason = " | ".join(dict.fromkeys(fates)) or "no candidate"
+        reason = " | ".join(dict.fromkeys(fates)) or reason or "no candidate"
         flags = sorted({flag for result in results for flag in result["flags"]})
         return [], state | {"status": reason, "energy_eV": None, "converged": False, "flags": flags}
     best = min(accepted, key=lambda i: results[i]["energy_eV"])
@@ -50,10 +52,18 @@ def select_state(candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results:
         "composition": {s: int(np.sum(final.symbols == s)) for s in sorted(set(final.symbols))},
         "mass_amu": float(final.get_masses().sum()),
     }
-    if "role" in final.arrays:
-        state["charge"] = float(final.arrays["formal_charge"].sum())
+    state["charge"] = float(final.arrays["formal_charge"].sum())
+    if final.pbc.any():
         state["density_per_nm2"] = count_sites(final)
     return [final], state
+
+
+def select_each(candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict]) -> dict[str, float | None]:
+    """Energies in eV of different molecules by `info["name"]`; None for one that is not what it was meant to be."""
+    states = {}
+    for candidate, final, result in zip(candidates, relaxed, results, strict=True):
+        states[candidate.info["name"]] = select_state([candidate], [final], [result])[1]["energy_eV"]
+    return states
 
 
 def _summary(result: dict, fate: str) -> dict:

@@ -49,7 +49,7 @@ def find_sites(atoms: Atoms) -> list[dict]:
         raise BuildError("sites need a slab: in-plane vectors in the xy plane and at least 5 A of vacuum along z")
     outermost = np.flatnonzero(z > z.max() - 0.6)
     corners = _tile(atoms, outermost)
-    points = [(atoms.positions[i], [i]) for i in outermost]
+    points = [(corner[:3], [int(corner[3])]) for corner in corners]
     for simplex in _merged_polygons(corners[:, :3]):
         members = corners[list(simplex)]
         centre = members[:, :3].mean(axis=0)

@@ -95,7 +95,10 @@ def crystal_layers(material: Material, miller_index: Sequence[int]) -> tuple[Ato
     height = cell[2, 2]
     period.cell[2] = 0, 0, height
     z = period.positions[:, 2] % height
-    z[z > height - LAYER_GAP_A / 2] -= height
+    order = np.argsort(z, kind="stable")
+    # The origin goes into the widest gap, so that no layer straddles the period's end.
+    gaps = np.diff(z[order], append=z[order[0]] + height)
+    z = (z - z[order[np.argmax(gaps)]] - gaps.max() / 2) % height
     period.positions[:, 2] = z
     order = np.argsort(z, kind="stable")
     breaks = np.flatnonzero(np.diff(z[order]) > LAYER_GAP_A) + 1
@@ -213,9 +216,12 @@ def _stack(period: Atoms, layers: list[np.ndarray], start: int, count: int) -> A
     return slab
 
 
-def _count_bonds(slab: Atoms) -> int:
-    """Bonds in 3 x 3 surface cells; of slabs with the same atoms the one with most has the fewest broken."""
-    return int(bond_matrix(slab.repeat((3, 3, 1))).sum())
+def _count_bonds(slab: Atoms) -> tuple[int, int]:
+    """Bonds of the whole slab and of its highest layer, in 3 x 3 cells: where most are left, fewest are broken."""
+    tiled = slab.repeat((3, 3, 1))
+    bonded = bond_matrix(tiled)
+    highest = tiled.positions[:, 2] > tiled.positions[:, 2].max() - LAYER_GAP_A
+    return int(bonded.sum()), int(bonded[highest].sum())
 
 
 def _primitive_surface_cell(slab: Atoms) -> Atoms:

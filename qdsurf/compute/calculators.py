@@ -33,6 +33,8 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
     if spec.name == "emt":
         from ase.calculators.emt import EMT
 
+        for key in spec.parameters.keys() - EMT.default_parameters.keys():
+            raise unknown("parameter", key, EMT.default_parameters, "calculator.parameters")  # ASE would take it silently
         return _construct(EMT, spec)
     if spec.name == "tblite":
         from qdsurf.compute.scf import RescuedTBLite
@@ -43,7 +45,7 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
         load_fast_blas()
         return _construct(RescuedTBLite, spec)
     module_name, _, class_name = spec.name.partition(":")
-    if not class_name:
+    if not (module_name and class_name):
         raise unknown("calculator", spec.name, [*known_calculators(), "module:Class"], "calculator.name")
     try:
         return _construct(getattr(importlib.import_module(module_name), class_name), spec)

@@ -93,8 +93,8 @@ def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int)
     walk = _Walk(work, fmax, forget)
     try:
         reason = walk.run(max_steps)
-    except CalculationError as error:
-        reason = f"failed: {error}"
+    except Exception as error:  # a calculator can raise anything; whatever it is, the other structures go on
+        reason = f"failed: {type(error).__name__}: {error}"
     final = atoms.copy()
     final.positions = walk.positions
     final.cell = work.cell
@@ -157,6 +157,8 @@ class _Walk:
         energy = self.atoms.get_potential_energy()
         forces = self.atoms.get_forces()
         self.calls += 1
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise CalculationError("energy or forces are not finite")
         if self.energy is not None:
             step = self.atoms.positions - self.positions
             promised = -0.5 * np.sum((forces + self.forces) * step)

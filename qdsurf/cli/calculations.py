@@ -1,0 +1,124 @@
+"""Verbs that compute: relax, qualify, kinetics."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from qdsurf import library
+from qdsurf.build.bulk import rattle_slab, strained_cells
+from qdsurf.build.slab import cut_slab
+from qdsurf.cli.files import check_output, read_frames, write_frames
+from qdsurf.compute.qualify import qualify
+from qdsurf.compute.relax import relax_batch
+from qdsurf.config import QualificationSpec, RelaxSpec, System
+from qdsurf.errors import CalculationError, InputError, unknown
+from qdsurf.kinetics.analysis import run_kinetics
+from qdsurf.records import CalculatorSpec, Material
+from qdsurf.structure_io import write_atomically
+
+QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
+RATTLE_SEED = 0
+TABLES = {
+    "states": ("system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "mass_amu"),
+    "steps": (
+        *("system", "step", "reaction_class", "activation_energy_eV", "activation_sigma_eV", "barrier_source"),
+        *("initial_state", "final_state", "lattice", "reactive", "removes_ligand", "removes_cation", "status"),
+    ),
+    "sites": ("system", "family", "initial_species", "density_per_nm2"),
+}
+
+
+def _spec(arguments: Namespace) -> CalculatorSpec:
+    parameters = {} if arguments.method is None else {"method": arguments.method}
+    return CalculatorSpec(name=arguments.calculator, parameters=parameters)
+
+
+def relax(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Relax all frames of a file; one that fails is recorded and does not lose the others."""
+    frames = read_frames(arguments.file)
+    check_output(arguments.output, len(frames))
+    relaxed, results = relax_batch(frames, _spec(arguments), arguments.fmax, arguments.max_steps, label="relax")
+    if all(result["energy_eV"] is None for result in results):
+        raise CalculationError(f"{arguments.file}: no structure has an energy: {results[0]['reason']}")
+    write_frames(arguments.output, relaxed)
+    lines = [f"{arguments.output}: {sum(r['converged'] for r in results)} of {len(results)} converged"]
+    for number, result in enumerate(results):
+        energy = "no energy" if result["energy_eV"] is None else f"{result['energy_eV']:.6f} eV"
+        flags = f" [{', '.join(result['flags'])}]" if result["flags"] else ""
+        lines.append(f"  {number}: {energy}, {result['force_calls']} force calls, {result['reason']}{flags}")
+    return {"file": arguments.output, "results": results}, lines
+
+
+def qualify_calculator(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Compare lattice constant and rattled slab of a material with the crystal."""
+    spec, settings = _spec(arguments), QualificationSpec()
+    material = library.material(arguments.material)
+    slabs = rattle_slab(_test_slab(material, settings.shortest_vector_A), settings.rattle_A, RATTLE_SEED)
+    cells = strained_cells(material, settings.strains, settings.shortest_vector_A)
+    _, strained = relax_batch(cells, spec, max_steps=0, label="strained bulk")
+    relaxed, results = relax_batch(slabs, spec, RelaxSpec().fmax_eV_per_A, settings.max_steps, label="rattled slab")
+    data = qualify(material.name, strained, settings.strains, slabs, relaxed, results)
+    return data, [
+        f"{material.name} with {spec.label}: lattice constant {data['lattice_constant']}; {data['stability']['reason']}",
+        f"the substrate should be {data['substrate']}",
+    ]
+
+
+def _test_slab(material: Material, shortest_vector: float) -> Atoms:
+    """The first facet on record, wide enough for a calculator that sees the Gamma point only."""
+    if not material.facets:
+        raise InputError(f"materials/{material.name}.yaml: facets: none; a calculator is qualified on the first one")
+    facet = material.facets[0]
+    cell = cut_slab(material, facet, QUALIFICATION_LAYERS).cell.lengths()[:2]
+    repeats = np.ceil(shortest_vector / cell - 1e-9).astype(int)
+    return cut_slab(material, facet, QUALIFICATION_LAYERS, (int(repeats[0]), int(repeats[1])))
+
+
+def run_cycle(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Run one cycle of a recipe on the tables of the energetics, and write coverages and selectivity."""
+    precursor = library.precursor(System.parse(arguments.system).precursor)
+    recipe = library.recipe(arguments.recipe)
+    states, steps, sites = (_read_table(Path(arguments.tables), name) for name in TABLES)
+    if arguments.system not in set(states["system"]):
+        raise unknown("system", arguments.system, states["system"].unique(), f"{arguments.tables}/states.csv")
+    coverages, selectivity = run_kinetics(
+        arguments.system,
+        states,
+        steps,
+        sites,
+        recipe,
+        precursor,
+        arguments.samples,
+        arguments.seed,
+        arguments.temperature_K,
+        arguments.pressure_Pa,
+    )
+    folder = Path(arguments.output)
+    for name, table in (("coverages", coverages), ("selectivity", selectivity)):
+        write_atomically(folder / f"{name}.csv", table.to_csv(index=False))
+    row = selectivity.iloc[0].to_dict()
+    lines = [f"{key:<22} {f'{value:.4g}' if isinstance(value, float) else value}" for key, value in row.items()]
+    return row, [f"{folder}: coverages.csv, selectivity.csv", *lines]
+
+
+def _read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read one table and check that its columns are there.
+
+    Raises
+    ------
+    InputError : names the file, and the columns that are missing.
+    """
+    path = folder / f"{name}.csv"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; DIR must hold {', '.join(f'{table}.csv' for table in TABLES)}")
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as CSV: {error}") from None
+    missing = [column for column in TABLES[name] if column not in table]
+    if missing:
+        raise InputError(f"{path}: has no column {', '.join(missing)}")
+    return table

@@ -1,0 +1,125 @@
+"""Structure files as people hand them in: any format, one frame or many, with or without our columns."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ase import Atoms
+from ase.io import write
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
+from qdsurf import library
+from qdsurf.errors import InputError
+from qdsurf.records import Material
+from qdsurf.structure_io import read_structures, write_structures
+
+COLUMNS = ("role", "fragment", "layer", "formal_charge", "anchor")
+EXTENDED_XYZ = "extxyz"
+
+
+def note(words: str) -> None:
+    """Tell the user something that is not the result."""
+    print(f"qdsurf: note: {words}", file=sys.stderr)
+
+
+def read_frames(name: str) -> list[Atoms]:
+    """Read all frames of FILE, or the one frame of FILE@N.
+
+    Raises
+    ------
+    InputError : there is no such file or frame, or it holds no structure.
+    """
+    path, at, index = name.rpartition("@")
+    if not at or Path(name).exists():
+        path, index = name, None
+    frames = read_structures(Path(path))
+    if not frames:
+        raise InputError(f"{path}: holds no structure")
+    if index is None:
+        return frames
+    if not index.isdecimal() or int(index) >= len(frames):
+        raise InputError(f"{name}: frame {index!r} does not exist; {path} has frames 0 to {len(frames) - 1}")
+    return [frames[int(index)]]
+
+
+def read_frame(name: str) -> Atoms:
+    """Read one structure, the last one of several."""
+    frames = read_frames(name)
+    if len(frames) > 1:
+        note(f"{name} holds {len(frames)} structures, the last one is taken; write {name}@0 for the first")
+    return frames[-1]
+
+
+def read_model(name: str) -> Atoms:
+    """Read one structure that has the columns of `structure_io.annotate`.
+
+    Raises
+    ------
+    InputError : names the columns that are missing, and says how to get them.
+    """
+    atoms = read_frame(name)
+    missing = [column for column in COLUMNS if column not in atoms.arrays]
+    if missing:
+        raise InputError(
+            f"{name}: has no column {', '.join(missing)}; start from `qdsurf slab` and keep its output in extended XYZ "
+            "(.xyz), or give your own structure the columns with qdsurf.structure_io.annotate"
+        )
+    return atoms
+
+
+def material_of(atoms: Atoms, name: str) -> Material:
+    """Look up the material that a slab was cut from.
+
+    Raises
+    ------
+    InputError : the file does not name it, or the library does not have it.
+    """
+    if "material" not in atoms.info:
+        raise InputError(
+            f"{name}: does not say its material; start from `qdsurf slab`, or write material=NAME into the comment line "
+            f"of the extended XYZ, with NAME one of {', '.join(library.names('materials'))}"
+        )
+    return library.material(str(atoms.info["material"]))
+
+
+def check_output(name: str, frames: int = 1) -> str:
+    """Make sure that a file can be written, before anything is computed for it.
+
+    Returns
+    -------
+    Name of the format as ASE knows it.
+
+    Raises
+    ------
+    InputError : ASE does not write this format, or not this many frames in it.
+    """
+    if Path(name).is_dir():
+        raise InputError(f"{name}: is a folder; give the name of a file")
+    try:
+        kind = ioformats[filetype(name, read=False)]
+    except (UnknownFileTypeError, KeyError):
+        raise InputError(f"{name}: ASE does not know the format of this name; use .xyz") from None
+    if not kind.can_write:
+        raise InputError(f"{name}: ASE reads the format {kind.name} but does not write it; use .xyz")
+    if frames > 1 and kind.single:
+        raise InputError(f"{name}: the format {kind.name} holds one structure, not {frames}; use .xyz")
+    return kind.name
+
+
+def write_frames(name: str, frames: Sequence[Atoms]) -> None:
+    """Write structures in the format that the name asks for, whole or not at all."""
+    kind = check_output(name, len(frames))
+    if kind in ("xyz", EXTENDED_XYZ):
+        return write_structures(Path(name), frames)
+    note(f"{name}: the format {kind} does not keep the columns that ligate, place and reactions need; .xyz does")
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".partial.{path.name}")
+    try:
+        write(temporary, frames if len(frames) > 1 else frames[0], format=kind)
+        os.replace(temporary, path)
+    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise InputError(f"{name}: ASE cannot write this structure as {kind}: {error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)

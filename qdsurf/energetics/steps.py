@@ -1,0 +1,115 @@
+"""Table of elementary steps: balanced, with reaction energy, barrier and the error of both."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from qdsurf.energetics.states import System, state_sigma
+from qdsurf.errors import BalanceError
+from qdsurf.records import Reaction
+
+STEP_COLUMNS = [
+    "system", "step", "reaction_class", "equation", "reaction_energy_eV", "activation_energy_eV", "barrier_source",
+    "correction_eV", "sigma_eV", "activation_sigma_eV", "initial_state", "final_state", "lattice", "reactive",
+    "removes_ligand", "removes_cation", "status", "sample_model", "note",
+]  # fmt: skip
+
+
+def step_table(system: System, templates: Mapping[str, Reaction], errors: Mapping[str, float]) -> pd.DataFrame:
+    """Steps of one system; columns as in the contract, one row a template that applies.
+
+    Raises
+    ------
+    BalanceError : the relaxed states of a step do not have the same elements or charge; carries the ledger.
+    """
+    table = pd.DataFrame([_step(system, templates[n], templates, errors) for n in system.states if n in templates])
+    table.insert(0, "system", system.name)
+    table["sample_model"] = system.model
+    table["note"] = system.note
+    return table[STEP_COLUMNS]
+
+
+def site_table(system: System) -> pd.DataFrame:
+    """Site families of one system: family, initial_species, density_per_nm2."""
+    first = {"surface": "free@surface", "ligand": "intact@ligand"}
+    density = system.states["ligated"].get("density_per_nm2", {})
+    rows = [
+        {"system": system.name, "family": family, "initial_species": first[family], "density_per_nm2": value}
+        for family, value in density.items()
+    ]
+    return pd.DataFrame(rows, columns=["system", "family", "initial_species", "density_per_nm2"])
+
+
+def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
+    """Activation energy in eV from the template's relation, never below zero or the reaction energy."""
+    if reaction.barrier is None:
+        return max(0.0, reaction_energy)
+    return max(0.0, reaction_energy, reaction.barrier.intercept_eV + reaction.barrier.slope * reaction_energy)
+
+
+def assert_balanced(reaction: Reaction, initial: dict, final: dict, taken: list[dict], given: list[dict]) -> None:
+    """Compare elements and formal charge of both sides of a step.
+
+    Raises
+    ------
+    BalanceError : carries the ledger of what differs.
+    """
+    left, right = Counter(initial["composition"]), Counter(final["composition"])
+    for gas in taken:
+        left.update(gas["composition"])
+    for gas in given:
+        right.update(gas["composition"])
+    ledger = [f"{e}: {left[e]} -> {right[e]}" for e in sorted(left | right) if left[e] != right[e]]
+    if abs(initial["charge"] - final["charge"]) > 1e-6:
+        ledger.append(f"charge: {initial['charge']:+g} -> {final['charge']:+g}")
+    if ledger:
+        raise BalanceError(f"{reaction.name} does not balance: {'; '.join(ledger)}")
+
+
+def _step(system: System, reaction: Reaction, templates: Mapping[str, Reaction], errors: Mapping[str, float]) -> dict:
+    initial, final = system.states[reaction.reactant], system.states[reaction.name]
+    taken = [system.gases["precursor"].state] if reaction.binds_precursor else []
+    given = [system.gases[release].state for release in reaction.releases]
+    lattice = reaction.lattice
+    for role, name in system.names.items():
+        lattice = lattice.replace(f"{role}(g)", f"{name}(g)")
+    row = {
+        "step": reaction.name,
+        "reaction_class": reaction.reaction_class,
+        "equation": reaction.equation,
+        "initial_state": reaction.reactant,
+        "final_state": reaction.name,
+        "lattice": lattice,
+        "reactive": reaction.reactive,
+        "removes_ligand": ["surface.cation", "ligand.anchor"] in [list(pair) for pair in reaction.breaks]
+        and not reaction.binds_precursor,
+        "removes_cation": "salt" in reaction.releases,
+        "correction_eV": 0.0,
+    }
+    missing = [
+        f"{name}: {state['status']}"
+        for name, state in [(reaction.reactant, initial), (reaction.name, final), *_named(system, reaction)]
+        if state["energy_eV"] is None
+    ]
+    if missing:
+        empty = dict.fromkeys(("reaction_energy_eV", "activation_energy_eV", "sigma_eV", "activation_sigma_eV"), np.nan)
+        return row | empty | {"barrier_source": "none", "status": " | ".join(missing)}
+    assert_balanced(reaction, initial, final, taken, given)
+    energy = final["energy_eV"] + sum(g["energy_eV"] for g in given)
+    energy -= initial["energy_eV"] + sum(g["energy_eV"] for g in taken)
+    sigmas = [state_sigma(templates[s], templates, errors) for s in (reaction.reactant, reaction.name) if s in templates]
+    return row | {
+        "reaction_energy_eV": energy,
+        "activation_energy_eV": bep_barrier(reaction, energy),
+        "sigma_eV": float(np.hypot.reduce(sigmas)),
+        "activation_sigma_eV": reaction.barrier.sigma_eV if reaction.barrier else 0.0,
+        "barrier_source": "bep" if reaction.barrier else "none",
+        "status": "ok",
+    }
+
+
+def _named(system: System, reaction: Reaction) -> list[tuple[str, dict]]:
+    roles = [*(["precursor"] if reaction.binds_precursor else []), *reaction.releases]
+    return [(system.names[role], system.gases[role].state) for role in roles]

@@ -1,0 +1,144 @@
+"""What a configuration asks for, spelled out: molecules, states and steps; refused here if anything is wrong."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from qdsurf import library
+from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles, released_ligand, released_salt
+from qdsurf.build.slab import bulk_cell
+from qdsurf.compute.calculators import assert_supported, make_calculator
+from qdsurf.config import Config, System, find_facet, load_config
+from qdsurf.energetics.collect import Tables, collect_tables, thermal_gas
+from qdsurf.records import Ligand, Molecule, Reaction
+from qdsurf.structure_io import read_json, read_structures
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked configuration and everything that follows from it without computing."""
+
+    config: Config
+
+    @classmethod
+    def check(cls, data: dict, where: str = "configuration") -> "Plan":
+        """Check names, records, SMILES, crystal symmetries and elements of a configuration.
+
+        Raises
+        ------
+        QDSurfError : one message that names file and key, before the first calculation.
+        """
+        plan = cls(load_config(data, where))
+        elements = set()
+        for slab in plan.config.slabs:
+            elements |= set(bulk_cell(plan.material(slab)).symbols)
+            adlayer = find_facet(slab)[1].adlayer
+            elements |= {adlayer.element} if adlayer else set()
+        for molecule in plan.molecules.values():
+            if molecule.smiles:
+                elements |= {a.GetSymbol() for a in parse_smiles(molecule.smiles, molecule.name).GetAtoms()}
+            else:
+                elements |= set(build_molecule(molecule).symbols)
+        assert_supported(plan.config.calculator, elements)
+        make_calculator(plan.config.calculator)
+        return plan
+
+    def material(self, slab: str):
+        """Material record of a slab."""
+        return library.material(find_facet(slab)[0])
+
+    def ligand(self, name: str) -> Ligand | None:
+        """Ligand record; None for 'none'."""
+        return None if name == "none" else library.ligand(name)
+
+    @cached_property
+    def materials(self) -> dict[str, str]:
+        """Each material, and the first slab of it, on which its calculator is qualified."""
+        first: dict[str, str] = {}
+        for slab in self.config.slabs:
+            first.setdefault(find_facet(slab)[0], slab)
+        return first
+
+    def gas_roles(self, system: System) -> dict[str, Molecule]:
+        """Gas molecules of a system by the role they play in templates."""
+        precursor = library.precursor(system.precursor)
+        roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
+        bound = self.ligand(system.ligand)
+        if bound is None:
+            return roles
+        entry = library.ligand_entry(self.material(system.slab), bound)
+        truncate = self.config.truncate_to_carbons
+        if entry in ("acid", "dative"):
+            roles["ligand"] = released_ligand(bound, truncate)
+        if entry == "anion":
+            charges = self.material(system.slab).formal_charges
+            counterion = next(element for element, charge in charges.items() if charge == -bound.charge)
+            roles["salt"] = released_salt(bound, counterion, truncate)
+        return roles
+
+    @cached_property
+    def molecules(self) -> dict[str, Molecule]:
+        """All gas molecules of all systems by name."""
+        return {m.name: m for system in self.config.systems for m in self.gas_roles(system).values()}
+
+    def model(self, ligand: str) -> str:
+        """Words for what stands in for a ligand."""
+        bound = self.ligand(ligand)
+        return "no ligand" if bound is None else describe_model(bound, self.config.truncate_to_carbons)
+
+    def collect(self, system: System, errors: Path) -> Tables:
+        """Read the states that the rooms have selected and make the tables of a system.
+
+        Parameters
+        ----------
+        errors : table of the calculator's errors on reference reactions.
+        """
+        temperature = library.recipe(self.config.kinetics.recipe).temperature_K
+        states = {name: read_json(f"{room}/state.json") for name, room in self.states(system).items()}
+        substrate = read_json(f"results/bulk/{find_facet(system.slab)[0]}/qualification.json")["substrate"]
+        substrate = substrate if self.config.substrate == "auto" else self.config.substrate
+        for state in states.values():
+            state["substrate"] = substrate
+        density = states["ligated"].get("density_per_nm2") or {"surface": np.nan, "ligand": np.nan}
+        gases, names = {}, {}
+        for role, molecule in self.gas_roles(system).items():
+            room = f"results/molecules/{molecule.name}"
+            atoms = read_structures(f"{room}/selected.extxyz")
+            modes = read_json(f"{room}/modes.json")["mode_energies_eV"]
+            gases[role] = thermal_gas(
+                atoms[0] if atoms else None, read_json(f"{room}/state.json"), modes, molecule, role, density,
+                temperature, self.config.thermochemistry,
+            )  # fmt: skip
+            names[role] = molecule.name
+        return collect_tables(
+            str(system), library.precursor(system.precursor), states, gases, names, self.reactions(system),
+            pd.read_csv(errors), temperature, self.model(system.ligand), self.config.note,
+        )  # fmt: skip
+
+    def reactions(self, system: System) -> dict[str, Reaction]:
+        """Templates that apply to a system, each after the one it starts from."""
+        entry = library.ligand_entry(self.material(system.slab), self.ligand(system.ligand))
+        gases = self.gas_roles(system)
+        fitting = {
+            name: template
+            for name, template in library.reactions().items()
+            if entry in template.ligand_entry and set(template.releases) <= gases.keys()
+        }
+        return dict(sorted(fitting.items(), key=lambda item: item[1].reactant != "ligated"))
+
+    def owner(self, system: System, reaction: Reaction) -> str:
+        """Who owns the product: the system, or the covered surface when no precursor is involved."""
+        return system.ligated if reaction.reactant == "ligated" and not reaction.binds_precursor else str(system)
+
+    def room(self, system: System, reaction: Reaction) -> str:
+        """Folder of a state."""
+        kind = "adsorbed" if reaction.binds_precursor else "reactions"
+        return f"results/{kind}/{self.owner(system, reaction)}/{reaction.name}"
+
+    def states(self, system: System) -> dict[str, str]:
+        """Folder of every surface state of a system by name."""
+        rooms = {name: self.room(system, reaction) for name, reaction in self.reactions(system).items()}
+        return {"ligated": f"results/ligated/{system.ligated}"} | rooms

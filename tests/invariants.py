@@ -1,0 +1,106 @@
+"""What holds for every structure, whatever made it. Distances come from ASE's neighbour list, not from the package."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import neighbor_list
+
+from qdsurf.structure_io import read_structure, write_structures
+
+CLASH = 0.6  # of the sum of covalent radii: shorter than the shortest bond there is (H-H 1.19, N-N triple 0.77)
+HELD = 1.3  # a bond is shorter than this multiple
+
+
+def contacts(atoms: Atoms, multiple: float) -> list[tuple[int, int, float]]:
+    """Pairs, periodic images included, closer than a multiple of the sum of covalent radii."""
+    i, j, d = neighbor_list("ijd", atoms, (multiple * covalent_radii[atoms.numbers]).tolist(), self_interaction=False)
+    return [(int(a), int(b), float(c)) for a, b, c in zip(i, j, d, strict=True) if a <= b]
+
+
+def assert_no_clash(atoms: Atoms) -> None:
+    """No two atoms, nor their periodic images, stand in one another."""
+    close = [f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {d:.2f} A" for i, j, d in contacts(atoms, CLASH)]
+    assert not close, f"{atoms.symbols}: {', '.join(close[:6])}"
+
+
+def assert_valid_model(atoms: Atoms) -> None:
+    """In-plane vectors in xy, c along z and longer than the model, neutral, no clash, finite."""
+    cell = atoms.cell.array
+    assert np.isfinite(atoms.positions).all()
+    assert np.abs(cell[:2, 2]).max() < 1e-9 and np.abs(cell[2, :2]).max() < 1e-9, "c is not orthogonal to the surface"
+    assert np.linalg.det(cell) > 0, "left-handed cell"
+    assert atoms.pbc.tolist() == [True, True, False]
+    assert abs(atoms.arrays["formal_charge"].sum()) < 1e-9, "formal charges do not add up to zero"
+    assert_no_clash(atoms)
+    # tblite and plane waves repeat along c whatever pbc says
+    assert cell[2, 2] - np.ptp(atoms.positions[:, 2]) > 5, "the model meets its own image along c"
+
+
+def assert_valid_slab(slab: Atoms, layers: int, top: str, vacuum: float, adatom: str | None = None) -> None:
+    """`layers` layers numbered from the top, `top` (a composition) outermost, `vacuum` empty A along c."""
+    assert_valid_model(slab)
+    assert set(slab.arrays["role"]) == {"substrate"} and set(slab.arrays["fragment"]) == {0}
+    assert slab.cell[2, 2] - np.ptp(slab.positions[:, 2]) == _close(vacuum)
+    layer, z = slab.arrays["layer"], slab.positions[:, 2]
+    crystal = slab.symbols != adatom if adatom else np.ones(len(slab), dtype=bool)
+    assert sorted(set(layer.tolist())) == list(range(1, layers + 1))
+    for n in range(1, layers):
+        assert z[crystal & (layer == n)].min() > z[crystal & (layer == n + 1)].max(), f"layer {n} is not above {n + 1}"
+    found = Atoms(slab.symbols[crystal & (layer == 1)]).symbols.formula.reduce()[0]
+    assert found.count() == Atoms(top).symbols.formula.reduce()[0].count(), f"{found} on top, {top} was asked for"
+    if adatom:
+        assert z[~crystal].min() > z[crystal].max() and (layer[~crystal] == 1).all()
+
+
+def assert_valid_ligated(covered: Atoms, slab: Atoms, count: int) -> None:
+    """`count` whole ligands, each bound by an anchor, above a substrate that did not move."""
+    assert_valid_model(covered)
+    role, fragment, anchor = (covered.arrays[key] for key in ("role", "fragment", "anchor"))
+    substrate = role == "substrate"
+    n = int(substrate.sum())
+    assert substrate[:n].all(), "substrate atoms do not come first"
+    assert fragment[:n].max(initial=0) == 0 and sorted(set(fragment[n:].tolist())) == list(range(1, count + 1))
+    assert (np.diff(fragment) >= 0).all(), "ligands are not one after the other"
+    kept = [np.linalg.norm(slab.positions - p, axis=1).argmin() for p in covered.positions[:n]]
+    assert len(set(kept)) == n and np.abs(slab.positions[kept] - covered.positions[:n]).max() < 1e-9
+    assert (slab.symbols[kept] == covered.symbols[:n]).all()
+    bonds = [(i, j) for i, j, _ in contacts(covered, HELD)]
+    for number in range(1, count + 1):
+        own = fragment == number
+        assert (anchor & own).any(), f"ligand {number} has no anchor"
+        held = [pair for pair in bonds if any(anchor[k] and own[k] for k in pair) and substrate[list(pair)].any()]
+        assert held, f"ligand {number} is bound by no anchor"
+        assert covered.positions[own, 2].max() > covered.positions[substrate, 2].max(), f"ligand {number} is buried"
+
+
+def assert_same_structure(a: Atoms, b: Atoms) -> None:
+    """Same atoms, columns, cell and fixed atoms."""
+    assert a.symbols.get_chemical_formula("reduce") == b.symbols.get_chemical_formula("reduce")
+    np.testing.assert_allclose(a.positions, b.positions, atol=1e-6)
+    np.testing.assert_allclose(a.cell.array, b.cell.array, atol=1e-6)
+    for key in ("role", "fragment", "layer", "formal_charge", "anchor"):
+        assert a.arrays[key].tolist() == b.arrays[key].tolist(), key
+    fixed = [sorted(i for c in x.constraints for i in np.asarray(c.index).tolist()) for x in (a, b)]
+    assert fixed[0] == fixed[1], "fixed atoms"
+
+
+def through_file(atoms: Atoms, folder: Path) -> Atoms:
+    """The structure after a write and a read; asserts that nothing was lost."""
+    write_structures(folder / "structure.extxyz", atoms)
+    back = read_structure(folder / "structure.extxyz")
+    assert_same_structure(atoms, back)
+    return back
+
+
+def composition(*parts: Atoms) -> Counter:
+    """Elements of one or several structures together."""
+    return sum((Counter(atoms.symbols) for atoms in parts), Counter())
+
+
+def _close(value: float):
+    import pytest
+
+    return pytest.approx(value, abs=1e-5)  # extended XYZ keeps 8 decimals

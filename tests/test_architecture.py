@@ -1,0 +1,103 @@
+"""The walls of the house, from the syntax tree."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "qdsurf"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
+ROOMS = ("build", "compute", "energetics", "kinetics")
+STOREYS = (
+    ("errors", "units"),
+    ("records",),
+    ("library", "config", "structure_io", "connectivity", "provenance"),
+    ROOMS,
+    ("report",),
+    ("cli", "plan", "preflight"),
+)
+FLOOR = {name: number for number, names in enumerate(STOREYS) for name in names}
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package, without the leading `qdsurf.`, that a file imports, wherever in the file."""
+    known, found = {dotted(module) for module in MODULES}, set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            head, _, rest = name.partition(".")
+            if head == "qdsurf" and rest:
+                found.add(rest if rest in known else rest.rpartition(".")[0])
+    return found - {"", dotted(path)}
+
+
+def external_imports(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return found | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_point_one_way(path):
+    own = dotted(path).split(".")[0]
+    if dotted(path) == "__init__":
+        assert not imports(path)
+        return
+    assert own in FLOOR, f"{own} has no place in the house; known: {', '.join(FLOOR)}"
+    for name in sorted(imports(path)):
+        other = name.split(".")[0]
+        if own in ROOMS and other in ROOMS:
+            assert own == other, f"{dotted(path)} imports {name}: rooms do not import one another"
+        assert FLOOR[other] <= FLOOR[own], f"{dotted(path)} imports {name} of a later layer"
+
+
+def test_no_import_cycles():
+    TopologicalSorter({dotted(path): imports(path) for path in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_every_module_and_public_object_has_a_docstring(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), f"{path}: no docstring"
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{path}:{node.lineno}: {node.name} has no docstring"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_modules_stay_under_400_lines(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_no_module_is_called_utils_or_helpers():
+    assert not [path for path in MODULES if path.stem in ("utils", "util", "helpers", "helper", "misc", "common")]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=dotted)
+def test_packages_start_no_import_chain(path):
+    assert not imports(path)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if dotted(p).split(".")[0] != "compute"], ids=dotted)
+def test_only_compute_knows_calculators(path):
+    assert not [name for name in external_imports(path) if name.startswith(("ase.calculators", "ase.optimize", "tblite"))]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_workflow_scripts_are_one_verb(path):
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 20
+    assert "def " not in path.read_text() and "_" in path.stem

@@ -1,0 +1,33 @@
+# The precursor on the covered slab, at the crystal and at the ligand.
+rule place_precursor:
+    input:
+        structure=lambda w: f"results/ligated/{w.system.rpartition('~')[0]}/selected.extxyz",
+        molecule=lambda w: f"results/molecules/{System.parse(w.system).precursor}/selected.extxyz",
+        precursor=lambda w: record("precursors", System.parse(w.system).precursor),
+        reaction=lambda w: record("reactions", w.reaction),
+    output:
+        candidates="results/adsorbed/{system}/{reaction}/candidates.extxyz",
+    params:
+        poses=PLAN.config.relax.candidates,
+        seed=PLAN.config.seed,
+        code=code_version("build.placement"),
+    script:
+        "../scripts/place_precursor.py"
+
+
+use rule relax_slab as relax_adsorbed with:
+    input:
+        candidates="results/adsorbed/{system}/{reaction}/candidates.extxyz",
+    output:
+        relaxed="results/adsorbed/{system}/{reaction}/relaxed.extxyz",
+        result="results/adsorbed/{system}/{reaction}/result.json",
+
+
+use rule select_molecule as select_adsorbed with:
+    input:
+        candidates="results/adsorbed/{system}/{reaction}/candidates.extxyz",
+        relaxed="results/adsorbed/{system}/{reaction}/relaxed.extxyz",
+        result="results/adsorbed/{system}/{reaction}/result.json",
+    output:
+        structure="results/adsorbed/{system}/{reaction}/selected.extxyz",
+        state="results/adsorbed/{system}/{reaction}/state.json",

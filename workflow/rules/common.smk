@@ -1,0 +1,42 @@
+# What all rooms share: the checked configuration, and functions from wildcards to records.
+import os
+
+# One thread a job; Snakemake fills the cores with jobs.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+from snakemake.exceptions import WorkflowError
+
+from qdsurf import library
+from qdsurf.config import System, find_facet
+from qdsurf.errors import QDSurfError
+from qdsurf.plan import Plan
+from qdsurf.provenance import code_version
+
+report: "../report/workflow.rst"
+
+
+try:
+    PLAN = Plan.check(dict(config), where=", ".join(map(str, workflow.configfiles)))
+except QDSurfError as error:
+    raise WorkflowError(f"The configuration is refused before anything runs.\n{error}") from None
+
+
+wildcard_constraints:
+    slab=r"[^~/]+",
+    ligated=r"[^~/]+~[^~/]+",
+    system=r"[^~/]+~[^~/]+~[^~/]+",
+    owner=r"[^/]+",
+    molecule=r"[^/]+",
+    material=r"[^/]+",
+    reaction=r"\w+",
+
+
+def record(kind, name):
+    """Path of a record, so that touching it reruns what uses it; none for the ligand 'none'."""
+    return [] if name == "none" else str(library.record_path(kind, name))
+
+
+def selected(room):
+    """Structure and state that a room has selected."""
+    return {"structure": f"{room}/selected.extxyz", "state": f"{room}/state.json"}

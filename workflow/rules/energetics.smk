@@ -1,0 +1,33 @@
+# Tables of states, steps and sites. From here on there are only tables.
+rule collect_energies:
+    input:
+        states=lambda w: [f"{room}/state.json" for room in PLAN.states(System.parse(w.system)).values()],
+        molecules=lambda w: [
+            f"results/molecules/{molecule.name}/{file}"
+            for molecule in PLAN.gas_roles(System.parse(w.system)).values()
+            for file in ("selected.extxyz", "state.json", "modes.json")
+        ],
+        qualification=lambda w: f"results/bulk/{find_facet(System.parse(w.system).slab)[0]}/qualification.json",
+        errors="results/reference/errors.csv",
+        reactions=lambda w: [record("reactions", name) for name in PLAN.reactions(System.parse(w.system))],
+        recipe=record("recipes", PLAN.config.kinetics.recipe),
+    output:
+        states="results/energetics/{system}/states.csv",
+        steps="results/energetics/{system}/steps.csv",
+        sites="results/energetics/{system}/sites.csv",
+    params:
+        config=dict(config),
+        code=code_version("plan", "energetics.collect"),
+    script:
+        "../scripts/collect_energies.py"
+
+
+rule join_tables:
+    input:
+        lambda w: expand("results/energetics/{system}/{table}.csv", system=map(str, PLAN.config.systems), table=w.table),
+    output:
+        "results/energetics/{table,states|steps|sites}.csv",
+    params:
+        code=code_version("report.tables"),
+    script:
+        "../scripts/join_tables.py"

@@ -1,0 +1,32 @@
+# Slabs with their ligands, one candidate a binding mode.
+rule attach_ligands:
+    input:
+        structure=lambda w: f"results/slabs/{w.ligated.split('~')[0]}/selected.extxyz",
+        material=lambda w: record("materials", find_facet(w.ligated.split("~")[0])[0]),
+        ligand=lambda w: record("ligands", w.ligated.split("~")[1]),
+    output:
+        candidates="results/ligated/{ligated}/candidates.extxyz",
+    params:
+        per_cell=lambda w: PLAN.config.slabs[w.ligated.split("~")[0]].ligands_per_cell,
+        truncate_to_carbons=PLAN.config.truncate_to_carbons,
+        code=code_version("build.ligands"),
+    script:
+        "../scripts/attach_ligands.py"
+
+
+use rule relax_slab as relax_ligated with:
+    input:
+        candidates="results/ligated/{ligated}/candidates.extxyz",
+    output:
+        relaxed="results/ligated/{ligated}/relaxed.extxyz",
+        result="results/ligated/{ligated}/result.json",
+
+
+use rule select_molecule as select_ligated with:
+    input:
+        candidates="results/ligated/{ligated}/candidates.extxyz",
+        relaxed="results/ligated/{ligated}/relaxed.extxyz",
+        result="results/ligated/{ligated}/result.json",
+    output:
+        structure="results/ligated/{ligated}/selected.extxyz",
+        state="results/ligated/{ligated}/state.json",

@@ -1,0 +1,37 @@
+# Bare slabs, free or frozen as the qualification says.
+rule cut_slab:
+    input:
+        material=lambda w: record("materials", find_facet(w.slab)[0]),
+        qualification=lambda w: f"results/bulk/{find_facet(w.slab)[0]}/qualification.json",
+    output:
+        candidates="results/slabs/{slab}/candidates.extxyz",
+    params:
+        spec=lambda w: PLAN.config.slabs[w.slab].model_dump(exclude={"ligands", "ligands_per_cell"}),
+        substrate=PLAN.config.substrate,
+        code=code_version("build.slab"),
+    script:
+        "../scripts/cut_slab.py"
+
+
+use rule relax_molecule as relax_slab with:
+    input:
+        candidates="results/slabs/{slab}/candidates.extxyz",
+    output:
+        relaxed="results/slabs/{slab}/relaxed.extxyz",
+        result="results/slabs/{slab}/result.json",
+    params:
+        calculator=PLAN.config.calculator.model_dump(),
+        fmax=PLAN.config.relax.fmax_eV_per_A,
+        max_steps=PLAN.config.relax.max_steps,
+        keep=PLAN.config.relax.keep,
+        code=code_version("compute.relax"),
+
+
+use rule select_molecule as select_slab with:
+    input:
+        candidates="results/slabs/{slab}/candidates.extxyz",
+        relaxed="results/slabs/{slab}/relaxed.extxyz",
+        result="results/slabs/{slab}/result.json",
+    output:
+        structure="results/slabs/{slab}/selected.extxyz",
+        state="results/slabs/{slab}/state.json",

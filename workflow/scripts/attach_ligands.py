@@ -1,0 +1,16 @@
+from qdsurf import library
+from qdsurf.build.ligands import attach_ligands
+from qdsurf.config import find_facet
+from qdsurf.structure_io import read_structures, write_structures
+
+slab, name = snakemake.wildcards.ligated.split("~")
+candidates = read_structures(snakemake.input.structure)
+if name != "none" and candidates:
+    candidates = attach_ligands(
+        candidates[0],
+        library.material(find_facet(slab)[0]),
+        library.ligand(name),
+        snakemake.params.per_cell,
+        snakemake.params.truncate_to_carbons,
+    )
+write_structures(snakemake.output.candidates, candidates)

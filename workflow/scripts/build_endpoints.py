@@ -1,0 +1,10 @@
+from qdsurf import library
+from qdsurf.build.endpoints import endpoint_candidates
+from qdsurf.structure_io import read_structures, write_structures
+
+candidates, reason = endpoint_candidates(
+    read_structures(snakemake.input.structure),
+    library.get("reactions", snakemake.wildcards.reaction),
+    snakemake.params.attempts,
+)
+write_structures(snakemake.output.candidates, candidates, reason)

@@ -1,0 +1,8 @@
+from qdsurf.config import System
+from qdsurf.plan import Plan
+from qdsurf.report.tables import write_table
+
+plan = Plan.check(snakemake.params.config)
+tables = plan.collect(System.parse(snakemake.wildcards.system), snakemake.input.errors)
+for path, table in zip(snakemake.output, tables, strict=True):
+    write_table(path, table)

@@ -1,0 +1,3 @@
+from qdsurf.report.tables import join_tables, write_table
+
+write_table(snakemake.output[0], join_tables(snakemake.input))

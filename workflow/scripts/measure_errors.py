@@ -1,0 +1,12 @@
+from qdsurf import library
+from qdsurf.build.selection import select_each
+from qdsurf.energetics.corrections import measure_errors
+from qdsurf.report.tables import write_table
+from qdsurf.structure_io import read_json, read_structures
+
+energies = select_each(
+    read_structures(snakemake.input.candidates),
+    read_structures(snakemake.input.relaxed),
+    read_json(snakemake.input.result),
+)
+write_table(snakemake.output.errors, measure_errors(library.reference_set(), energies))
