@@ -171,6 +171,18 @@ def build_mole(atoms: Atoms, basis: str | dict):
     return gto.M(atom=geometry, basis=basis, ecp=ecp, verbose=0, max_memory=8000)
 
 
+def converge(mole, tolerance_hartree: float, guess: np.ndarray | None = None):
+    """Return PySCF's converged Kohn-Sham object, on the coarse grid and without the nonlocal correlation."""
+    from pyscf import dft
+
+    mean_field = dft.RKS(mole, xc=FUNCTIONAL).density_fit()
+    mean_field.nlc, mean_field.conv_tol, mean_field.grids.level = 0, tolerance_hartree, SCF_GRID
+    mean_field.kernel(guess)
+    if not mean_field.converged:
+        raise RuntimeError(f"{mole.elements}: the SCF did not converge")
+    return mean_field
+
+
 def single_point(atoms: Atoms, basis: str | dict = BASIS) -> dict:
     """Return the electronic energy of a closed-shell molecule.
 
@@ -182,19 +194,15 @@ def single_point(atoms: Atoms, basis: str | dict = BASIS) -> dict:
     dict
         `energy_eV`, and `functions`, the size of the basis.
     """
-    from pyscf import dft
+    from pyscf import dft, scf
 
     mole = build_mole(atoms, basis)
-    mean_field = dft.RKS(mole, xc=FUNCTIONAL).density_fit()
-    mean_field.nlc, mean_field.conv_tol, mean_field.grids.level = 0, 1e-7, SCF_GRID
-    solver = mean_field
-    solver.kernel()
-    if not solver.converged:
-        solver = mean_field.newton()
-        solver.kernel()
-    if not solver.converged:
-        raise RuntimeError(f"{atoms.get_chemical_formula()}: the SCF did not converge")
-    density = solver.make_rdm1()
+    guess = None
+    if mole.nao > 250:  # a converged small basis saves half the cycles of the large one
+        small = build_mole(atoms, "def2-svp")
+        guess = scf.addons.project_dm_nr2nr(small, converge(small, 1e-5).make_rdm1(), mole)
+    mean_field = converge(mole, 1e-6, guess)
+    density = mean_field.make_rdm1()
     mean_field.grids = dft.gen_grid.Grids(mole).set(level=ENERGY_GRID)
     energy = mean_field.energy_tot(density, vhf=mean_field.get_veff(mole, density))
     grid = dft.gen_grid.Grids(mole).set(level=NLC_GRID).build()

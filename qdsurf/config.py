@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -16,10 +16,12 @@ class SlabSpec(Record):
     """Size of one slab, and the ligands that are tried on it."""
 
     layers: int = Field(ge=1, description="atomic layers")
-    supercell: tuple[int, int] = Field(description="repetitions of the primitive surface cell")
+    supercell: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
+        description="repetitions of the primitive surface cell"
+    )
     vacuum_A: float = Field(20.0, ge=8, description="empty space along c")
     bottom: str | None = Field(None, description="composition of the lowest layer; absent: whatever the layers give")
-    mobile_layers: int = Field(1, ge=0, description="outermost layers that move where the substrate is mobile")
+    mobile_layers: int = Field(1, ge=0, description="outermost layers that move where the substrate is not frozen")
     ligands: tuple[str, ...] = Field(description="names of ligands, 'none' for the bare slab")
     ligands_per_cell: int = Field(1, ge=1)
 
@@ -66,7 +68,11 @@ class Config(Record):
     precursors: tuple[str, ...] = Field(min_length=1)
     truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
     calculator: CalculatorSpec
-    substrate: Literal["auto", "mobile", "frozen"] = "auto"
+    substrate: Literal["auto", "relaxed", "mobile", "frozen"] = Field(
+        "auto",
+        description="frozen: as cut; relaxed: the bare slab's mobile layers relax, then all is held under molecules; "
+        "mobile: they move throughout; auto: relaxed where the calculator holds the crystal, else frozen",
+    )
     relax: RelaxSpec = RelaxSpec()
     qualification: QualificationSpec = QualificationSpec()
     thermochemistry: ThermochemistrySpec = ThermochemistrySpec()

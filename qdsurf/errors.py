@@ -39,7 +39,8 @@ def unknown(kind: str, name: str, accepted: Iterable[str], where: str = "") -> I
     where : file and key in which the name stands, if known.
     """
     accepted = sorted(accepted)
-    close = get_close_matches(name, accepted, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    # The commonest slip is a unit left off: `fmax` for `fmax_eV_per_A`.
+    close = get_close_matches(name, accepted, n=1) or [a for a in accepted if name and a.startswith(name)]
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     place = f"{where}: " if where else ""
     return InputError(f"{place}unknown {kind} {name!r}{hint} Accepted: {', '.join(accepted) or 'none'}.")

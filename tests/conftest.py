@@ -1,52 +1,15 @@
-"""What all tests share: the systems they run on, built once."""
+"""What all tests share."""
 
 import os
-from functools import cache
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything loads a BLAS: the default suite runs on two cores
 
 import pytest
-from ase import Atoms
 from hypothesis import settings
-
-from qdsurf import library
-from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.molecules import build_molecule
-from qdsurf.build.placement import precursor_fragment
-from qdsurf.build.slab import cut_slab
+from systems import make_fragment, make_ligated, make_slab
 
 settings.register_profile("qdsurf", deadline=None)  # the machine may be busy
 settings.load_profile("qdsurf")
-
-# Layers and surface cells that hold a precursor and a short ligand.
-SIZES = {
-    "Ag": (2, (4, 4)),
-    "CdSe": (3, (3, 2)),
-    "CdSe-wz": (4, (3, 2)),
-    "CsPbBr3": (3, (3, 2)),
-    "CsPbBr3-Pnma": (3, (2, 2)),
-    "PbS": (2, (3, 3)),
-}
-FACETS = [(name, facet) for name in library.names("materials") for facet in library.material(name).facets]
-FACET_IDS = [f"{name}_{facet.name}" for name, facet in FACETS]
-
-
-@cache
-def make_slab(material: str) -> Atoms:
-    record = library.material(material)
-    return cut_slab(record, record.facets[0], *SIZES[material], vacuum=20.0)
-
-
-@cache
-def make_ligated(material: str, ligand: str, count: int = 1, carbons: int | None = 2) -> tuple[Atoms, ...]:
-    record = library.material(material)
-    return tuple(attach_ligands(make_slab(material), record, library.ligand(ligand), count, carbons))
-
-
-@cache
-def make_fragment(precursor: str) -> Atoms:
-    record = library.precursor(precursor)
-    return precursor_fragment(build_molecule(record.molecule), record)
 
 
 @pytest.fixture

@@ -43,9 +43,9 @@ def assert_valid_slab(slab: Atoms, layers: int, top: str, vacuum: float, adatom:
     """`layers` layers numbered from the top, `top` (a composition) outermost, `vacuum` empty A along c."""
     assert_valid_model(slab)
     assert set(slab.arrays["role"]) == {"substrate"} and set(slab.arrays["fragment"]) == {0}
-    assert slab.cell[2, 2] - np.ptp(slab.positions[:, 2]) == _close(vacuum)
+    assert abs(slab.cell[2, 2] - np.ptp(slab.positions[:, 2]) - vacuum) < 1e-6
     layer, z = slab.arrays["layer"], slab.positions[:, 2]
-    crystal = slab.symbols != adatom if adatom else np.ones(len(slab), dtype=bool)
+    crystal = ~(slab.symbols == adatom) if adatom else np.ones(len(slab), dtype=bool)
     assert sorted(set(layer.tolist())) == list(range(1, layers + 1))
     for n in range(1, layers):
         assert z[crystal & (layer == n)].min() > z[crystal & (layer == n + 1)].max(), f"layer {n} is not above {n + 1}"
@@ -65,7 +65,8 @@ def assert_valid_ligated(covered: Atoms, slab: Atoms, count: int) -> None:
     assert fragment[:n].max(initial=0) == 0 and sorted(set(fragment[n:].tolist())) == list(range(1, count + 1))
     assert (np.diff(fragment) >= 0).all(), "ligands are not one after the other"
     kept = [np.linalg.norm(slab.positions - p, axis=1).argmin() for p in covered.positions[:n]]
-    assert len(set(kept)) == n and np.abs(slab.positions[kept] - covered.positions[:n]).max() < 1e-9
+    assert len(set(kept)) == n
+    assert np.abs(slab.positions[kept] - covered.positions[:n]).max() < 1e-7  # a file keeps 8 decimals
     assert (slab.symbols[kept] == covered.symbols[:n]).all()
     bonds = [(i, j) for i, j, _ in contacts(covered, HELD)]
     for number in range(1, count + 1):
@@ -73,7 +74,10 @@ def assert_valid_ligated(covered: Atoms, slab: Atoms, count: int) -> None:
         assert (anchor & own).any(), f"ligand {number} has no anchor"
         held = [pair for pair in bonds if any(anchor[k] and own[k] for k in pair) and substrate[list(pair)].any()]
         assert held, f"ligand {number} is bound by no anchor"
-        assert covered.positions[own, 2].max() > covered.positions[substrate, 2].max(), f"ligand {number} is buried"
+        top, z = covered.positions[substrate, 2].max(), covered.positions[:, 2]
+        assert z[own & (covered.numbers > 1)].mean() > top, f"ligand {number} is buried"
+        if covered.info["ligand_entry"] in ("acid", "dative"):  # the others fill a vacancy
+            assert z[own].min() > top, f"ligand {number} reaches into the crystal"
 
 
 def assert_same_structure(a: Atoms, b: Atoms) -> None:
@@ -98,9 +102,3 @@ def through_file(atoms: Atoms, folder: Path) -> Atoms:
 def composition(*parts: Atoms) -> Counter:
     """Elements of one or several structures together."""
     return sum((Counter(atoms.symbols) for atoms in parts), Counter())
-
-
-def _close(value: float):
-    import pytest
-
-    return pytest.approx(value, abs=1e-5)  # extended XYZ keeps 8 decimals

@@ -23,7 +23,8 @@ APART = 1.7  # distance in covalent radii that the ends of a broken bond must re
 CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
 CONTACT_A = 2.1  # ... at least this many A: below it H...H and C...H contacts cost energy (van der Waals radii less 10 %)
 CLASH = 0.65  # two atoms that are not to be bonded may not be nearer than this multiple of their covalent radii
-STIFFNESS = {"bond": 10.0, "angle": 3.0, "form": 10.0, "break": 10.0, "contact": 3.0}  # arbitrary energy / A^2
+WALL_A = 0.5  # molecules stay this far above the outermost plane of the crystal; anchors may fill a vacancy in it
+STIFFNESS = {"bond": 30.0, "angle": 3.0, "form": 10.0, "break": 10.0, "contact": 3.0, "wall": 10.0}  # arbitrary energy / A^2
 
 
 def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (), noise: float = 0.0, seed: int = 0) -> Atoms:
@@ -46,6 +47,7 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
     forms, breaks = _ordered(forms), _ordered(breaks)
     mobile = np.flatnonzero(is_molecular(atoms))
     pairs, targets, stiffness, one_sided = _springs(atoms, forms, breaks)
+    floor, held_up = _wall(atoms, mobile)
     driven = atoms.copy()
     start = atoms.positions[mobile] + np.random.default_rng(seed).normal(0, noise, (len(mobile), 3)) * (noise > 0)
 
@@ -68,7 +70,9 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
         excess[one_sided & (excess > 0)] = 0.0
         k = np.where(one_sided, stiffness * softness, stiffness)
         gradient = scatter @ ((2 * k * excess / lengths)[:, None] * vectors)
-        return float(k @ excess**2), gradient[mobile].ravel()
+        sunk = np.minimum(positions[held_up, 2] - floor, 0.0)
+        gradient[held_up, 2] += 2 * STIFFNESS["wall"] * sunk
+        return float(k @ excess**2 + STIFFNESS["wall"] * sunk @ sunk), gradient[mobile].ravel()
 
     flat = start.ravel()
     for softness in (0.05, 1.0):  # soft contacts first, so that a group can pass its neighbours
@@ -76,7 +80,17 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
     driven.positions[mobile] = flat.reshape(-1, 3)
     driven.info["strain"] = energy(flat, 1.0)[0]
     _check(driven, forms, breaks, mobile)
+    if len(held_up) and driven.positions[held_up, 2].min() < floor - 2 * WALL_A:
+        raise BuildError("the springs pulled a molecule into the crystal")
     return driven
+
+
+def _wall(atoms: Atoms, mobile: np.ndarray) -> tuple[float, np.ndarray]:
+    """Lowest height in A for molecules on a slab, and the atoms that it holds."""
+    outermost = atoms.positions[atoms.arrays["layer"] == 1, 2] if "layer" in atoms.arrays else np.array([])
+    if len(outermost) == 0:
+        return -np.inf, mobile[:0]
+    return float(np.median(outermost)) + WALL_A, mobile[~atoms.arrays["anchor"][mobile]]
 
 
 def _ordered(pairs: Iterable[Pair]) -> set[Pair]:

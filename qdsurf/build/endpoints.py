@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from itertools import product
+import itertools
 
 import numpy as np
 from ase import Atoms
@@ -42,7 +42,10 @@ def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2) -> l
         try:
             driven = drive(reactant, forms, breaks)
             driven.info["energy_cost"] = driven.info.pop("strain")
-            candidates.append(_release(reactant, driven, reaction, forms, breaks, atoms_of))
+            product = _release(reactant, driven, reaction, forms, breaks, atoms_of)
+            if reason := judge(product, product):
+                raise BuildError(reason)
+            candidates.append(product)
         except BuildError as error:
             reasons.append(str(error))
     if not candidates:
@@ -111,7 +114,7 @@ def _edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
     broken_roles = {role for pair in reaction.breaks for role in pair}
     formed_roles = sorted({role for pair in reaction.forms for role in pair})
     anchors = set(options.get("ligand.anchor", ()))
-    for choice in product(*(options[role] for role in formed_roles)):
+    for choice in itertools.product(*(options[role] for role in formed_roles)):
         atoms_of = dict(zip(formed_roles, map(int, choice), strict=True))
         forms = {(atoms_of[a], atoms_of[b]) for a, b in reaction.forms}
         if any(radius[pair] > REACH_A for pair in forms):
@@ -170,4 +173,6 @@ def _settle_charge(reactant: Atoms, final: Atoms, gone: set, kept: set, breaks: 
     charge = reactant.arrays["formal_charge"][sorted(gone)].sum() if gone else 0.0
     if charge:
         donors = [i for pair in breaks for i in pair if i in kept and set(pair) & gone and not reactant.arrays["formal_charge"][i] > 1]
+        if not donors:
+            raise BuildError(f"{reactant.symbols[sorted(gone)]} would leave with charge {charge:+g}")
         final.arrays["formal_charge"][number[donors[0]]] += charge

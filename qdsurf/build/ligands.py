@@ -17,6 +17,7 @@ from qdsurf.records import Ligand, Material
 from qdsurf.structure_io import LIGAND, annotate
 
 PROTON_ASIDE_A = 4.0  # lateral distance of the acid proton: nearer than this it hops back to the carboxylate
+KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
 
 
@@ -50,6 +51,7 @@ def attach_ligands(
             for site in _spread(slab, _sites(slab, ligand, entry), count):
                 covered = _attach(covered, slab, site, ligand, entry, mode, truncate_to_carbons)
             assert_neutral(covered)
+            covered = _keep_vacuum(covered, slab)
             covered.info |= {"ligand": ligand.name, "ligand_entry": entry, "binding_mode": mode}
             candidates.append(covered)
         except BuildError as error:
@@ -57,6 +59,13 @@ def attach_ligands(
     if not candidates:
         raise BuildError(f"{count} {ligand.name} do not fit on {slab.info.get('facet')}: {'; '.join(reasons)}")
     return candidates
+
+
+def _keep_vacuum(covered: Atoms, slab: Atoms) -> Atoms:
+    """Lengthen the cell by the height of the ligands, so that they do not touch the next image of the slab."""
+    growth = covered.positions[:, 2].max() - slab.positions[:, 2].max()
+    covered.cell[2, 2] += max(0.0, growth - KEPT_FREE_A)
+    return covered
 
 
 def _anchors(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[int, ...]:

@@ -9,16 +9,17 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import qmc
 
 from qdsurf.build.drive import FORMED, drive
+from qdsurf.build.endpoints import judge
 from qdsurf.build.molecules import centre
 from qdsurf.build.roles import find_role
-from qdsurf.connectivity import bond_matrix, molecular_bonds
+from qdsurf.connectivity import bond_matrix, is_molecular, molecular_bonds
 from qdsurf.errors import BuildError
 from qdsurf.records import Precursor, Reaction
 from qdsurf.structure_io import ADSORBATE, annotate, content_hash
 
 from ase.data import covalent_radii
 
-PER_TARGET = 2  # directions of approach that are followed for each target atom ...
+PER_TARGET = 3  # directions of approach that are followed for each target atom ...
 APART_DEG = 50.0  # ... at least this far from one another
 TRIALS = 256  # rigid orientations looked at for each target atom; a power of two suits Sobol points
 
@@ -71,7 +72,9 @@ def place_precursor(
                 reasons.append(str(error))
     if not found:
         raise BuildError(f"no pose on {target_role}: {'; '.join(reasons)}")
-    unique = {pose.info["pose"]: pose for pose in sorted(found, key=lambda pose: pose.info["strain"])}
+    unique: dict[tuple, Atoms] = {}
+    for pose in sorted(found, key=lambda pose: pose.info["strain"]):
+        unique.setdefault(_surroundings(pose), pose)
     return list(unique.values())[:poses]
 
 
@@ -110,8 +113,8 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     """Rigid poses at one target with the most room, from distinct directions."""
     metal = int(np.argmax(fragment.arrays["formal_charge"]))
     reach = FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[metal]])
-    centred = np.delete(fragment.positions - fragment.positions[metal], metal, axis=0)
-    radii = covalent_radii[np.delete(fragment.numbers, metal)]
+    centred = fragment.positions - fragment.positions[metal]
+    radii = covalent_radii[fragment.numbers]
     points = qmc.Sobol(5, seed=seed).random(TRIALS)
     directions = _upper_hemisphere(points[:, :2])
     rotations = Rotation.from_quat(_quaternions(points[:, 2:]))
@@ -120,9 +123,13 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     image_radii = np.tile(covalent_radii[surface.numbers], len(shifts))
     near = np.linalg.norm(images, axis=1) < reach + np.linalg.norm(centred, axis=1).max() + 4.0
     tree, room = images[near], np.empty(TRIALS)
+    floor = np.median(surface.positions[surface.arrays["layer"] == 1, 2]) - surface.positions[target, 2]
+    target_itself = np.linalg.norm(tree, axis=1) < 1e-6
     for k, (direction, rotation) in enumerate(zip(directions, rotations, strict=True)):
-        distance = np.linalg.norm((rotation.apply(centred) + reach * direction)[:, None] - tree[None], axis=-1)
-        room[k] = (distance / (radii[:, None] + image_radii[None, near])).min()
+        trial = rotation.apply(centred) + reach * direction
+        ratio = np.linalg.norm(trial[:, None] - tree[None], axis=-1) / (radii[:, None] + image_radii[None, near])
+        ratio[metal, target_itself] = np.inf
+        room[k] = ratio.min() if trial[:, 2].min() > floor else 0.0
     chosen: list[int] = []
     for k in np.argsort(-room, kind="stable"):
         if all(directions[k] @ directions[c] < np.cos(np.radians(APART_DEG)) for c in chosen):
@@ -132,8 +139,7 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     poses = []
     for k in chosen:
         adsorbate = fragment.copy()
-        adsorbate.positions = rotations[k].apply(fragment.positions - fragment.positions[metal])
-        adsorbate.positions += surface.positions[target] + reach * directions[k]
+        adsorbate.positions = rotations[k].apply(centred) + surface.positions[target] + reach * directions[k]
         poses.append(surface + adsorbate)
         poses[-1].info = dict(surface.info)
     return poses
@@ -151,9 +157,23 @@ def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
         for j in find_role(surface, b)
         if bonded[i, j]
     ]
+    bonds = molecular_bonds(pose) - {(min(p), max(p)) for p in broken}
+    molecular = is_molecular(pose)
+    bonds |= {p for p in formed if molecular[list(p)].all()}
     driven = drive(pose, formed, broken)
+    driven.info["bonds"] = [list(p) for p in sorted(bonds)]
+    if reason := judge(driven, driven):
+        raise BuildError(reason)
     driven.info |= {"pose": content_hash(driven), "formed": [list(p) for p in formed], "broken": [list(p) for p in broken]}
     return driven
+
+
+def _surroundings(pose: Atoms) -> tuple:
+    """Distances from the metal to everything near, to 0.2 A: equal for poses that symmetry makes the same."""
+    metal = int(np.flatnonzero((pose.arrays["role"] == ADSORBATE) & (pose.arrays["formal_charge"] > 0))[0])
+    distance = np.round(pose.get_distances(metal, np.arange(len(pose)), mic=True) / 0.2).astype(int)
+    near = distance < 30
+    return tuple(sorted(zip(pose.numbers[near].tolist(), distance[near].tolist(), strict=True)))
 
 
 def _in_plane_shifts() -> np.ndarray:

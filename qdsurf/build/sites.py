@@ -45,8 +45,12 @@ def find_sites(atoms: Atoms) -> list[dict]:
     BuildError : the structure is not a slab with its surface along z.
     """
     z = atoms.positions[:, 2]
-    if np.ptp(z) > atoms.cell.cellpar()[2] - 5 or abs(atoms.cell.array[:2, 2]).max() > 1e-6:
+    flat = abs(atoms.cell.array[:2, 2]).max() < 1e-6 and atoms.cell.rank == 3
+    if not flat or np.ptp(z) > atoms.cell.lengths()[2] - 5:
         raise BuildError("sites need a slab: in-plane vectors in the xy plane and at least 5 A of vacuum along z")
+    atoms = atoms.copy()
+    atoms.pbc = True, True, False
+    atoms.wrap()
     outermost = np.flatnonzero(z > z.max() - 0.6)
     corners = _tile(atoms, outermost)
     points = [(corner[:3], [int(corner[3])]) for corner in corners]
@@ -88,10 +92,10 @@ def _merged_polygons(corners: np.ndarray) -> list[tuple[int, ...]]:
     polygons, used = [], set()
     centres = [_circumcentre(corners[s, :2]) for s in triangulation.simplices]
     for t, simplex in enumerate(triangulation.simplices):
-        if t in used:
+        if t in used or centres[t] is None:
             continue
         partner = next(
-            (n for n in triangulation.neighbors[t] if n > t and n not in used and np.allclose(centres[n], centres[t], atol=0.1)),
+            (n for n in triangulation.neighbors[t] if n > t and n not in used and centres[n] is not None and np.allclose(centres[n], centres[t], atol=0.1)),
             None,
         )
         members = set(simplex) | set(triangulation.simplices[partner] if partner is not None else ())
@@ -101,9 +105,12 @@ def _merged_polygons(corners: np.ndarray) -> list[tuple[int, ...]]:
     return polygons
 
 
-def _circumcentre(triangle: np.ndarray) -> np.ndarray:
+def _circumcentre(triangle: np.ndarray) -> np.ndarray | None:
+    """Centre of the circle through three points; None for the degenerate triangles at the rim of the tiling."""
     a, b, c = triangle
     matrix = 2 * np.array([b - a, c - a])
+    if abs(np.linalg.det(matrix)) < 1e-3:
+        return None
     return np.linalg.solve(matrix, [b @ b - a @ a, c @ c - a @ a])
 
 

@@ -13,7 +13,7 @@ from pymatgen.core import Composition
 from pymatgen.core.surface import SlabGenerator
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from qdsurf.connectivity import bond_matrix
+from qdsurf.connectivity import bond_matrix, bond_ratios
 from qdsurf.errors import BalanceError, BuildError, InputError, unknown
 from qdsurf.records import Facet, Material
 from qdsurf.structure_io import SUBSTRATE, annotate
@@ -72,7 +72,19 @@ def bulk_cell(material: Material) -> Atoms:
             f"materials/{material.name}.yaml: sites: the crystal has space group {found}, "
             f"the record names {material.space_group}"
         )
-    return Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=True)
+    composition = Composition(str(cell.symbols)).reduced_formula
+    if composition != Composition(material.formula).reduced_formula:
+        raise InputError(
+            f"materials/{material.name}.yaml: formula: the sites give {composition}, the record names {material.formula}"
+        )
+    bulk = Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=True)
+    i, j = np.unravel_index(np.argmin(bond_ratios(bulk)), (len(bulk), len(bulk)))
+    if bond_ratios(bulk)[i, j] < 0.6:
+        raise InputError(
+            f"materials/{material.name}.yaml: sites: {bulk.symbols[i]} and {bulk.symbols[j]} are only "
+            f"{bulk.get_distance(i, j, mic=True):.2f} A apart"
+        )
+    return bulk
 
 
 def crystal_layers(material: Material, miller_index: Sequence[int]) -> tuple[Atoms, list[np.ndarray]]:
@@ -177,6 +189,13 @@ def cut_slab(
     return slab
 
 
+def freeze_substrate(atoms: Atoms) -> Atoms:
+    """A copy in which every substrate atom is fixed where it is."""
+    frozen = atoms.copy()
+    frozen.set_constraint(FixAtoms(np.flatnonzero(frozen.arrays["role"] == SUBSTRATE)))
+    return frozen
+
+
 def ledger(atoms: Atoms) -> str:
     """Formal charges by kind of atom, such as `Pb 18 x +2 = +36; S 18 x -2 = -36; total +0`."""
     rows = []
@@ -197,7 +216,7 @@ def assert_neutral(atoms: Atoms) -> None:
     BalanceError : carries the ledger.
     """
     if abs(atoms.arrays["formal_charge"].sum()) > 1e-9:
-        raise BalanceError(f"the model is charged: {ledger(atoms)}. Passivate it, or ask for it with charged=True.")
+        raise BalanceError(f"the model is charged: {ledger(atoms)}. Passivate it, or ask for a charged model by name (charged=True, --charged).")
 
 
 def _spglib_cell(atoms: Atoms) -> tuple:

@@ -1,4 +1,4 @@
-"""The command line, `qdsurf VERB ...`, for people who do not want a workflow; each verb is a thin layer over the API."""
+"""The command line, `qdsurf VERB ...`, for people who want no workflow; each verb is a thin layer over the API."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Verbs that compute: relax, qualify, kinetics."""
+"""Verbs that compute: relax, qualify, corrections, kinetics."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -9,18 +9,24 @@ from ase import Atoms
 
 from qdsurf import library
 from qdsurf.build.bulk import rattle_slab, strained_cells
+from qdsurf.build.molecules import build_supported
+from qdsurf.build.selection import select_each
 from qdsurf.build.slab import cut_slab
-from qdsurf.cli.files import check_output, read_frames, write_frames
+from qdsurf.cli.files import check_output, note, read_frames, write_frames
+from qdsurf.compute.calculators import describe_calculator, make_calculator, supported_elements
 from qdsurf.compute.qualify import qualify
 from qdsurf.compute.relax import relax_batch
 from qdsurf.config import QualificationSpec, RelaxSpec, System
+from qdsurf.energetics.corrections import measure_errors, typical_errors
 from qdsurf.errors import CalculationError, InputError, unknown
 from qdsurf.kinetics.analysis import run_kinetics
-from qdsurf.records import CalculatorSpec, Material
-from qdsurf.structure_io import write_atomically
+from qdsurf.records import CalculatorSpec, Material, ReferenceSet
+from qdsurf.report.tables import write_table
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
 RATTLE_SEED = 0
+REFERENCE_RELAXATION = 0.01, 500  # fmax in eV/A and steps, as the workflow relaxes gas molecules
+PLACEHOLDER = "none"  # level of a reference reaction that waits for its energy
 TABLES = {
     "states": ("system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "mass_amu"),
     "steps": (
@@ -62,8 +68,9 @@ def qualify_calculator(arguments: Namespace) -> tuple[dict, list[str]]:
     relaxed, results = relax_batch(slabs, spec, RelaxSpec().fmax_eV_per_A, settings.max_steps, label="rattled slab")
     data = qualify(material.name, strained, settings.strains, slabs, relaxed, results)
     return data, [
-        f"{material.name} with {spec.label}: lattice constant {data['lattice_constant']}; {data['stability']['reason']}",
-        f"the substrate should be {data['substrate']}",
+        f"{material.name} with {spec.label}: the substrate should be {data['substrate']}",
+        f"  lattice constant: {data['lattice_constant']}",
+        f"  rattled slab: {data['stability']['reason']}",
     ]
 
 
@@ -75,6 +82,50 @@ def _test_slab(material: Material, shortest_vector: float) -> Atoms:
     cell = cut_slab(material, facet, QUALIFICATION_LAYERS).cell.lengths()[:2]
     repeats = np.ceil(shortest_vector / cell - 1e-9).astype(int)
     return cut_slab(material, facet, QUALIFICATION_LAYERS, (int(repeats[0]), int(repeats[1])))
+
+
+def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Relax the molecules of the reference set and compare their reaction energies with the reference."""
+    spec = _spec(arguments)
+    make_calculator(spec)  # so that a wrong name is known before anything is built
+    reference = _known_reference()
+    molecules = build_supported(reference.molecules, supported_elements(spec))
+    relaxed, results = relax_batch(molecules, spec, *REFERENCE_RELAXATION, label="reference")
+    errors = measure_errors(reference, select_each(molecules, relaxed, results))
+    try:
+        sigma = typical_errors(errors)
+    except CalculationError as error:  # the reactions that could be computed are worth showing all the same
+        note(str(error))
+        sigma = {}
+    lines = [f"{'reaction':<36} {'kind':<8} {'energy':>8} {'reference':>9} {'error':>7}  eV"]
+    lines += [
+        f"{row.reaction:<36} {row.kind:<8} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
+        for row in errors.itertuples()
+    ]
+    typical = ", ".join(f"{kind} {value:.3f} eV" for kind, value in sigma.items()) or "not known"
+    lines.append(f"{spec.label}, root mean square error: {typical}")
+    data = {"calculator": describe_calculator(spec), "sigma_eV": sigma, "reactions": errors.to_dict("records")}
+    return data, lines
+
+
+def _known_reference() -> ReferenceSet:
+    """The reactions of the reference set that have an energy, with their molecules.
+
+    Raises
+    ------
+    InputError : none has; an error against a placeholder would be an invention.
+    """
+    full = library.reference_set()
+    reactions = tuple(reaction for reaction in full.reactions if reaction.level != PLACEHOLDER)
+    missing = len(full.reactions) - len(reactions)
+    words = f"{missing} of {len(full.reactions)} reactions have no reference energy (level: {PLACEHOLDER})"
+    if not reactions:
+        path = library.STRUCTURES / "reference" / "gas_reactions.yaml"
+        raise InputError(f"{path}: {words}; fill them in before a calculator is measured against them")
+    if missing:
+        note(f"{words} and are left out")
+    needed = {name for reaction in reactions for name in reaction.stoichiometry}
+    return ReferenceSet(molecules=tuple(m for m in full.molecules if m.name in needed), reactions=reactions)
 
 
 def run_cycle(arguments: Namespace) -> tuple[dict, list[str]]:
@@ -98,7 +149,7 @@ def run_cycle(arguments: Namespace) -> tuple[dict, list[str]]:
     )
     folder = Path(arguments.output)
     for name, table in (("coverages", coverages), ("selectivity", selectivity)):
-        write_atomically(folder / f"{name}.csv", table.to_csv(index=False))
+        write_table(folder / f"{name}.csv", table)
     row = selectivity.iloc[0].to_dict()
     lines = [f"{key:<22} {f'{value:.4g}' if isinstance(value, float) else value}" for key, value in row.items()]
     return row, [f"{folder}: coverages.csv, selectivity.csv", *lines]

@@ -77,8 +77,8 @@ def material_of(atoms: Atoms, name: str) -> Material:
     """
     if "material" not in atoms.info:
         raise InputError(
-            f"{name}: does not say its material; start from `qdsurf slab`, or write material=NAME into the comment line "
-            f"of the extended XYZ, with NAME one of {', '.join(library.names('materials'))}"
+            f"{name}: does not say its material; start from `qdsurf slab`, or write material=NAME into the comment "
+            f"line of the extended XYZ, with NAME one of {', '.join(library.names('materials'))}"
         )
     return library.material(str(atoms.info["material"]))
 

@@ -47,7 +47,10 @@ def _list_facets() -> tuple[list[dict], list[str]]:
         for material in materials
         for facet in material.facets
     ]
-    return data, [f"{facet['name']:<28}  {facet['material']} {tuple(facet['miller_index'])} {facet['termination']}" for facet in data]
+    return data, [
+        f"{facet['name']:<28}  {facet['material']} {tuple(facet['miller_index'])} {facet['termination']}"
+        for facet in data
+    ]
 
 
 def _list_calculators() -> tuple[list[dict], list[str]]:

@@ -18,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"qdsurf {qdsurf.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for add in (_list, _slab, _sites, _ligate, _place, _relax, _reactions, _qualify, _kinetics):
+    for add in (_list, _slab, _sites, _ligate, _place, _relax, _reactions, _qualify, _corrections, _kinetics):
         add(verbs)
     return parser
 
@@ -69,7 +69,9 @@ def _output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
 
 
 def _calculator(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--calculator", required=True, metavar="NAME", help="see `qdsurf list calculators`, or module:Class")
+    parser.add_argument(
+        "--calculator", required=True, metavar="NAME", help="see `qdsurf list calculators`, or module:Class"
+    )
     parser.add_argument("--method", metavar="M", help="method of the calculator, such as GFN2-xTB")
 
 
@@ -94,9 +96,16 @@ def _slab(verbs) -> None:
     parser.add_argument("--bottom", metavar="T", help="lowest layer; default: whatever the number of layers gives")
     parser.add_argument("--layers", type=whole(1), default=3, metavar="N", help="atomic layers (default 3)")
     parser.add_argument(
-        "--supercell", type=whole(1), nargs=2, default=(1, 1), metavar=("A", "B"), help="primitive surface cells (default 1 1)"
+        "--supercell",
+        type=whole(1),
+        nargs=2,
+        default=(1, 1),
+        metavar=("A", "B"),
+        help="primitive surface cells (default 1 1)",
     )
-    parser.add_argument("--vacuum", type=positive, default=20.0, metavar="A", help="empty space along c in A (default 20)")
+    parser.add_argument(
+        "--vacuum", type=positive, default=20.0, metavar="A", help="empty space along c in A (default 20)"
+    )
     parser.add_argument(
         "--mobile-layers",
         type=whole(0),
@@ -126,7 +135,9 @@ def _ligate(verbs) -> None:
     parser.add_argument("ligand", metavar="LIGAND", help="see `qdsurf list ligands`")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--count", type=whole(1), metavar="N", help="ligands in the cell (default 1)")
-    amount.add_argument("--coverage", type=positive, metavar="nm^-2", help="ligands per area, to the nearest whole ligand")
+    amount.add_argument(
+        "--coverage", type=positive, metavar="nm^-2", help="ligands per area, to the nearest whole ligand"
+    )
     parser.add_argument("--mode", metavar="M", help="binding mode; default: the ligand's first one that fits")
     parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chain to a model")
     _output(parser, "FILE", "covered slab")
@@ -149,7 +160,9 @@ def _place(verbs) -> None:
         metavar="ROLE",
         help="what its metal meets: surface.anion (default), surface.cation, surface.counterion or ligand.anchor",
     )
-    parser.add_argument("--poses", type=whole(1), default=1, metavar="N", help="at most this many, roomiest first (default 1)")
+    parser.add_argument(
+        "--poses", type=whole(1), default=1, metavar="N", help="at most this many, roomiest first (default 1)"
+    )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the orientations (default 0)")
     _output(parser, "FILE", "poses, one frame each")
 
@@ -166,7 +179,11 @@ def _relax(verbs) -> None:
     _calculator(parser)
     parser.add_argument("--fmax", type=positive, default=0.05, metavar="F", help="largest force in eV/A (default 0.05)")
     parser.add_argument(
-        "--max-steps", type=whole(0), default=200, metavar="N", help="for each structure; 0 is a single point (default 200)"
+        "--max-steps",
+        type=whole(0),
+        default=200,
+        metavar="N",
+        help="for each structure; 0 is a single point (default 200)",
     )
     _output(parser, "FILE", "relaxed structures, in the order of the input")
 
@@ -195,6 +212,17 @@ def _qualify(verbs) -> None:
     _calculator(parser)
 
 
+def _corrections(verbs) -> None:
+    parser = _verb(
+        verbs,
+        "corrections",
+        "calculations:measure_corrections",
+        "measure the errors of a calculator on gas-phase reactions with trusted energies",
+        "--calculator tblite --method GFN2-xTB",
+    )
+    _calculator(parser)
+
+
 def _kinetics(verbs) -> None:
     parser = _verb(
         verbs,
@@ -206,8 +234,12 @@ def _kinetics(verbs) -> None:
     parser.add_argument("tables", metavar="DIR", help="folder with states.csv, steps.csv and sites.csv")
     parser.add_argument("--system", required=True, metavar="NAME", help="MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR")
     parser.add_argument("--recipe", required=True, metavar="R", help="see `qdsurf list recipes`")
-    parser.add_argument("--temperature_K", type=positive, metavar="T", help="must be that of states.csv (default: the recipe's)")
+    parser.add_argument(
+        "--temperature_K", type=positive, metavar="T", help="must be that of states.csv (default: the recipe's)"
+    )
     parser.add_argument("--pressure_Pa", type=positive, metavar="P", help="of the precursor (default: the recipe's)")
-    parser.add_argument("--samples", type=whole(1), default=512, metavar="N", help="energy samples, a power of 2 (default 512)")
+    parser.add_argument(
+        "--samples", type=whole(1), default=512, metavar="N", help="energy samples, a power of 2 (default 512)"
+    )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the samples (default 0)")
     _output(parser, "DIR", "folder for coverages.csv and selectivity.csv")

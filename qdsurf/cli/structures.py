@@ -1,6 +1,7 @@
 """Verbs that build: slab, sites, ligate, place."""
 
 from argparse import Namespace
+from collections.abc import Iterable
 from typing import get_args
 
 import numpy as np
@@ -13,7 +14,7 @@ from qdsurf.build.placement import place_precursor, precursor_fragment
 from qdsurf.build.sites import find_sites, surface_area
 from qdsurf.build.slab import cut_slab, ledger, list_terminations, parse_miller_index, reduce_miller_index
 from qdsurf.cli.files import check_output, material_of, note, read_frame, read_model, write_frames
-from qdsurf.errors import InputError, unknown
+from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.records import Facet, Material, Reaction, Role
 from qdsurf.structure_io import SUBSTRATE
 
@@ -85,11 +86,17 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     ligand = library.ligand(arguments.ligand)
     slab = read_model(arguments.file)
     material = material_of(slab, arguments.file)
+    if (slab.arrays["role"] != SUBSTRATE).any():
+        raise InputError(
+            f"{arguments.file}: holds molecules already; give the bare slab, --count sets how many ligands come"
+        )
     count = arguments.count or _count(arguments.coverage, surface_area(slab))
     candidates = attach_ligands(slab, material, ligand, count, arguments.truncate_to_carbons)
     modes = {candidate.info["binding_mode"]: candidate for candidate in candidates}
     if arguments.mode is not None and arguments.mode not in modes:
-        raise unknown("binding mode", arguments.mode, modes, f"{count} {ligand.name} on {arguments.file}")
+        raise BuildError(
+            f"mode {arguments.mode!r} of {count} {ligand.name} does not fit on {arguments.file}; {_modes(modes)}"
+        )
     covered = modes[arguments.mode] if arguments.mode else candidates[0]
     write_frames(arguments.output, [covered])
     data = _describe(covered, arguments.output) | {
@@ -101,8 +108,12 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         "ligands": sum(1 for _ in iter_ligands(covered)),
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
     }
-    words = f"{data['ligands']} x {data['model']}, {data['binding_mode']} ({', '.join(modes)} fit)"
+    words = f"{data['ligands']} x {data['model']}, {data['binding_mode']} ({_modes(modes)})"
     return data, [f"{arguments.output}: {words}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
+
+
+def _modes(modes: Iterable[str]) -> str:
+    return f"modes that fit: {', '.join(modes)}"
 
 
 def _count(coverage: float | None, area_nm2: float) -> int:

@@ -13,6 +13,8 @@ SUBSTRATE_SHIFT_A = 1.0  # a substrate atom that moves farther has left its site
 
 def find_anomalies(before: Atoms, after: Atoms) -> list[str]:
     """Flags of a relaxation, sorted: `desorbed`, `dissociated`, `intercalated`, `ligand_lost`, `substrate_changed`."""
+    if "role" not in before.arrays:  # a structure from elsewhere: nobody said what is molecule and what is crystal
+        return []
     role, fragment = before.arrays["role"], before.arrays["fragment"]
     substrate = role == SUBSTRATE
     ratios = bond_ratios(after)

@@ -7,11 +7,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.optimize import BFGS
 
 import qdsurf
 from qdsurf.compute.anomalies import find_anomalies
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator
+from qdsurf.compute.optimiser import ModelBFGS
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import content_hash
@@ -57,7 +57,7 @@ def relax_batch(
     outcomes: list = [None] * len(structures)
     chosen = range(len(structures))
     if keep is not None and len(structures) > keep:
-        outcomes = [relax_one(atoms, calculator, fmax, 0) for atoms in structures]
+        outcomes = _single_points(structures, calculator, fmax)
         energies = [np.inf if r["energy_eV"] is None else r["energy_eV"] for _, r in outcomes]
         chosen = np.argsort(energies, kind="stable")[:keep]
         for (_, result), energy in zip(outcomes, energies, strict=True):
@@ -73,13 +73,23 @@ def relax_batch(
         relaxed.append(final)
         results.append(result)
         energy = "no energy" if result["energy_eV"] is None else f"{result['energy_eV']:.4f} eV"
+        force = np.nan if result["max_force_eV_per_A"] is None else result["max_force_eV_per_A"]
         print(
-            f"{label} {number}/{len(structures)}: {energy}, max force {result['max_force_eV_per_A'] or np.nan:.3f} eV/A, "
+            f"{label} {number}/{len(structures)}: {energy}, max force {force:.3f} eV/A, "
             f"{result['force_calls']} force calls, {result['wall_s']:.1f} s, {result['reason']}"
             f"{' [' + ', '.join(result['flags']) + ']' if result['flags'] else ''}",
             flush=True,
         )
     return relaxed, results
+
+
+def _single_points(structures: list[Atoms], calculator: Calculator, fmax: float) -> list[tuple[Atoms, dict]]:
+    """Energies to choose candidates by; one whose SCF fails at once is not worth a rescue."""
+    rungs = getattr(calculator, "rungs", None)
+    calculator.rungs = 1
+    outcomes = [relax_one(atoms, calculator, fmax, 0) for atoms in structures]
+    calculator.rungs = rungs
+    return outcomes
 
 
 def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int) -> tuple[Atoms, dict]:
@@ -133,7 +143,7 @@ class _Walk:
         """Walk; returns `converged` or the reason for stopping."""
         max_step = MAX_STEP_A
         while self.calls <= max_steps:
-            optimiser = BFGS(self.atoms, logfile=None, maxstep=max_step)
+            optimiser = ModelBFGS(self.atoms, logfile=None, maxstep=max_step)
             for _ in optimiser.irun(fmax=self.fmax, steps=max_steps - self.calls):
                 if not self._accept():
                     break

@@ -41,6 +41,7 @@ class RescuedTBLite(Calculator):
         }
         self._inner = TBLite(method=method, accuracy=accuracy, verbosity=0, **self._settings)
         self.rescues: Counter[str] = Counter()
+        self.rungs = len(LADDER)  # a caller who only compares candidates climbs no higher than the first
 
     def forget(self) -> None:
         """Drop the last density, so that the next SCF starts from a fresh guess."""
@@ -55,7 +56,7 @@ class RescuedTBLite(Calculator):
         CalculationError : no rung converges.
         """
         super().calculate(atoms, properties, system_changes)
-        for name, forget, attempts in LADDER:
+        for name, forget, attempts in LADDER[: self.rungs]:
             if forget:
                 self._inner._xtb = self._inner._res = None
             try:
@@ -70,5 +71,5 @@ class RescuedTBLite(Calculator):
             self.rescues[name] += 1
             return
         raise CalculationError(
-            f"SCF of {self.atoms.symbols} not converged after: {', '.join(rung[0] for rung in LADDER)}"
+            f"SCF of {self.atoms.symbols} not converged after: {', '.join(rung[0] for rung in LADDER[: self.rungs])}"
         )

@@ -8,6 +8,7 @@ rule attach_ligands:
         candidates="results/ligated/{ligated}/candidates.extxyz",
     params:
         per_cell=lambda w: PLAN.config.slabs[w.ligated.split("~")[0]].ligands_per_cell,
+        substrate=PLAN.config.substrate,
         truncate_to_carbons=PLAN.config.truncate_to_carbons,
         code=code_version("build.ligands"),
     script:

@@ -14,6 +14,6 @@ slab = cut_slab(
     supercell=spec["supercell"],
     vacuum=spec["vacuum_A"],
     bottom=spec["bottom"],
-    mobile_layers=spec["mobile_layers"] if substrate == "mobile" else 0,
+    mobile_layers=spec["mobile_layers"] if substrate != "frozen" else 0,
 )
 write_structures(snakemake.output.candidates, slab)

@@ -1,0 +1,133 @@
+"""Sites do not depend on how the slab happens to be written down."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from invariants import through_file
+from systems import make_slab
+
+from qdsurf import library
+from qdsurf.build.sites import count_sites, find_sites, surface_area
+from qdsurf.build.slab import cut_slab
+from qdsurf.errors import BuildError
+
+NAMES = ["PbS", "CdSe", "CdSe-wz", "CsPbBr3", "Ag"]
+
+
+def densities(slab) -> list:
+    """Name and number in nm^-2 of every kind of site."""
+    sites = find_sites(slab)
+    return sorted((site["name"], round(site["multiplicity"] / surface_area(slab), 4)) for site in sites)
+
+
+def cut(name: str, supercell=(1, 1), vacuum=12.0, layers=3):
+    material = library.material(name)
+    return cut_slab(material, material.facets[0], layers, supercell, vacuum)
+
+
+@cache
+def expected(name: str) -> list:
+    return densities(cut(name, (2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "sites"),
+    [
+        ("PbS", {"top:Pb": 1, "top:S": 1, "bridge:Pb-S": 4, "hollow:4": 2}),
+        ("CsPbBr3", {"top:Cs": 1, "top:Br": 1, "bridge:Br-Cs": 4, "hollow:4": 2}),
+        ("Ag", {"top:Ag": 1, "bridge:Ag-Ag": 3, "hollow:3": 2}),
+    ],
+)
+def test_textbook_surfaces_have_their_textbook_sites(name, sites):
+    slab = cut(name, (2, 2))
+    found = dict.fromkeys(sites, 0)
+    for site in find_sites(slab):
+        found[site["name"]] += site["multiplicity"] / 4
+    assert found == sites
+
+
+def test_fcc_and_hcp_hollows_are_told_apart():
+    assert [s["name"] for s in find_sites(cut("Ag"))].count("hollow:3") == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_positions_are_on_the_outermost_layer_and_in_the_cell(name):
+    slab = cut(name, (2, 2))
+    for site in find_sites(slab):
+        assert abs(site["position"][2] - slab.positions[:, 2].max()) < 0.6
+        scaled = np.linalg.solve(slab.cell.array.T, site["position"])[:2]
+        assert (scaled > -0.01).all() and (scaled < 1.01).all()
+        if site["name"].startswith("top"):
+            assert min(np.linalg.norm(slab.positions - site["position"], axis=1)) < 1e-6
+        assert site["normal"] == [0, 0, 1]
+
+
+@settings(max_examples=10)
+@given(name=st.sampled_from(NAMES), m=st.integers(1, 3), n=st.integers(1, 3), vacuum=st.floats(8, 30))
+def test_sites_do_not_depend_on_supercell_or_vacuum(name, m, n, vacuum):
+    assert densities(cut(name, (m, n), vacuum)) == expected(name)
+
+
+@settings(max_examples=10)
+@given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32 - 1))
+def test_sites_do_not_depend_on_the_order_of_atoms(name, seed):
+    slab = cut(name, (2, 2))
+    assert densities(slab[np.random.default_rng(seed).permutation(len(slab))]) == expected(name)
+
+
+@settings(max_examples=15)
+@given(name=st.sampled_from(NAMES), x=st.integers(-12, 24), y=st.integers(-12, 24), wrap=st.booleans())
+def test_sites_do_not_depend_on_the_origin(name, x, y, wrap):
+    slab = cut(name, (2, 2))
+    slab.positions += [x / 12, y / 12, 0] @ slab.cell.array
+    if wrap:
+        slab.wrap()
+    assert densities(slab) == expected(name)
+
+
+@settings(max_examples=10)
+@given(name=st.sampled_from(NAMES), shear=st.sampled_from([-1, 1]), angle=st.floats(0, 360))
+def test_sites_do_not_depend_on_the_choice_of_cell_vectors_nor_on_rotation(name, shear, angle):
+    slab = cut(name, (2, 2))
+    slab.set_cell(np.array([slab.cell[0], slab.cell[1] + shear * slab.cell[0], slab.cell[2]]))
+    slab.wrap()
+    slab.rotate(angle, "z", rotate_cell=True)
+    assert densities(slab) == expected(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sites_survive_a_file(name, tmp_path):
+    assert densities(through_file(cut(name, (2, 2)), tmp_path)) == expected(name)
+
+
+@pytest.mark.parametrize("supercell", [(1, 1), (2, 2), (3, 3)])
+def test_an_adatom_is_a_site_wherever_it_stands_in_the_cell(supercell):
+    material = library.material("Ag")
+    slab = cut_slab(material, material.facets[1], 2, supercell)
+    assert "top:O" in {site["name"] for site in find_sites(slab)}
+    assert count_sites(slab)["surface"] == pytest.approx(1 / surface_area(slab))
+
+
+def test_ligands_and_their_protons_take_sites(ligated_of):
+    slab, covered = make_slab("PbS"), ligated_of("PbS", "acetate")[0]
+    area = surface_area(slab)
+    assert count_sites(slab)["surface"] == pytest.approx(9 / area)
+    assert count_sites(covered) == pytest.approx({"surface": 8 / area, "ligand": 1 / area})
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_structure_that_is_no_slab_is_refused(axis):
+    slab = cut("PbS", (2, 2))
+    slab.rotate(90, "xy"[axis], rotate_cell=True)
+    with pytest.raises(BuildError, match="sites need a slab"):
+        find_sites(slab)
+
+
+def test_a_crystal_without_vacuum_is_refused():
+    slab = cut("PbS", (2, 2))
+    slab.cell[2, 2] = np.ptp(slab.positions[:, 2]) + 3
+    with pytest.raises(BuildError, match="at least 5 A of vacuum"):
+        find_sites(slab)

@@ -1,0 +1,278 @@
+"""Slabs: what was asked for is what comes out, and what cannot be is refused with its reason."""
+
+import numpy as np
+import pytest
+from ase.build import fcc111
+from ase.neighborlist import neighbor_list
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from invariants import assert_valid_slab, through_file
+from systems import FACET_IDS, FACETS
+
+from qdsurf import library
+from qdsurf.build.bulk import rattle_slab, strained_cells
+from qdsurf.build.sites import count_sites, surface_area
+from qdsurf.build.slab import bulk_cell, cut_slab, freeze_substrate, ledger, list_terminations, parse_miller_index
+from qdsurf.errors import BalanceError, BuildError, InputError
+
+# In-plane cell of the lattice constants in A^2, from geometry.
+PRIMITIVE_AREA_A2 = {
+    "Ag": 4.086**2 * np.sqrt(3) / 4,  # two shortest lattice vectors a/sqrt(2) at 60 degrees
+    "CdSe": 6.052**2 / np.sqrt(2),  # a times a/sqrt(2)
+    "CdSe-wz": 4.2999 * 7.0109,
+    "CsPbBr3": 5.87**2,
+    "CsPbBr3-Pnma": 8.255 * 8.207,
+    "PbS": 5.936**2 / 2,
+}
+NEIGHBOURS = {  # in the crystal: nearest distance in A, coordination numbers that occur
+    "Ag": (4.086 / np.sqrt(2), {12}),
+    "CdSe": (6.052 * np.sqrt(3) / 4, {4}),
+    "CdSe-wz": (7.0109 * 0.375, {4}),
+    "CsPbBr3": (5.87 / 2, {0, 2, 6}),  # Cs, Br, Pb by Pb-Br distances
+    "PbS": (5.936 / 2, {6}),
+}
+
+
+def wurtzite():
+    material = library.material("CdSe-wz")
+    return material, material.facets[0]
+
+
+@pytest.mark.parametrize(("name", "facet"), FACETS, ids=FACET_IDS)
+@pytest.mark.parametrize("supercell", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("layers", [1, 2, 3, 4, 6])
+def test_every_facet_gives_a_valid_slab_again_after_a_file(name, facet, layers, supercell, tmp_path):
+    vacuum = 9.0 + layers
+    slab = cut_slab(library.material(name), facet, layers, supercell, vacuum)
+    arguments = (layers, facet.cut or facet.termination, vacuum, facet.adlayer and facet.adlayer.element)
+    assert_valid_slab(slab, *arguments)
+    assert_valid_slab(through_file(slab, tmp_path), *arguments)
+    assert surface_area(slab) * 100 == pytest.approx(PRIMITIVE_AREA_A2[name] * np.prod(supercell), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_the_middle_of_a_slab_has_the_coordination_of_the_crystal(name):
+    material = library.material(name)
+    slab = cut_slab(material, material.facets[0], 7, (1, 1))
+    distance, numbers = NEIGHBOURS[name]
+    counts = np.bincount(neighbor_list("i", slab, distance * 1.05), minlength=len(slab))
+    assert set(counts[slab.arrays["layer"] == 4].tolist()) <= numbers
+    assert counts[slab.arrays["layer"] == 1].sum() < counts[slab.arrays["layer"] == 4].sum(), "no bonds are broken"
+
+
+def test_silver_is_the_slab_that_ase_builds():
+    material = library.material("Ag")
+    ours = cut_slab(material, material.facets[0], 4, (3, 3), 12.0)
+    theirs = fcc111("Ag", (3, 3, 4), a=4.086, vacuum=6.0)
+    distances = [np.sort(atoms.get_all_distances(mic=True).ravel()) for atoms in (ours, theirs)]
+    np.testing.assert_allclose(*distances, atol=1e-5)
+
+
+@pytest.mark.parametrize("layers", [2, 3, 4, 5, 6])
+def test_wurtzite_has_its_compact_double_layer_on_top(layers):
+    material, facet = wurtzite()
+    slab = cut_slab(material, facet, layers)
+    heights = [slab.positions[slab.arrays["layer"] == n, 2].mean() for n in (1, 2)]
+    # the (10-10) planes are a / (2 sqrt 3) and a / sqrt 3 apart
+    assert heights[0] - heights[1] == pytest.approx(4.2999 / (2 * np.sqrt(3)), abs=0.01)
+
+
+@pytest.mark.parametrize(("layers", "below"), [(1, "CsBr"), (2, "PbBr2"), (3, "CsBr"), (4, "PbBr2")])
+@pytest.mark.parametrize("name", ["CsPbBr3", "CsPbBr3-Pnma"])
+def test_the_layers_of_the_perovskite_alternate(name, layers, below):
+    material = library.material(name)
+    slab = cut_slab(material, material.facets[0], layers)
+    lowest = slab[slab.arrays["layer"] == layers].symbols.formula.reduce()[0]
+    assert lowest.count() == ({"Cs": 1, "Br": 1} if below == "CsBr" else {"Pb": 1, "Br": 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "miller", "terminations"),
+    [
+        ("PbS", (1, 0, 0), ["PbS"]),
+        ("PbS", (1, 1, 1), ["Pb", "S"]),
+        ("CdSe", (1, 1, 0), ["CdSe"]),
+        ("CdSe", (1, 1, 1), ["Cd", "Se"]),
+        ("CdSe", (1, 0, 0), ["Cd", "Se"]),
+        ("CsPbBr3", (1, 0, 0), ["CsBr", "PbBr2"]),
+        ("CsPbBr3-Pnma", (0, 1, 0), ["CsBr", "PbBr2"]),
+        ("Ag", (1, 1, 1), ["Ag"]),
+    ],
+)
+def test_terminations_are_named(name, miller, terminations):
+    assert list_terminations(library.material(name), miller) == terminations
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "density"),
+    [("PbS", "surface", 5.68), ("CsPbBr3", "surface", 2.90)],  # REFERENCE_VALUES section A; Br as dense as Cs
+)
+def test_site_densities_are_those_of_the_literature(name, family, density):
+    material = library.material(name)
+    slab = cut_slab(material, material.facets[0], 3, (2, 2))
+    assert count_sites(slab)[family] == pytest.approx(density, abs=0.005)  # given with two decimals
+    cation = slab.symbols == {"PbS": "Pb", "CsPbBr3": "Cs"}[name]
+    assert (cation & (slab.arrays["layer"] == 1)).sum() / surface_area(slab) == pytest.approx(density, abs=0.005)
+
+
+@pytest.mark.parametrize("element", ["Ag", "O"])
+def test_the_adlayer_is_where_its_record_says(element):
+    material = library.material("Ag")
+    facet = next(facet for facet in material.facets if facet.termination == element)
+    slab = cut_slab(material, facet, 2, (4, 4))
+    adatoms = slab[slab.symbols == "O"]
+    if element == "Ag":
+        assert len(adatoms) == 0
+        return
+    assert len(adatoms) == facet.adlayer.per_supercell
+    top = slab.positions[(slab.arrays["layer"] == 1) & (slab.symbols == "Ag"), 2]
+    np.testing.assert_allclose(adatoms.positions[:, 2], top[0] + facet.adlayer.height_A, atol=1e-6)
+    distances = slab.get_distances(len(slab) - 1, range(32), mic=True)
+    assert (distances < distances.min() + 0.01).sum() == 3, "a hollow has three equal neighbours"
+
+
+@pytest.mark.parametrize("mobile", [0, 1, 2, 3])
+def test_the_outermost_layers_are_free(mobile):
+    material = library.material("PbS")
+    slab = cut_slab(material, material.facets[0], 3, (2, 2), mobile_layers=mobile)
+    fixed = set(slab.constraints[0].index.tolist()) if slab.constraints else set()
+    assert fixed == set(np.flatnonzero(slab.arrays["layer"] > mobile).tolist())
+
+
+def test_a_frozen_substrate_leaves_molecules_free(ligated_of):
+    covered = ligated_of("PbS", "acetate")[0]
+    before = covered.constraints[0].index.copy()
+    frozen = freeze_substrate(covered)
+    assert frozen.constraints[0].index.tolist() == np.flatnonzero(frozen.arrays["role"] == "substrate").tolist()
+    assert covered.constraints[0].index.tolist() == before.tolist()
+
+
+@settings(max_examples=15)
+@given(m=st.integers(1, 4), n=st.integers(1, 4), layers=st.integers(1, 5), vacuum=st.floats(8, 40))
+def test_supercell_and_vacuum_only_repeat_and_pad(m, n, layers, vacuum):
+    material = library.material("CdSe")
+    small = cut_slab(material, material.facets[0], layers)
+    large = cut_slab(material, material.facets[0], layers, (m, n), vacuum)
+    assert len(large) == len(small) * m * n
+    np.testing.assert_allclose(large.cell.lengths()[:2], small.cell.lengths()[:2] * [m, n])
+    assert np.ptp(large.positions[:, 2]) == pytest.approx(np.ptp(small.positions[:, 2]), abs=1e-9)
+
+
+# What cannot be built.
+
+
+def test_a_termination_that_does_not_exist_lists_those_that_do():
+    material = library.material("CsPbBr3")
+    facet = material.facets[0].model_copy(update={"termination": "CsBr3"})
+    with pytest.raises(InputError, match=r"CsPbBr3 .*unknown termination 'CsBr3'.*Accepted: CsBr, PbBr2"):
+        cut_slab(material, facet)
+
+
+@pytest.mark.parametrize(("layers", "bottom"), [(3, "PbBr2"), (2, "CsBr"), (2, "Cs")])
+def test_a_bottom_that_the_layers_cannot_give_says_what_they_give(layers, bottom):
+    material = library.material("CsPbBr3")
+    given_by = "CsBr below CsBr, PbBr2 below PbBr2" if layers == 3 else "CsBr below PbBr2, PbBr2 below CsBr"
+    with pytest.raises(BuildError, match=rf"CsBr on top and {bottom} below; {layers} layers give: {given_by}"):
+        cut_slab(material, material.facets[0], layers, bottom=bottom)
+
+
+@pytest.mark.parametrize(("layers", "bottom"), [(3, "CsBr"), (2, "PbBr2")])
+def test_a_bottom_that_the_layers_give_is_accepted(layers, bottom):
+    material = library.material("CsPbBr3")
+    assert len(cut_slab(material, material.facets[0], layers, bottom=bottom))
+
+
+def test_a_polar_slab_is_refused_with_its_ledger_unless_asked_for():
+    material = library.material("PbS")
+    facet = material.facets[0].model_copy(update={"miller_index": (1, 1, 1), "termination": "Pb"})
+    with pytest.raises(BalanceError, match=r"substrate Pb 8 x \+2 = \+16; substrate S 4 x -2 = -8; total \+8"):
+        cut_slab(material, facet, 3, (2, 2))
+    slab = cut_slab(material, facet, 3, (2, 2), charged=True)
+    assert slab.arrays["formal_charge"].sum() == 8 and ledger(slab).endswith("total +8")
+
+
+@pytest.mark.parametrize(
+    ("text", "indices"),
+    [
+        ("100", (1, 0, 0)),
+        ("1,0,0", (1, 0, 0)),
+        ("200", (1, 0, 0)),
+        ("10-10", (1, 0, 0)),
+        ("1,0,-1,0", (1, 0, 0)),
+        ("11-20", (1, 1, 0)),
+        ("0001", (0, 0, 1)),
+        ("-110", (-1, 1, 0)),
+        ("1,-1,0", (1, -1, 0)),
+        ("1, 0, -1, 0", (1, 0, 0)),
+        ("10,0,2", (5, 0, 1)),
+    ],
+)
+def test_miller_indices_are_read_in_every_spelling(text, indices):
+    assert parse_miller_index(text) == indices
+
+
+@pytest.mark.parametrize("text", ["", "abc", "000", "10", "1010", "11111", "1,x,0", "1.5,0,0", "--", "1,,0"])
+def test_other_miller_indices_are_refused(text):
+    with pytest.raises(InputError, match="Miller index"):
+        parse_miller_index(text)
+
+
+@given(st.lists(st.integers(-9, 9), min_size=3, max_size=3).filter(any))
+def test_compact_and_comma_spelling_agree(indices):
+    assert parse_miller_index("".join(map(str, indices))) == parse_miller_index(",".join(map(str, indices)))
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("PbS", 216), ("CsPbBr3", 99), ("Ag", 229)])
+def test_a_record_whose_positions_have_another_symmetry_is_refused(name, wrong):
+    lattice = library.material(name).lattice
+    if name == "Ag":  # body-centred, but drawn out along c
+        lattice = lattice.model_copy(update={"c_A": 5.0})
+    record = library.material(name).model_copy(update={"space_group": wrong, "lattice": lattice})
+    with pytest.raises(InputError, match=rf"materials/{name}\.yaml: sites: .* the record names {wrong}"):
+        bulk_cell(record)
+
+
+def test_a_space_group_that_makes_another_formula_is_refused():
+    with pytest.raises(InputError, match=r"materials/CdSe\.yaml: formula: the sites give CdSe2, the record names CdSe"):
+        bulk_cell(library.material("CdSe").model_copy(update={"space_group": 225}))
+
+
+def test_a_space_group_that_puts_atoms_into_one_another_is_refused():
+    with pytest.raises(InputError, match=r"materials/CdSe-wz\.yaml: sites: "):  # Cd4Se4 where Cd2Se2 has room
+        bulk_cell(library.material("CdSe-wz").model_copy(update={"space_group": 194}))
+
+
+@pytest.mark.parametrize("name", library.names("materials"))
+def test_the_crystal_has_the_formula_and_the_neutrality_of_its_record(name):
+    material = library.material(name)
+    cell = bulk_cell(material)
+    counts = cell.symbols.formula.reduce()[0].count()
+    assert counts == type(cell.symbols.formula)(material.formula).count()
+    assert sum(material.formal_charges[symbol] for symbol in cell.symbols) == 0
+
+
+# Test structures of the qualification.
+
+
+@pytest.mark.parametrize("name", ["PbS", "CsPbBr3", "CdSe-wz"])
+def test_strained_cells_scale_every_length(name):
+    material, strains = library.material(name), (-0.02, 0.0, 0.03)
+    cells = strained_cells(material, strains, 9.0)
+    reference = cells[1]
+    assert reference.cell.lengths().min() >= 9.0 - 1e-6
+    density = [len(atoms) / atoms.get_volume() for atoms in (reference, bulk_cell(material))]
+    assert density[0] == pytest.approx(density[1])
+    for strain, atoms in zip(strains, cells, strict=True):
+        assert atoms.get_volume() / reference.get_volume() == pytest.approx((1 + strain) ** 3)
+        np.testing.assert_allclose(atoms.positions, reference.positions * (1 + strain), atol=1e-9)
+
+
+def test_a_rattled_slab_moves_above_and_stands_below(slab_of):
+    ideal, rattled = rattle_slab(slab_of("CdSe-wz"), 0.1, seed=3)
+    moved = np.linalg.norm(rattled.positions - ideal.positions, axis=1) > 0
+    fixed = np.zeros(len(ideal), dtype=bool)
+    fixed[ideal.constraints[0].index] = True
+    assert (moved == ~fixed).all() and (moved == (ideal.arrays["layer"] <= 2)).all()
+    again = rattle_slab(slab_of("CdSe-wz"), 0.1, seed=3)[1]
+    np.testing.assert_array_equal(again.positions, rattled.positions)
+    assert np.std((rattled.positions - ideal.positions)[moved]) == pytest.approx(0.1, rel=0.3)

@@ -1,0 +1,518 @@
+"""Every verb of the command line, in process: files, JSON, and the words of the errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.io import read, write
+
+from qdsurf import library
+from qdsurf.cli import main
+from qdsurf.records import ReferenceSet
+
+ENTRY = Path(sys.executable).parent / "qdsurf"
+VERBS = ("list", "slab", "sites", "ligate", "place", "relax", "reactions", "qualify", "corrections", "kinetics")
+
+
+@pytest.fixture
+def ok(capsys):
+    """Runner of a verb that must succeed; returns its text."""
+
+    def run(*words) -> str:
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        assert code == 0, captured.err
+        return captured.out
+
+    return run
+
+
+@pytest.fixture
+def ok_json(ok):
+    """Runner of a verb that must succeed; returns its one JSON value."""
+
+    def refuse(constant: str):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return lambda *words: json.loads(ok(*words, "--json"), parse_constant=refuse)
+
+
+@pytest.fixture
+def fails(capsys):
+    """Runner of a verb that must fail; returns its one line on standard error."""
+
+    def run(*words) -> str:
+        assert main([str(word) for word in words]) == 2
+        captured = capsys.readouterr()
+        (line,) = [line for line in captured.err.splitlines() if not line.startswith("qdsurf: note: ")]
+        assert captured.out == "" and line.startswith("qdsurf: error: ")
+        return line
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Slabs and covered slabs of three crystals, built once."""
+    path = tmp_path_factory.mktemp("cli")
+    for material, index, cell in (("PbS", "100", "33"), ("Ag", "111", "44"), ("CsPbBr3", "100", "22")):
+        words = ["slab", material, index, "--layers", "2" if material != "CsPbBr3" else "3", "--supercell", *cell]
+        assert main([*words, "-o", f"{path}/{material}.xyz"]) == 0
+    covered = (("PbS", "oleate"), ("Ag", "methylamine"), ("CsPbBr3", "oleylammonium"))
+    for material, ligand in covered:
+        words = ["ligate", f"{path}/{material}.xyz", ligand, "--truncate-to-carbons", "1"]
+        assert main([*words, "-o", f"{path}/{material}-{ligand}.xyz"]) == 0
+    return path
+
+
+def test_entry_point_prints_help():
+    result = subprocess.run([ENTRY, "--help"], capture_output=True, text=True, check=True)
+    assert all(f"\n    {verb}" in result.stdout for verb in VERBS) and result.stderr == ""
+
+
+def test_help_imports_nothing_heavy():
+    words = "import sys; from qdsurf.cli.parser import build_parser; build_parser(); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert not {"numpy", "ase", "pydantic", "yaml", "rdkit", "pandas"} & set(result.stdout.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(verb, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([verb, "--help"])
+    text = capsys.readouterr().out
+    assert f"example:\n  qdsurf {verb} " in text and "--json" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "VERB"),
+        (["slab", "PbS", "100", "-o", "x.xyz", "--layers", "0"], "'0' is no integer of 1 or more"),
+        (["slab", "PbS", "100", "-o", "x.xyz", "--vacuum", "nan"], "'nan' is no number above 0"),
+        (["list", "colours"], "invalid choice: 'colours'"),
+        (["ligate", "x.xyz", "oleate", "--count", "1", "--coverage", "1", "-o", "y.xyz"], "not allowed with"),
+        (["ligate", "x.xyz", "oleate", "--pattern", "random", "-o", "y.xyz"], "unrecognized arguments: --pattern"),
+    ],
+)
+def test_words_that_are_not_understood(words, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert message in capsys.readouterr().err
+
+
+# list
+
+
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_list_holds_every_record(kind, ok, ok_json):
+    names = library.names(kind)
+    assert [record["name"] for record in ok_json("list", kind)] == names
+    assert [line.split()[0] for line in ok("list", kind).splitlines()] == names
+
+
+def test_list_facets_gives_names_for_a_configuration(ok, ok_json):
+    names = [facet["name"] for facet in ok_json("list", "facets")]
+    assert {"PbS_100_PbS", "CdSe-wz_10-10_CdSe", "Ag_111_O"} <= set(names)
+    assert [line.split()[0] for line in ok("list", "facets").splitlines()] == names
+
+
+def test_list_calculators_names_methods_and_elements(ok, ok_json):
+    calculators = {c["name"]: c for c in ok_json("list", "calculators")}
+    assert "GFN2-xTB" in calculators["tblite"]["methods"] and "Ag" in calculators["emt"]["elements"]
+    assert "module:Class" in ok("list", "calculators")
+
+
+# slab
+
+
+@pytest.mark.parametrize("index", ["100", "1,0,0", "-1,0,0", "200"])
+def test_slab_reads_every_form_of_an_index(index, ok_json, tmp_path):
+    data = ok_json("slab", "PbS", index, "--layers", 2, "--supercell", 2, 3, "--vacuum", 15, "-o", tmp_path / "s.xyz")
+    slab = read(tmp_path / "s.xyz")
+    assert len(slab) == data["atoms"] == 24 and slab.info["material"] == "PbS"
+    assert slab.cell.cellpar()[2] - np.ptp(slab.positions[:, 2]) == pytest.approx(15)
+    assert data["charge"] == 0 and data["layers"] == 2 and data["ledger"].endswith("total +0")
+
+
+@pytest.mark.parametrize("index", ["10-10", "1,0,-1,0", "11-20"])
+def test_slab_reads_four_indices_on_record_or_not(index, ok_json, tmp_path):
+    assert ok_json("slab", "CdSe-wz", index, "--layers", 2, "-o", tmp_path / "s.xyz")["termination"] == "CdSe"
+
+
+def test_slab_takes_termination_bottom_and_mobile_layers(ok, ok_json, tmp_path):
+    out = tmp_path / "s.xyz"
+    assert ok_json("slab", "CsPbBr3", "100", "-o", out)["termination"] == "CsBr"  # the facet on record
+    words = ("slab", "CsPbBr3", "100", "--termination", "PbBr2", "--layers", 4, "--mobile-layers", 2)
+    assert "PbBr2" in ok(*words, "--bottom", "CsBr", "-o", out)
+    slab = read(out)
+    top = slab.positions[:, 2] > slab.positions[:, 2].max() - 0.5
+    assert sorted(slab.symbols[top]) == ["Br", "Br", "Pb"]
+    assert sorted(slab.constraints[0].index) == sorted(np.flatnonzero(slab.arrays["layer"] > 2))
+
+
+def test_slab_of_an_adlayer_on_record(ok_json, tmp_path):
+    words = ("slab", "Ag", "111", "--termination", "O", "--layers", 2, "--supercell", 2, 2)
+    assert ok_json(*words, "-o", tmp_path / "s.xyz")["formula"] == "Ag8O"
+
+
+def test_slab_writes_other_formats_and_says_what_they_lose(capsys, tmp_path):
+    assert main(["slab", "PbS", "100", "-o", str(tmp_path / "new" / "s.cif")]) == 0
+    assert "does not keep the columns" in capsys.readouterr().err
+    assert len(read(tmp_path / "new" / "s.cif")) == 6
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["s.cif"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("Pbs 100", "unknown material 'Pbs'; did you mean 'PbS'?"),
+        ("PbS 10x", "Miller index '10x': 'x' is no integer; write 100, 10-10 or 1,0,-1,0"),
+        ("PbS 111", r"PbS (1, 1, 1) can end in Pb or S; choose one with --termination"),
+        (
+            "PbS 111 --termination Pb",
+            "the model is charged: substrate Pb 2 x +2 = +4; substrate S 1 x -2 = -2; total +2",
+        ),
+        ("CsPbBr3 100 --termination PbBr3", "unknown termination 'PbBr3'; did you mean 'PbBr2'?"),
+        ("CsPbBr3 100 --bottom PbBr2", "no slab of 3 layers has CsBr on top and PbBr2 below"),
+    ],
+)
+def test_slab_errors(words, message, fails, tmp_path):
+    assert message in fails("slab", *words.split(), "-o", tmp_path / "s.xyz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_charged_slab_is_cut_when_asked_for(ok_json, tmp_path):
+    words = ("slab", "PbS", "111", "--termination", "Pb", "--charged")
+    assert ok_json(*words, "-o", tmp_path / "s.xyz")["charge"] == 2
+
+
+@pytest.mark.parametrize(("name", "message"), [("s.foo", "does not know the format"), (".", "is a folder")])
+def test_output_is_checked_first(name, message, fails, tmp_path):
+    assert message in fails("slab", "PbS", "100", "-o", tmp_path / name)
+
+
+# sites
+
+
+def test_sites_of_our_slab_and_of_any_other(ok, ok_json, folder, tmp_path):
+    sites = ok_json("sites", folder / "PbS.xyz")
+    assert {"name", "position", "normal", "multiplicity", "elements"} <= sites[0].keys()
+    count = {site["name"]: site["multiplicity"] for site in sites}
+    assert count == {"top:Pb": 9, "top:S": 9, "bridge:Pb-S": 36, "hollow:4": 18}
+    bare = read(folder / "PbS.xyz")
+    write(tmp_path / "POSCAR", Atoms(bare.symbols, bare.positions, cell=bare.cell, pbc=True))
+    assert {s["name"]: s["multiplicity"] for s in ok_json("sites", tmp_path / "POSCAR")} == count
+    assert ok_json("sites", folder / "PbS-oleate.xyz") == sites  # the crystal's, not the ligand's
+    assert ok("sites", folder / "PbS.xyz").splitlines()[1].split()[:2] == ["top:Pb", "9"]
+
+
+def test_sites_errors(fails, tmp_path):
+    write(tmp_path / "water.xyz", molecule("H2O"))
+    (tmp_path / "bad.xyz").write_text("no structure\n")
+    assert "sites need a slab" in fails("sites", tmp_path / "water.xyz")
+    assert "not readable as a structure" in fails("sites", tmp_path / "bad.xyz")
+    assert "absent.xyz: no such file" in fails("sites", tmp_path / "absent.xyz")
+
+
+# ligate
+
+
+def test_ligate_by_count_coverage_and_mode(ok, ok_json, folder, tmp_path):
+    out = tmp_path / "l.xyz"
+    words = ("ligate", folder / "PbS.xyz", "oleate", "--truncate-to-carbons", 1, "-o", out)
+    first = ok_json(*words)
+    assert first["ligands"] == 1 and first["charge"] == 0 and first["ligand_entry"] == "acid"
+    assert first["model"].startswith("oleate truncated from 18 to 1 C") and first["binding_mode"] == "chelating"
+    bridging = ok_json(*words, "--mode", "bridging", "--coverage", 1.2)
+    assert bridging["binding_mode"] == "bridging" and bridging["ligands"] == 2
+    assert bridging["coverage_per_nm2"] == pytest.approx(2 / first["area_nm2"])
+    assert "2 x oleate truncated from 18 to 1 C" in ok(*words, "--count", 2)
+    covered = read(out)
+    assert covered.info["ligand"] == "oleate" and len(set(covered.arrays["fragment"])) == 3
+
+
+def test_ligate_errors(fails, folder, tmp_path):
+    slab, out = folder / "PbS.xyz", ("-o", tmp_path / "l.xyz")
+    assert "unknown ligand 'oleat'; did you mean 'oleate'?" in fails("ligate", slab, "oleat", *out)
+    assert "modes that fit: monodentate" in fails("ligate", slab, "methylamine", "--mode", "bridging", *out)
+    assert "one ligand is 0.631 nm^-2" in fails("ligate", slab, "methylamine", "--coverage", 0.1, *out)
+    assert "at most 9 fit" in fails("ligate", slab, "methylamine", "--count", 10, *out)
+    assert "has no place on PbS" in fails("ligate", slab, "oleylammonium", *out)
+    assert "holds molecules already" in fails("ligate", folder / "PbS-oleate.xyz", "methylamine", *out)
+
+
+def test_a_file_without_columns_or_material_is_told_how_to_get_them(fails, folder, tmp_path):
+    slab = read(folder / "PbS.xyz")
+    write(tmp_path / "s.cif", slab)
+    message = fails("ligate", tmp_path / "s.cif", "oleate", "-o", tmp_path / "l.xyz")
+    assert "s.cif: has no column role, fragment, layer, formal_charge, anchor; start from `qdsurf slab`" in message
+    del slab.info["material"]
+    write(tmp_path / "s.xyz", slab)
+    for words in (("ligate", tmp_path / "s.xyz", "oleate", "-o", tmp_path / "l.xyz"),):
+        assert "s.xyz: does not say its material; start from `qdsurf slab`" in fails(*words)
+    assert "does not say its material" in fails("reactions", tmp_path / "s.xyz", "--precursor", "TMA")
+
+
+# place
+
+
+def test_place_on_crystal_and_ligand(ok, ok_json, folder, tmp_path):
+    out = tmp_path / "p.xyz"
+    words = ("place", folder / "PbS-oleate.xyz", "TMA", "-o", out)
+    data = ok_json(*words, "--poses", 2, "--seed", 1)
+    frames = read(out, ":")
+    assert len(frames) == len(data["poses"]) == 2 and data["template"] == "adduct_surface"
+    assert all(frame.info["pose"] == pose["pose"] for frame, pose in zip(frames, data["poses"], strict=True))
+    assert data["poses"][0]["contact"].startswith("Al") and "-S" in data["poses"][0]["contact"]
+    assert ok_json(*words, "--poses", 2, "--seed", 1) == data
+    assert ok_json(*words, "--site", "ligand.anchor")["template"] == "adduct_ligand"
+    assert "TMA on surface.anion, 1 pose(s)" in ok(*words)
+
+
+def test_place_lets_a_dative_ligand_give_way(ok_json, folder, tmp_path):
+    words = ("place", folder / "Ag-methylamine.xyz", "TMA", "--site", "ligand.anchor", "-o", tmp_path / "p.xyz")
+    data = ok_json(*words)
+    assert data["template"] == "adduct_amine" and "-N" in data["poses"][0]["contact"]
+    assert len(read(tmp_path / "p.xyz").info["broken"])
+
+
+def test_place_errors(fails, folder, tmp_path):
+    slab, out = folder / "PbS.xyz", tmp_path / "p.xyz"
+    assert "unknown precursor 'TMAl'; did you mean 'TMA'?" in fails("place", slab, "TMAl", "-o", out)
+    assert "--site: unknown site 'top:S'" in fails("place", slab, "TMA", "--site", "top:S", "-o", out)
+    assert "no atom plays ligand.anchor" in fails("place", slab, "TMA", "--site", "ligand.anchor", "-o", out)
+    message = fails("place", slab, "TMA", "--poses", 2, "-o", tmp_path / "POSCAR")
+    assert "holds one structure, not 2" in message
+
+
+# reactions
+
+
+@pytest.mark.parametrize(
+    ("name", "applies"),
+    [
+        ("Ag.xyz", {"adduct_surface", "dissociation_surface"}),
+        (
+            "PbS-oleate.xyz",
+            {"adduct_surface", "dissociation_surface", "protonolysis_surface_hydrogen", "adduct_ligand"}
+            | {"carboxylate_transfer", "ligand_desorption_acid"},
+        ),
+        ("CsPbBr3-oleylammonium.xyz", {"adduct_surface", "dissociation_surface", "protonolysis_ammonium"}),
+    ],
+)
+def test_reactions_say_which_templates_apply_and_why_not(name, applies, ok, ok_json, folder):
+    data = ok_json("reactions", folder / name, "--precursor", "TMA")
+    matches = {match["name"]: match for match in data["reactions"]}
+    assert matches.keys() == library.reactions().keys() and data["ledger"].endswith("total +0")
+    assert {match for match in matches if matches[match]["applies"]} == applies
+    assert all(bool(match["reason"]) != match["applies"] for match in matches.values())
+    lines = ok("reactions", folder / name, "--precursor", "TMA").splitlines()
+    assert {line.split()[1] for line in lines if line.startswith("+ ")} == applies
+
+
+def test_reactions_name_the_reason(ok, folder):
+    text = ok("reactions", folder / "Ag.xyz", "--precursor", "DEZ")
+    assert "is for ligand_entry acid, this is none" in text
+
+
+def test_reactions_name_the_atom_that_is_missing(ok_json, folder, tmp_path):
+    slab = read(folder / "PbS-oleate.xyz")
+    del slab[slab.arrays["role"] == "ligand"]
+    slab.arrays["role"][slab.symbols == "S"] = "ligand"  # no anion is left in the crystal's outermost layer
+    write(tmp_path / "s.xyz", slab)
+    matches = {m["name"]: m for m in ok_json("reactions", tmp_path / "s.xyz", "--precursor", "TMA")["reactions"]}
+    assert matches["adduct_ligand"]["reason"] == "no atom plays ligand.anchor"
+    assert matches["carboxylate_transfer"]["reason"] == "starts from adduct_ligand, which does not apply"
+
+
+def test_reactions_errors(fails, ok, folder, tmp_path):
+    slab = read(folder / "PbS-oleate.xyz")
+    del slab.info["ligand_entry"]
+    write(tmp_path / "s.xyz", slab)
+    assert "does not say ligand_entry" in fails("reactions", tmp_path / "s.xyz", "--precursor", "TMA")
+    write(tmp_path / "charged.xyz", read(folder / "PbS-oleate.xyz")[:-1])
+    assert "total -1" in fails("reactions", tmp_path / "charged.xyz", "--precursor", "TMA")
+    ok("place", folder / "PbS.xyz", "TMA", "-o", tmp_path / "p.xyz")
+    assert "holds a precursor already" in fails("reactions", tmp_path / "p.xyz", "--precursor", "TMA")
+
+
+# relax
+
+
+def test_relax_takes_all_frames_and_keeps_progress_off_standard_output(capsys, tmp_path):
+    water = molecule("H2O")
+    write(tmp_path / "w.xyz", [water, molecule("CH3OH")])
+    words = ["relax", f"{tmp_path}/w.xyz", "--calculator", "emt", "--fmax", "0.1", "-o", f"{tmp_path}/r.xyz", "--json"]
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    data = json.loads(captured.out)
+    assert "relax 2/2" in captured.err and [r["converged"] for r in data["results"]] == [True, True]
+    relaxed = read(tmp_path / "r.xyz", ":")
+    for frame, result in zip(relaxed, data["results"], strict=True):
+        assert frame.get_potential_energy() == pytest.approx(result["energy_eV"], abs=1e-6)
+        assert np.linalg.norm(frame.get_forces(), axis=1).max() < 0.1
+    assert relaxed[0].get_distance(0, 1) != pytest.approx(water.get_distance(0, 1), abs=1e-3)
+
+
+def test_relax_one_frame_keeps_columns_and_constraints(ok, folder, tmp_path):
+    atoms = read(folder / "Ag-methylamine.xyz")
+    write(tmp_path / "two.xyz", [atoms, atoms])
+    words = ("relax", f"{tmp_path}/two.xyz@1", "--calculator", "emt", "--max-steps", 2, "-o", tmp_path / "r.xyz")
+    text = ok(*words)
+    assert "0 of 1 converged" in text and "not converged in 2 steps [" in text
+    (relaxed,) = read(tmp_path / "r.xyz", ":")
+    fixed = relaxed.constraints[0].index
+    assert np.allclose(relaxed.positions[fixed], atoms.positions[fixed]) and len(fixed)
+    assert (relaxed.arrays["role"] == atoms.arrays["role"]).all()
+
+
+def test_relax_errors(fails, folder, tmp_path):
+    slab, out = folder / "PbS.xyz", ("-o", tmp_path / "r.xyz")
+    message = fails("relax", slab, "--calculator", "emt", *out)
+    assert "calculator emt has no parameters for Pb, S; it supports Ag, Al" in message
+    assert "unknown calculator 'tblit'; did you mean 'tblite'?" in fails("relax", slab, "--calculator", "tblit", *out)
+    method = ("--calculator", "tblite", "--method", "GFN3-xTB")
+    assert "unknown tblite method 'GFN3-xTB'" in fails("relax", slab, *method, *out)
+    ag = folder / "Ag.xyz"
+    assert "method" in fails("relax", ag, "--calculator", "emt", "--method", "GFN2-xTB", *out)
+    assert "frame '3' does not exist" in fails("relax", f"{ag}@3", "--calculator", "emt", *out)
+    assert not (tmp_path / "r.xyz").exists()
+
+
+def test_the_last_of_several_frames_is_taken_aloud(capsys, folder, tmp_path):
+    write(tmp_path / "two.xyz", [read(folder / "PbS.xyz"), read(folder / "Ag.xyz")])
+    assert main(["sites", f"{tmp_path}/two.xyz", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "holds 2 structures, the last one is taken" in captured.err
+    assert {e for site in json.loads(captured.out) for e in site["elements"]} == {"Ag"}
+
+
+# qualify and corrections
+
+
+def test_qualify_with_emt(ok_json):
+    data = ok_json("qualify", "Ag", "--calculator", "emt")
+    assert abs(data["lattice_constant_error"]) < 0.01  # EMT is fitted to the lattice constant
+    assert data["substrate"] == "mobile" and data["stability"]["stable"]
+
+
+def test_qualify_errors(fails):
+    assert "has no parameters for Cd, Se" in fails("qualify", "CdSe", "--calculator", "emt")
+    assert "unknown material 'CdS'" in fails("qualify", "CdS", "--calculator", "emt")
+
+
+@pytest.fixture
+def small_reference(monkeypatch) -> None:
+    """One dative and one exchange reaction of aluminium; the exchange has the PBE-D3 energy of DESIGN, section 6."""
+    full = library.reference_set()
+    waiting = {"level": "none", "energy_eV": 0.0}
+    energies = {"tma_nh3": -1.0, "tma_h2o_exchange": -1.48}
+    reactions = [
+        r.model_copy(update={"level": "test", "energy_eV": energies[r.name]} if r.name in energies else waiting)
+        for r in full.reactions
+    ]
+    monkeypatch.setattr(library, "reference_set", lambda: ReferenceSet(molecules=full.molecules, reactions=reactions))
+
+
+def test_corrections_of_gfn2(ok_json, small_reference):
+    data = ok_json("corrections", "--calculator", "tblite", "--method", "GFN2-xTB")
+    rows = {row["reaction"]: row for row in data["reactions"]}
+    assert rows.keys() == {"tma_nh3", "tma_h2o_exchange"}  # the others wait for their energies
+    exchange = rows["tma_h2o_exchange"]
+    assert exchange["energy_eV"] == pytest.approx(-2.66, abs=0.02)  # GFN2-xTB, section 6 of DESIGN
+    assert exchange["error_eV"] == pytest.approx(-1.18, abs=0.02)
+    assert data["sigma_eV"]["exchange"] == pytest.approx(1.18, abs=0.02)
+    assert data["calculator"]["parameters"] == {"method": "GFN2-xTB"}
+
+
+def test_corrections_refuse_placeholders(fails, monkeypatch):
+    full = library.reference_set()
+    reactions = [r.model_copy(update={"level": "none"}) for r in full.reactions]
+    monkeypatch.setattr(library, "reference_set", lambda: ReferenceSet(molecules=full.molecules, reactions=reactions))
+    message = fails("corrections", "--calculator", "emt")
+    assert f"{len(reactions)} of {len(reactions)} reactions have no reference energy (level: none)" in message
+
+
+def test_corrections_show_what_could_be_computed(capsys, small_reference):
+    assert main(["corrections", "--calculator", "emt"]) == 0  # EMT tears the molecules apart
+    captured = capsys.readouterr()
+    assert "nan" in captured.out and "root mean square error: not known" in captured.out
+    assert "could be computed with this calculator" in captured.err
+
+
+def test_corrections_errors(fails):
+    assert "unknown calculator 'xtb'" in fails("corrections", "--calculator", "xtb")
+
+
+# kinetics
+
+SYSTEM = "PbS_100_PbS~none~TMA"
+
+
+@pytest.fixture
+def tables(tmp_path) -> Path:
+    """A folder of the energetics with one system: an adduct and its dissociation."""
+    states = [
+        {"state": "ligated", "energy_eV": 0.0, "gibbs_eV": 0.0, "sigma_eV": 0.0, "phase": "surface"},
+        {"state": "adduct_surface", "energy_eV": -0.6, "gibbs_eV": -0.5, "sigma_eV": 0.1, "phase": "surface"},
+        {"state": "dissociation_surface", "energy_eV": -1.1, "gibbs_eV": -1.0, "sigma_eV": 0.1, "phase": "surface"},
+        {"state": "TMA", "energy_eV": 0.6, "gibbs_eV": 0.0, "sigma_eV": 0.0, "phase": "gas", "mass_amu": 72.09},
+    ]
+    shared = {"system": SYSTEM, "reaction_class": "precursor-surface", "removes_ligand": False, "removes_cation": False}
+    steps = [
+        {"step": "adduct_surface", "lattice": "TMA(g) + free@surface -> adduct@surface", "initial_state": "ligated"},
+        {
+            "step": "dissociation_surface",
+            "lattice": "adduct@surface -> dissociated@surface",
+            "initial_state": "adduct_surface",
+            "activation_energy_eV": 0.7,
+            "activation_sigma_eV": 0.1,
+            "barrier_source": "bep",
+        },
+    ]
+    defaults = {"activation_energy_eV": 0.0, "activation_sigma_eV": 0.0, "barrier_source": "none", "status": "ok"}
+    rows = [shared | defaults | s | {"final_state": s["step"], "reactive": "bep" in s.values()} for s in steps]
+    path = tmp_path / "energetics"
+    path.mkdir()
+    shared = {"system": SYSTEM, "temperature_K": 313.15, "pressure_Pa": 1e5, "flags": "", "sample_model": "no ligand"}
+    pd.DataFrame([shared | state for state in states]).to_csv(path / "states.csv", index=False)
+    pd.DataFrame(rows).to_csv(path / "steps.csv", index=False)
+    site = {"system": SYSTEM, "family": "surface", "initial_species": "free@surface", "density_per_nm2": 5.7}
+    pd.DataFrame([site]).to_csv(path / "sites.csv", index=False)
+    return path
+
+
+def test_kinetics_writes_both_tables(ok, ok_json, tables, tmp_path):
+    out = tmp_path / "cycle"
+    words = ("kinetics", tables, "--system", SYSTEM, "--recipe", "alumina_thermal_40C", "--samples", 8, "-o", out)
+    row = ok_json(*words, "--pressure_Pa", 20, "--temperature_K", 313.15)
+    assert row["precursor_surface"] == 1 and row["pressure_Pa"] == 20 and row["samples"] == 8
+    assert row["ligand_loss"] is None  # a number that no step supplies is null, not NaN
+    assert pd.read_csv(out / "selectivity.csv")["uptake_per_nm2"][0] == pytest.approx(row["uptake_per_nm2"])
+    coverages = pd.read_csv(out / "coverages.csv")
+    total = coverages[["free@surface", "adduct@surface", "dissociated@surface"]].sum(axis=1)
+    assert np.allclose(total, 1) and coverages["time_s"].iloc[-1] == pytest.approx(row["time_s"])
+    assert "precursor_surface      1" in ok(*words)
+
+
+def test_kinetics_errors(fails, tables, tmp_path):
+    def words(folder=tables, system=SYSTEM, recipe="alumina_thermal_40C"):
+        return ("kinetics", folder, "--system", system, "--recipe", recipe, "-o", tmp_path / "out")
+
+    assert "unknown system 'PbS_100_PbS~oleate~TMA'" in fails(*words(system="PbS_100_PbS~oleate~TMA"))
+    assert "write MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR" in fails(*words(system="PbS"))
+    assert "unknown recipe" in fails(*words(recipe="alumina"))
+    assert "states.csv: no such file; DIR must hold" in fails(*words(folder=tmp_path))
+    assert "holds at 313.15 K" in fails(*words(), "--temperature_K", 400)
+    pd.read_csv(tables / "steps.csv").drop(columns="lattice").to_csv(tables / "steps.csv", index=False)
+    assert "steps.csv: has no column lattice" in fails(*words())
+    (tables / "steps.csv").write_text("")
+    assert "steps.csv: not readable as CSV" in fails(*words())
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,109 @@
+"""A configuration is refused before anything runs, with the key that is wrong and what would be accepted."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from qdsurf import library
+from qdsurf.config import System, find_facet, load_config
+from qdsurf.errors import InputError
+
+CONFIGS = sorted((Path(__file__).parent.parent / "config").rglob("*.yaml"))
+SMALL = {
+    "slabs": {"PbS_100_PbS": {"layers": 2, "supercell": [3, 3], "ligands": ["none", "oleate"]}},
+    "precursors": ["TMA", "DEZ"],
+    "calculator": {"name": "emt"},
+    "kinetics": {"recipe": "alumina_thermal_40C"},
+}
+
+
+def changed(path: str, value: object) -> dict:
+    data = copy.deepcopy(SMALL)
+    *parts, last = path.split(".")
+    inner = data
+    for part in parts:
+        inner = inner.setdefault(part, {})
+    inner[last] = value
+    return data
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_configuration_is_valid(path):
+    assert load_config(path).systems
+
+
+def test_systems_are_every_slab_ligand_and_precursor():
+    config = load_config(SMALL)
+    assert [str(system) for system in config.systems] == [
+        "PbS_100_PbS~none~TMA", "PbS_100_PbS~none~DEZ", "PbS_100_PbS~oleate~TMA", "PbS_100_PbS~oleate~DEZ",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("precursor", ["TMA"], "unknown key 'precursor'; did you mean 'precursors'"),
+        ("relax.fmax", 0.1, "relax.fmax: unknown key 'fmax'; did you mean 'fmax_eV_per_A'"),
+        ("kinetics.sample", 1, "kinetics.sample: unknown key 'sample'; did you mean 'samples'"),
+        ("slabs.PbS_100_PbS.layer", 1, "slabs.PbS_100_PbS.layer: unknown key 'layer'; did you mean 'layers'"),
+        ("calculator.parameter", {}, "calculator.parameter: unknown key 'parameter'; did you mean 'parameters'"),
+        ("slabs.PbSe_100_PbSe", SMALL["slabs"]["PbS_100_PbS"], "unknown material 'PbSe'.*Accepted: .*PbS"),
+        ("slabs.PbS_111_Pb", SMALL["slabs"]["PbS_100_PbS"], "unknown facet of PbS '111_Pb'.*Accepted: 100_PbS"),
+        ("slabs.PbS", SMALL["slabs"]["PbS_100_PbS"], "'PbS': write MATERIAL_HKL_TERMINATION"),
+        (
+            "slabs.PbS_100_PbS.ligands",
+            ["oleat"],
+            "slabs.PbS_100_PbS.ligands: unknown ligand 'oleat'; did you mean 'oleate'",
+        ),
+        ("slabs.PbS_100_PbS.ligands", ["oleylammonium"], "oleylammonium .* has no place on PbS"),
+        ("precursors", ["TMB"], "precursors: unknown precursor 'TMB'.*Accepted: DEZ, TDMAT, TMA"),
+        ("precursors", [], "precursors: .*at least 1 item"),
+        ("slabs", {}, "slabs: .*at least 1 item"),
+        ("kinetics.recipe", "alumina", "kinetics.recipe: unknown recipe 'alumina'.*Accepted: alumina_thermal_40C"),
+        ("substrate", "soft", "substrate: .*'auto', 'relaxed', 'mobile' or 'frozen'"),
+        ("relax.fmax_eV_per_A", 0, "relax.fmax_eV_per_A: .*greater than 0"),
+        ("relax.candidates", 0, "relax.candidates: .*greater than or equal to 1"),
+        ("truncate_to_carbons", 0, "truncate_to_carbons: .*greater than or equal to 1"),
+        ("slabs.PbS_100_PbS.layers", 0, "slabs.PbS_100_PbS.layers: .*greater than or equal to 1"),
+        ("slabs.PbS_100_PbS.supercell", [0, 1], "slabs.PbS_100_PbS.supercell.*(greater|positive)"),
+        ("slabs.PbS_100_PbS.supercell", [3], "slabs.PbS_100_PbS.supercell"),
+        ("slabs.PbS_100_PbS.vacuum_A", 2, "slabs.PbS_100_PbS.vacuum_A: .*greater than or equal to 8"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(path, value, message):
+    with pytest.raises(InputError, match=message):
+        load_config(changed(path, value))
+
+
+@pytest.mark.parametrize("key", ["slabs", "precursors", "calculator", "kinetics"])
+def test_what_must_be_given_is_asked_for(key):
+    with pytest.raises(InputError, match=f"{key}: Field required"):
+        load_config({k: v for k, v in SMALL.items() if k != key})
+
+
+def test_messages_name_the_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(changed("kinetics.recipe", "x")))
+    with pytest.raises(InputError, match=r"mine\.yaml: kinetics\.recipe"):
+        load_config(path)
+
+
+@pytest.mark.parametrize("name", ["PbS_100_PbS~none~TMA", "CdSe-wz_10-10_CdSe~oleate~TDMAT"])
+def test_system_names_are_read_back(name):
+    system = System.parse(name)
+    assert str(system) == name
+    assert f"{system.ligated}~{system.precursor}" == name
+
+
+@pytest.mark.parametrize("name", ["PbS_100_PbS", "PbS~oleate", "a~b~c~d", ""])
+def test_other_system_names_are_refused(name):
+    with pytest.raises(InputError, match="write MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR"):
+        System.parse(name)
+
+
+@pytest.mark.parametrize("material", library.names("materials"))
+def test_every_facet_is_found_by_its_name(material):
+    for facet in library.material(material).facets:
+        assert find_facet(f"{material}_{facet.name}") == (material, facet)

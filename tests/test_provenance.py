@@ -1,0 +1,60 @@
+"""A rule reruns when, and only when, the code that it uses changes."""
+
+import shutil
+
+import pytest
+
+from qdsurf import provenance
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package that a test may edit."""
+    copy = tmp_path / "qdsurf"
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "structures"))
+    monkeypatch.setattr(provenance, "PACKAGE", copy)
+    provenance.imported_modules.cache_clear()
+    yield copy
+    provenance.imported_modules.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("used", "edited", "reruns"),
+    [
+        ("build.slab", "build/slab.py", True),
+        ("build.slab", "connectivity.py", True),
+        ("build.slab", "records.py", True),
+        ("build.slab", "build/ligands.py", False),
+        ("build.slab", "compute/relax.py", False),
+        ("build.ligands", "build/drive.py", True),
+        ("compute.relax", "compute/scf.py", True),
+        ("compute.relax", "build/slab.py", False),
+        ("kinetics.network", "compute/relax.py", False),
+    ],
+)
+def test_the_hash_follows_the_imports(package, used, edited, reruns):
+    before = provenance.code_version(used)
+    path = package / edited
+    path.write_text(path.read_text() + "\n# edited\n")
+    provenance.imported_modules.cache_clear()
+    assert (provenance.code_version(used) != before) is reruns
+
+
+def test_the_order_of_modules_does_not_matter():
+    modules = ("build.slab", "compute.relax")
+    assert provenance.code_version(*modules) == provenance.code_version(*reversed(modules))
+
+
+def test_a_module_that_does_not_exist_is_no_silent_hash():
+    with pytest.raises(FileNotFoundError):
+        provenance.code_version("build.slabs")
+
+
+def test_a_run_is_described_by_versions_machine_and_cost():
+    result = {"calculator": {"name": "emt"}, "force_calls": 3, "wall_s": 0.5, "input_hash": "ab"}
+    described = provenance.describe_run({"seed": 1}, iter([result, result]), iter([{"force_calls": 4, "wall_s": 1.0}]))
+    assert set(described) >= {"config", "qdsurf", "python", "packages", "machine", "qualifications"}
+    assert all(described["packages"][name] for name in ("ase", "tblite", "rdkit", "spglib"))
+    assert described["force_calls"] == 10 and described["relaxation_wall_s"] == 2.0
+    assert described["config"] == {"seed": 1} and described["input_hashes"] == ["ab"]
+    assert len(described["calculators"]) == 1

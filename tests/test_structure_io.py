@@ -1,0 +1,130 @@
+"""Files are written whole or not at all, and read back as they were."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+from ase.constraints import FixAtoms
+from hypothesis import given
+from hypothesis import strategies as st
+from invariants import assert_same_structure, through_file
+
+from qdsurf.errors import InputError
+from qdsurf.structure_io import (
+    annotate,
+    content_hash,
+    read_json,
+    read_structure,
+    read_structures,
+    write_atomically,
+    write_json,
+    write_structures,
+)
+
+
+@pytest.fixture
+def water() -> Atoms:
+    atoms = annotate(molecule("H2O", vacuum=5, pbc=(True, True, False)), "ligand", 2, [-1, 0.5, 0.5])
+    atoms.arrays["anchor"][0] = True
+    atoms.set_constraint(FixAtoms([1]))
+    return atoms
+
+
+def test_columns_and_constraints_survive_a_file(water, tmp_path):
+    back = through_file(water, tmp_path)
+    assert back.arrays["anchor"].dtype == bool and back.arrays["fragment"].dtype.kind == "i"
+
+
+@pytest.mark.parametrize("value", [[], [[1, 2]], [[1, 2], [3, 4]], [[0, 1], [2, 3], [4, 5]]])
+def test_bond_lists_survive_a_file(water, tmp_path, value):
+    from qdsurf.build.endpoints import _pairs
+
+    water.info["formed"] = value
+    assert _pairs(through_file(water, tmp_path), "formed") == [tuple(pair) for pair in value]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_any_number_of_frames_is_read_back_in_order(water, tmp_path, count):
+    frames = [water.copy() for _ in range(count)]
+    for i, frame in enumerate(frames):
+        frame.positions += i
+    path = tmp_path / "deep" / "folder" / "x.extxyz"
+    write_structures(path, frames)
+    back = read_structures(path)
+    assert len(back) == count
+    for a, b in zip(frames, back, strict=True):
+        assert_same_structure(a, b)
+    assert [p.name for p in path.parent.iterdir()] == ["x.extxyz"], "temporary files stay behind"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_atomically(path, object())
+    with pytest.raises((TypeError, AttributeError)):
+        write_json(path, {"a": object()})
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_json(path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_numpy_values_become_plain_json(tmp_path):
+    data = {"a": np.float64(1.5), "b": np.arange(3), "c": np.bool_(True), "d": None}
+    write_json(tmp_path / "x.json", data)
+    assert read_json(tmp_path / "x.json") == {"a": 1.5, "b": [0, 1, 2], "c": True, "d": None}
+
+
+@pytest.mark.parametrize("reader", [read_json, read_structure, read_structures])
+def test_a_missing_file_is_named(tmp_path, reader):
+    with pytest.raises(InputError, match=r"gone\.extxyz: no such file"):
+        reader(tmp_path / "gone.extxyz")
+
+
+@pytest.mark.parametrize("name", ["x.xyz", "x.cif", "x.vasp", "x.nonsense"])
+def test_a_damaged_structure_is_named(tmp_path, name):
+    (tmp_path / name).write_text("this is no structure\n\n1 2 three")
+    with pytest.raises(InputError, match=rf"{name}: not readable as a structure"):
+        read_structures(tmp_path / name)
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "x.json").write_text('{"a": ')
+    with pytest.raises(InputError, match=r"x\.json: not readable as JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_one_structure_is_asked_of_a_file_that_has_none(tmp_path):
+    write_structures(tmp_path / "x.extxyz", [])
+    with pytest.raises(InputError, match=r"x\.extxyz: holds no structure"):
+        read_structure(tmp_path / "x.extxyz")
+
+
+def test_the_hash_survives_a_file(water, tmp_path):
+    assert content_hash(through_file(water, tmp_path)) == content_hash(water)
+
+
+@given(axis=st.integers(0, 2), atom=st.integers(0, 2), shift=st.floats(1e-5, 5))
+def test_the_hash_sees_every_displacement(axis, atom, shift):
+    atoms = molecule("H2O")
+    moved = atoms.copy()
+    moved.positions[atom, axis] += shift
+    assert content_hash(moved) != content_hash(atoms)
+
+
+def test_the_hash_sees_elements_cell_and_periodicity_but_not_the_sign_of_zero():
+    atoms = Atoms("OH", [[0, 0, 0], [0, 0, 1.0]], cell=[5, 5, 5])
+    others = [atoms.copy() for _ in range(3)]
+    others[0].symbols[0] = "S"
+    others[1].cell[0, 0] = 6
+    others[2].pbc = True
+    assert len({content_hash(a) for a in (atoms, *others)}) == 4
+    negative = atoms.copy()
+    negative.positions *= -1
+    negative.positions[1, 2] = 1.0
+    assert content_hash(negative) == content_hash(atoms)
