@@ -21,20 +21,34 @@ Pair = tuple[int, int]
 FORMED = 1.08  # length of a formed bond in covalent radii: between covalent (1.0) and dative (1.1 to 1.15)
 APART = 1.7  # distance in covalent radii that the ends of a broken bond must reach
 CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
-CONTACT_A = 2.1  # ... at least this many A: below it H...H and C...H contacts cost energy (van der Waals radii less 10 %)
+CONTACT_A = (
+    2.1  # ... at least this many A: below it H...H and C...H contacts cost energy (van der Waals radii less 10 %)
+)
 CLASH = 0.65  # two atoms that are not to be bonded may not be nearer than this multiple of their covalent radii
 WALL_A = 0.5  # molecules stay this far above the outermost plane of the crystal; anchors may fill a vacancy in it
-STIFFNESS = {"bond": 30.0, "angle": 3.0, "form": 10.0, "break": 10.0, "contact": 3.0, "wall": 10.0}  # arbitrary energy / A^2
+STIFFNESS = {
+    "bond": 30.0,
+    "angle": 3.0,
+    "form": 10.0,
+    "break": 10.0,
+    "contact": 3.0,
+    "wall": 10.0,
+}  # arbitrary energy / A^2
 
 
-def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (), noise: float = 0.0, seed: int = 0) -> Atoms:
+def drive(
+    atoms: Atoms,
+    forms: Iterable[Pair] = (),
+    breaks: Iterable[Pair] = (),
+    passing: bool = True,
+) -> Atoms:
     """Move the molecules of a model until the named bonds are formed and broken.
 
     Parameters
     ----------
     atoms : with a `role` column; substrate atoms do not move.
     forms, breaks : index pairs.
-    noise : standard deviation in A of a random start displacement of the molecules, seeded.
+    passing : begin with soft contacts, so that a group can pass its neighbours; not for a molecule that arrives.
 
     Returns
     -------
@@ -47,10 +61,9 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
     forms, breaks = _ordered(forms), _ordered(breaks)
     mobile = np.flatnonzero(is_molecular(atoms))
     pairs, targets, stiffness, one_sided = _springs(atoms, forms, breaks)
-    floor, held_up = _wall(atoms, mobile)
+    floor, held_up = _wall(atoms, mobile, forms)
     driven = atoms.copy()
-    start = atoms.positions[mobile] + np.random.default_rng(seed).normal(0, noise, (len(mobile), 3)) * (noise > 0)
-
+    start = atoms.positions[mobile]
     cell = driven.cell.array
     to_scaled = np.linalg.inv(cell) * driven.pbc
     n = len(driven)
@@ -75,7 +88,7 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
         return float(k @ excess**2 + STIFFNESS["wall"] * sunk @ sunk), gradient[mobile].ravel()
 
     flat = start.ravel()
-    for softness in (0.05, 1.0):  # soft contacts first, so that a group can pass its neighbours
+    for softness in (0.05, 1.0, 5.0) if passing else (1.0, 5.0):
         flat = minimize(energy, flat, args=(softness,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
     driven.positions[mobile] = flat.reshape(-1, 3)
     driven.info["strain"] = energy(flat, 1.0)[0]
@@ -85,12 +98,14 @@ def drive(atoms: Atoms, forms: Iterable[Pair] = (), breaks: Iterable[Pair] = (),
     return driven
 
 
-def _wall(atoms: Atoms, mobile: np.ndarray) -> tuple[float, np.ndarray]:
+def _wall(atoms: Atoms, mobile: np.ndarray, forms: set[Pair]) -> tuple[float, np.ndarray]:
     """Lowest height in A for molecules on a slab, and the atoms that it holds."""
     outermost = atoms.positions[atoms.arrays["layer"] == 1, 2] if "layer" in atoms.arrays else np.array([])
     if len(outermost) == 0:
         return -np.inf, mobile[:0]
-    return float(np.median(outermost)) + WALL_A, mobile[~atoms.arrays["anchor"][mobile]]
+    free = atoms.arrays["anchor"].copy()
+    free[[i for pair in forms for i in pair]] = True  # what is to bind there may fill a vacancy
+    return float(np.median(outermost)) + WALL_A, mobile[~free[mobile]]
 
 
 def _ordered(pairs: Iterable[Pair]) -> set[Pair]:
@@ -130,9 +145,14 @@ def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> tuple[np.ndar
 
 def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], mobile: np.ndarray) -> None:
     ratios = bond_ratios(atoms)
-    wrong = [(p, "not formed") for p in forms if ratios[p] > 1.3] + [(p, "not broken") for p in breaks if ratios[p] < GONE]
-    wrong += [((min(i, j), max(i, j)), "clash") for i, j in zip(mobile, ratios[mobile].argmin(axis=1), strict=True)
-              if ratios[i, j] < CLASH]
+    wrong = [(p, "not formed") for p in forms if ratios[p] > 1.3] + [
+        (p, "not broken") for p in breaks if ratios[p] < GONE
+    ]
+    wrong += [
+        ((min(i, j), max(i, j)), "clash")
+        for i, j in zip(mobile, ratios[mobile].argmin(axis=1), strict=True)
+        if ratios[i, j] < CLASH
+    ]
     if wrong:
         words = ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {what}" for (i, j), what in wrong)
         raise BuildError(f"the springs could not reach the geometry: {words}")

@@ -1,8 +1,8 @@
 """Products of a reaction template: choose the atoms, drive the bonds, take the gas molecule away, and later judge."""
 
+import itertools
 import json
 from collections.abc import Sequence
-import itertools
 
 import numpy as np
 from ase import Atoms
@@ -122,13 +122,17 @@ def _edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
         breaks: set[tuple[int, int]] = set()
         for a, b in reaction.breaks:
             first = [atoms_of[a]] if a in atoms_of and a != "surface.cation" else options[a]
-            second = [atoms_of[b]] if b in atoms_of and not (b == "ligand.anchor" and a == "surface.cation") else options[b]
+            second = (
+                [atoms_of[b]] if b in atoms_of and not (b == "ligand.anchor" and a == "surface.cation") else options[b]
+            )
             found = {(int(i), int(j)) for i in first for j in second if ratios[i, j] < HELD}
             if not found:
                 break
             breaks |= found
         else:
-            if "surface.cation" in broken_roles & set(formed_roles):  # the cation that the ligand leaves takes the group
+            if "surface.cation" in broken_roles & set(
+                formed_roles
+            ):  # the cation that the ligand leaves takes the group
                 vacated = {i for pair in breaks for i in pair if not anchors & {i}}
                 if atoms_of["surface.cation"] not in vacated:
                     continue
@@ -172,7 +176,12 @@ def _settle_charge(reactant: Atoms, final: Atoms, gone: set, kept: set, breaks: 
     """What leaves is neutral, so its formal charge stays with the atom that gave it away (amine to amide)."""
     charge = reactant.arrays["formal_charge"][sorted(gone)].sum() if gone else 0.0
     if charge:
-        donors = [i for pair in breaks for i in pair if i in kept and set(pair) & gone and not reactant.arrays["formal_charge"][i] > 1]
+        donors = [
+            i
+            for pair in breaks
+            for i in pair
+            if i in kept and set(pair) & gone and not reactant.arrays["formal_charge"][i] > 1
+        ]
         if not donors:
             raise BuildError(f"{reactant.symbols[sorted(gone)]} would leave with charge {charge:+g}")
         final.arrays["formal_charge"][number[donors[0]]] += charge

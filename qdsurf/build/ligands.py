@@ -44,7 +44,11 @@ def attach_ligands(
     """
     entry = ligand_entry(material, ligand)
     candidates, reasons = [], []
-    modes = ligand.binding_modes if entry == "acid" else ("monodentate", "chelating")[: len(_anchors(ligand, truncate_to_carbons))]
+    modes = (
+        ligand.binding_modes
+        if entry == "acid"
+        else ("monodentate", "chelating")[: len(_anchors(ligand, truncate_to_carbons))]
+    )
     for mode in modes:
         try:
             covered = slab.copy()

@@ -35,9 +35,9 @@ def parse_smiles(smiles: str, where: str = "") -> Chem.Mol:
 def embed(molecule: Chem.Mol) -> Atoms:
     """A three-dimensional conformer, cleaned up with UFF where UFF knows the elements."""
     molecule = Chem.Mol(molecule)
-    if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED) != 0:
-        if AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED, useRandomCoords=True) != 0:
-            raise BuildError(f"no three-dimensional structure found for {Chem.MolToSmiles(molecule)}")
+    attempts = ({}, {"useRandomCoords": True})
+    if all(AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED, **how) != 0 for how in attempts):
+        raise BuildError(f"no three-dimensional structure found for {Chem.MolToSmiles(molecule)}")
     if AllChem.UFFHasAllMoleculeParams(molecule):
         AllChem.UFFOptimizeMolecule(molecule, maxIters=2000)
     positions = molecule.GetConformer().GetPositions()
@@ -101,7 +101,9 @@ def ligand_molecule(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[Ch
     molecule = Chem.AddHs(molecule)
     proton = None
     if ligand.leaving_proton:
-        hydrogens = [n.GetIdx() for a in anchors for n in molecule.GetAtomWithIdx(a).GetNeighbors() if n.GetAtomicNum() == 1]
+        hydrogens = [
+            n.GetIdx() for a in anchors for n in molecule.GetAtomWithIdx(a).GetNeighbors() if n.GetAtomicNum() == 1
+        ]
         if not hydrogens:
             raise InputError(f"{where}: leaving_proton: no hydrogen on the anchor of {ligand.smiles!r}")
         proton = hydrogens[0]

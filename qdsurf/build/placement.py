@@ -17,10 +17,9 @@ from qdsurf.errors import BuildError
 from qdsurf.records import Precursor, Reaction
 from qdsurf.structure_io import ADSORBATE, annotate, content_hash
 
-from ase.data import covalent_radii
-
 PER_TARGET = 3  # directions of approach that are followed for each target atom ...
 APART_DEG = 50.0  # ... at least this far from one another
+APPROACH_A = 1.5  # the springs pull a pose in from this far
 TRIALS = 256  # rigid orientations looked at for each target atom; a power of two suits Sobol points
 
 
@@ -139,7 +138,9 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     poses = []
     for k in chosen:
         adsorbate = fragment.copy()
-        adsorbate.positions = rotations[k].apply(centred) + surface.positions[target] + reach * directions[k]
+        adsorbate.positions = (
+            rotations[k].apply(centred) + surface.positions[target] + (reach + APPROACH_A) * directions[k]
+        )
         poses.append(surface + adsorbate)
         poses[-1].info = dict(surface.info)
     return poses
@@ -160,11 +161,15 @@ def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
     bonds = molecular_bonds(pose) - {(min(p), max(p)) for p in broken}
     molecular = is_molecular(pose)
     bonds |= {p for p in formed if molecular[list(p)].all()}
-    driven = drive(pose, formed, broken)
+    driven = drive(pose, formed, broken, passing=False)
     driven.info["bonds"] = [list(p) for p in sorted(bonds)]
     if reason := judge(driven, driven):
         raise BuildError(reason)
-    driven.info |= {"pose": content_hash(driven), "formed": [list(p) for p in formed], "broken": [list(p) for p in broken]}
+    driven.info |= {
+        "pose": content_hash(driven),
+        "formed": [list(p) for p in formed],
+        "broken": [list(p) for p in broken],
+    }
     return driven
 
 

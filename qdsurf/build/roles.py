@@ -49,7 +49,9 @@ def find_role(atoms: Atoms, role: str) -> np.ndarray:
         anions = surface_anions(atoms)
         return anions[atoms.arrays["layer"][anions] == 1]
     if role == "surface.counterion":
-        return outermost_ions(atoms, -round(charge[kind == LIGAND].sum() / max(1, len(set(atoms.arrays["fragment"][kind == LIGAND])))))
+        return outermost_ions(
+            atoms, -round(charge[kind == LIGAND].sum() / max(1, len(set(atoms.arrays["fragment"][kind == LIGAND]))))
+        )
     if role == "ligand.anchor":
         return np.flatnonzero((kind == LIGAND) & anchor)
     if role == "ligand.proton":

@@ -58,7 +58,9 @@ def select_state(
     return [final], state
 
 
-def select_each(candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict]) -> dict[str, float | None]:
+def select_each(
+    candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict]
+) -> dict[str, float | None]:
     """Energies in eV of different molecules by `info["name"]`; None for one that is not what it was meant to be."""
     states = {}
     for candidate, final, result in zip(candidates, relaxed, results, strict=True):

@@ -74,7 +74,14 @@ def find_sites(atoms: Atoms) -> list[dict]:
         name = f"{kind}:{'-'.join(elements)}" if kind else f"hollow:{len(members)}"
         key = (name, _fingerprint(atoms, position))
         site = found.setdefault(
-            key, {"name": name, "position": position.tolist(), "normal": [0.0, 0.0, 1.0], "multiplicity": 0, "elements": elements}
+            key,
+            {
+                "name": name,
+                "position": position.tolist(),
+                "normal": [0.0, 0.0, 1.0],
+                "multiplicity": 0,
+                "elements": elements,
+            },
         )
         site["multiplicity"] += 1
     return sorted(found.values(), key=lambda site: (len(site["elements"]), site["name"], site["multiplicity"]))
@@ -95,7 +102,11 @@ def _merged_polygons(corners: np.ndarray) -> list[tuple[int, ...]]:
         if t in used or centres[t] is None:
             continue
         partner = next(
-            (n for n in triangulation.neighbors[t] if n > t and n not in used and centres[n] is not None and np.allclose(centres[n], centres[t], atol=0.1)),
+            (
+                n
+                for n in triangulation.neighbors[t]
+                if n > t and n not in used and centres[n] is not None and np.allclose(centres[n], centres[t], atol=0.1)
+            ),
             None,
         )
         members = set(simplex) | set(triangulation.simplices[partner] if partner is not None else ())

@@ -75,7 +75,7 @@ def bulk_cell(material: Material) -> Atoms:
     composition = Composition(str(cell.symbols)).reduced_formula
     if composition != Composition(material.formula).reduced_formula:
         raise InputError(
-            f"materials/{material.name}.yaml: formula: the sites give {composition}, the record names {material.formula}"
+            f"materials/{material.name}.yaml: formula: the sites give {composition}, not {material.formula}"
         )
     bulk = Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=True)
     i, j = np.unravel_index(np.argmin(bond_ratios(bulk)), (len(bulk), len(bulk)))
@@ -164,9 +164,7 @@ def cut_slab(
     if top not in names:
         raise unknown("termination", top, set(names), f"{material.name} {facet.miller_index}")
     n = len(names)
-    starts = [
-        s for s in range(n) if names[(s + layers - 1) % n] == top and bottom in (None, names[s])
-    ]
+    starts = [s for s in range(n) if names[(s + layers - 1) % n] == top and bottom in (None, names[s])]
     if not starts:
         made = sorted({f"{names[s]} below {names[(s + layers - 1) % n]}" for s in range(n)})
         raise BuildError(
@@ -216,7 +214,10 @@ def assert_neutral(atoms: Atoms) -> None:
     BalanceError : carries the ledger.
     """
     if abs(atoms.arrays["formal_charge"].sum()) > 1e-9:
-        raise BalanceError(f"the model is charged: {ledger(atoms)}. Passivate it, or ask for a charged model by name (charged=True, --charged).")
+        raise BalanceError(
+            f"the model is charged: {ledger(atoms)}. "
+            "Passivate it, or ask for a charged model by name (charged=True, --charged)."
+        )
 
 
 def _spglib_cell(atoms: Atoms) -> tuple:
@@ -251,7 +252,7 @@ def _primitive_surface_cell(slab: Atoms) -> Atoms:
     first = np.flatnonzero(slab.numbers == slab.numbers[0])
     for shift in scaled[first] - scaled[first[0]]:
         if abs(shift[2]) < 1e-3 and np.hypot(*shift[:2]) > 1e-3 and _is_translation(slab.numbers, scaled, shift):
-            candidates += [(shift + [i, j, 0]) @ cell for i in (-1, 0, 1) for j in (-1, 0, 1)]
+            candidates += [(shift + np.array([i, j, 0])) @ cell for i in (-1, 0, 1) for j in (-1, 0, 1)]
     candidates += [cell[0] + cell[1], cell[0] - cell[1]]
     vectors = sorted(candidates, key=lambda v: (round(np.linalg.norm(v), 4), -round(v[0], 4), -round(v[1], 4)))
     a = vectors[0]
@@ -307,7 +308,7 @@ def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:
         a, b = slab.cell.array[0] / _repeats(slab, 0), slab.cell.array[1] / _repeats(slab, 1)
         spots = top + (a + b) / 3 if abs(a @ b) > 1e-3 else top + (a + b) / 2
     chosen = spots[np.linspace(0, len(spots), adlayer.per_supercell, endpoint=False, dtype=int)]
-    adatoms = Atoms([adlayer.element] * len(chosen), chosen + [0, 0, adlayer.height_A])
+    adatoms = Atoms([adlayer.element] * len(chosen), chosen + np.array([0, 0, adlayer.height_A]))
     charge = material.formal_charges[adlayer.element]
     annotate(adatoms, SUBSTRATE, formal_charges=[charge] * len(adatoms))
     adatoms.arrays["layer"][:] = 1

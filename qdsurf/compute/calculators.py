@@ -34,7 +34,9 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
         from ase.calculators.emt import EMT
 
         for key in spec.parameters.keys() - EMT.default_parameters.keys():
-            raise unknown("parameter", key, EMT.default_parameters, "calculator.parameters")  # ASE would take it silently
+            raise unknown(
+                "parameter", key, EMT.default_parameters, "calculator.parameters"
+            )  # ASE would take it silently
         return _construct(EMT, spec)
     if spec.name == "tblite":
         from qdsurf.compute.scf import RescuedTBLite

@@ -26,13 +26,17 @@ def lattice_constant_error(strains: Sequence[float], energies: Sequence[float | 
     slope = fit.deriv()
     slope = slope.trim(1e-9 * np.abs(slope.coef).max())  # a leading coefficient of rounding noise would lose the root
     low, high = points[0][0], points[-1][0]
-    minima = [r.real for r in slope.roots() if abs(r.imag) < 1e-9 and slope.deriv()(r.real) > 0 and low <= r.real <= high]
+    minima = [
+        r.real for r in slope.roots() if abs(r.imag) < 1e-9 and slope.deriv()(r.real) > 0 and low <= r.real <= high
+    ]
     if not minima:
         return None, f"no minimum between {low:+.1%} and {high:+.1%}"
     return float(minima[0]), f"{minima[0]:+.1%} against experiment"
 
 
-def slab_stability(ideal: Atoms, before: Atoms, after: Atoms, energy_ideal: float | None, energy_after: float | None) -> dict:
+def slab_stability(
+    ideal: Atoms, before: Atoms, after: Atoms, energy_ideal: float | None, energy_after: float | None
+) -> dict:
     """What became of a rattled slab.
 
     Parameters
@@ -54,7 +58,14 @@ def slab_stability(ideal: Atoms, before: Atoms, after: Atoms, energy_ideal: floa
     }
 
 
-def qualify(material: str, strained: list[dict], strains: Sequence[float], slabs: list[Atoms], relaxed: list[Atoms], results: list[dict]) -> dict:
+def qualify(
+    material: str,
+    strained: list[dict],
+    strains: Sequence[float],
+    slabs: list[Atoms],
+    relaxed: list[Atoms],
+    results: list[dict],
+) -> dict:
     """Verdict on one calculator for one material.
 
     Parameters

@@ -14,9 +14,10 @@ LADDER = (
     ("fresh guess", True, ({},)),
     ("damping 0.1", True, ({"mixer_damping": 0.1, "max_iterations": 400},)),
     (
-        "3000 K, then back",
+        "from 3000 K down",
         True,
-        ({"electronic_temperature": 3000.0, "mixer_damping": 0.2}, {"mixer_damping": 0.1, "max_iterations": 400}),
+        tuple({"electronic_temperature": T, "mixer_damping": 0.1} for T in (3000.0, 1500.0, 700.0))
+        + ({"mixer_damping": 0.1, "max_iterations": 400},),
     ),
 )
 
@@ -30,7 +31,7 @@ class RescuedTBLite(Calculator):
     electronic_temperature : K, of every energy that is returned.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces", "stress", "charges"]
+    implemented_properties = ("energy", "free_energy", "forces", "stress", "charges")
 
     def __init__(self, method: str = "GFN2-xTB", electronic_temperature: float = 300.0, accuracy: float = 1.0):
         super().__init__()

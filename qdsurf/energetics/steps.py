@@ -99,7 +99,9 @@ def _step(system: System, reaction: Reaction, templates: Mapping[str, Reaction],
     assert_balanced(reaction, initial, final, taken, given)
     energy = final["energy_eV"] + sum(g["energy_eV"] for g in given)
     energy -= initial["energy_eV"] + sum(g["energy_eV"] for g in taken)
-    sigmas = [state_sigma(templates[s], templates, errors) for s in (reaction.reactant, reaction.name) if s in templates]
+    sigmas = [
+        state_sigma(templates[s], templates, errors) for s in (reaction.reactant, reaction.name) if s in templates
+    ]
     return row | {
         "reaction_energy_eV": energy,
         "activation_energy_eV": bep_barrier(reaction, energy),

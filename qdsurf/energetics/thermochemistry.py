@@ -62,7 +62,10 @@ def adsorbed_correction(
     ----------
     density_per_nm2 : of the sites on which the adsorbate moves.
     """
-    vibrations = [*internal_modes(modes, atoms, settings.lowest_mode_cm), *[settings.frustrated_mode_cm * INVERSE_CM_EV] * 3]
+    vibrations = [
+        *internal_modes(modes, atoms, settings.lowest_mode_cm),
+        *[settings.frustrated_mode_cm * INVERSE_CM_EV] * 3,
+    ]
     thermo = HinderedThermo(
         vib_energies=vibrations,
         trans_barrier_energy=settings.translation_barrier_eV,

@@ -65,7 +65,9 @@ def plot_energy_profile(states: pd.DataFrame, steps: pd.DataFrame, system: str) 
         _draw_route(sketch, key, route)
     _legend(figure, axes, rows_of(states, system, "states"), found)
     title = name.label if name else system
-    figure.text(_LEFT / width, 1 - 0.06 / figure.get_figheight(), title, va="top", weight="bold", fontsize=style.TEXT_PT)
+    figure.text(
+        _LEFT / width, 1 - 0.06 / figure.get_figheight(), title, va="top", weight="bold", fontsize=style.TEXT_PT
+    )
     for line, text in enumerate(reversed(notes)):
         height = (0.05 + 0.13 * line) / figure.get_figheight()
         figure.text(_LEFT / width, height, text, fontsize=6.5, color=style.GREY, va="bottom")
@@ -176,7 +178,9 @@ def _draw_missing(sketch: _Sketch, level: Level, colour) -> None:
     axes, x, low = sketch.axes, sketch.places[level.state], sketch.axes.get_ylim()[0]
     foot = low + (3.2 * _LINE_PT) * sketch.eV_per_pt
     width, height = 0.90, 12 * sketch.eV_per_pt
-    box = Rectangle((x - width / 2, foot), width, height, fill=False, edgecolor=colour, linewidth=0.8, linestyle=(0, (3, 2)))
+    box = Rectangle(
+        (x - width / 2, foot), width, height, fill=False, edgecolor=colour, linewidth=0.8, linestyle=(0, (3, 2))
+    )
     box.set(gid=f"missing:{level.state}", zorder=3)
     axes.add_patch(box)
     axes.text(x, foot + height / 2, "not found", ha="center", va="center_baseline", fontsize=6, color=colour)

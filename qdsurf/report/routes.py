@@ -51,7 +51,9 @@ def gas_change(lattice: str) -> Counter:
     """
     sides = lattice.split("->")
     if len(sides) != 2:
-        raise InputError(f"lattice step {lattice!r} must have one '->', such as 'TMA(g) + free@surface -> adduct@surface'.")
+        raise InputError(
+            f"lattice step {lattice!r} must have one '->', such as 'TMA(g) + free@surface -> adduct@surface'."
+        )
     change: Counter = Counter()
     for sign, side in zip((-1, 1), sides, strict=True):
         for term in re.split(r"\s\+\s", side.strip()):

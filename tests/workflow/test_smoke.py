@@ -1,0 +1,116 @@
+"""The smoke job: it finishes, keeps the contract of its tables, and reruns exactly what a change touches."""
+
+import json
+import os
+import re
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from workflow.conftest import ROOT, planned_rules, run_snakemake
+
+SELECTIVITY = [
+    "system", "temperature_K", "pressure_Pa", "time_s", "precursor_surface", "precursor_ligand", "ligand_surface",
+    "ligand_loss", "cation_loss", "uptake_per_nm2", "p_ligand_wins", "precursor_ligand_p16", "precursor_ligand_p84",
+]  # fmt: skip
+STATES = [
+    "system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "pressure_Pa", "calculator", "converged",
+    "flags",
+]  # fmt: skip
+STEPS = [
+    "system", "step", "reaction_class", "equation", "reaction_energy_eV", "activation_energy_eV", "barrier_source",
+    "correction_eV", "sigma_eV",
+]  # fmt: skip
+
+
+def test_selectivity_has_every_system_and_the_columns_of_the_contract(smoke):
+    table = pd.read_csv(smoke / "results/kinetics/selectivity.csv")
+    assert list(table.columns[: len(SELECTIVITY)]) == SELECTIVITY
+    assert sorted(table.system) == ["Ag_111_Ag~methylamine~TMA", "Ag_111_Ag~none~TMA", "Ag_111_O~none~TMA"]
+
+
+def test_shares_sum_to_one_or_the_row_says_what_is_missing(smoke):
+    table = pd.read_csv(smoke / "results/kinetics/selectivity.csv")
+    shares = table[["precursor_surface", "precursor_ligand", "ligand_surface"]]
+    given = shares.notna().all(axis=1)
+    assert np.allclose(shares[given].sum(axis=1), 1.0)
+    assert table.loc[~given, "missing_steps"].str.len().gt(0).all()
+
+
+def test_no_failed_state_carries_a_number(smoke):
+    states = pd.read_csv(smoke / "results/energetics/states.csv")
+    assert list(states.columns[: len(STATES)]) == STATES
+    assert states.loc[~states.converged, "energy_eV"].isna().all()
+    assert states.loc[states.energy_eV.isna(), "flags"].str.len().gt(0).all()
+    steps = pd.read_csv(smoke / "results/energetics/steps.csv")
+    assert list(steps.columns[: len(STEPS)]) == STEPS
+    assert (steps.reaction_energy_eV.isna() == (steps.status != "ok")).all()
+
+
+def test_every_table_says_what_was_computed_and_that_emt_means_nothing(smoke):
+    for table in ("energetics/states", "energetics/steps"):
+        frame = pd.read_csv(smoke / f"results/{table}.csv")
+        assert frame.sample_model.notna().all()
+        assert frame.note.str.contains("meaningless").all()
+
+
+def test_figures_and_provenance_are_there(smoke):
+    for ending in ("svg", "png"):
+        assert (smoke / f"results/report/selectivity.{ending}").stat().st_size > 1000
+        assert len(list((smoke / "results/report").glob(f"*/*.{ending}"))) == 6
+    provenance = json.loads((smoke / "results/provenance.json").read_text())
+    assert provenance["force_calls"] > 0 and provenance["packages"]["ase"]
+
+
+def test_a_second_run_has_nothing_to_do(smoke):
+    assert planned_rules(smoke) == set()
+
+
+def test_touching_a_ligand_reruns_only_what_uses_it(smoke):
+    path = smoke / "structures/ligands/methylamine.yaml"
+    original, before = path.read_text(), path.stat().st_mtime
+    time.sleep(1.1)
+    path.write_text(original + "\n# touched\n")
+    try:
+        rules = planned_rules(smoke)
+        assert "attach_ligands" in rules
+        assert not rules & {"cut_slab", "relax_molecule", "qualify_calculator", "relax_slab"}
+    finally:
+        path.write_text(original)
+        os.utime(path, (before, before))
+
+
+@pytest.mark.parametrize(
+    ("module", "rerun", "left_alone"),
+    [
+        ("build/slab.py", {"cut_slab", "build_bulk"}, {"embed_molecule", "relax_molecule"}),
+        ("kinetics/rates.py", {"run_kinetics"}, {"relax_molecule", "collect_energies"}),
+        ("compute/optimiser.py", {"relax_molecule", "relax_slab"}, {"cut_slab", "embed_molecule"}),
+    ],
+)
+def test_editing_a_module_reruns_what_uses_it(smoke, module, rerun, left_alone):
+    path = smoke / "qdsurf" / module
+    original = path.read_text()
+    path.write_text(original + "\n# edited\n")
+    try:
+        rules = planned_rules(smoke)
+        assert rerun <= rules
+        assert not rules & left_alone
+    finally:
+        path.write_text(original)
+
+
+def test_no_rule_depends_on_a_later_room(smoke):
+    rooms = re.findall(r"rules/(\w+)\.smk", (ROOT / "Snakefile").read_text())
+    room_of = {}
+    for number, room in enumerate(rooms):
+        text = (ROOT / f"workflow/rules/{room}.smk").read_text()
+        for rule in re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with", text, flags=re.MULTILINE):
+            room_of[rule[0] or rule[1]] = number
+    done = run_snakemake(smoke, "--rulegraph", "dot", "--configfile", "config/smoke.yaml", "--forceall")
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
+    edges = [(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)]
+    assert len(edges) > 20
+    backwards = [(a, b) for a, b in edges if b != "all" and room_of[a] > room_of[b]]
+    assert backwards == []
