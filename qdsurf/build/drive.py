@@ -21,9 +21,9 @@ Pair = tuple[int, int]
 FORMED = 1.08  # length of a formed bond in covalent radii: between covalent (1.0) and dative (1.1 to 1.15)
 APART = 1.7  # distance in covalent radii that the ends of a broken bond must reach
 CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
-CONTACT_A = (
-    2.1  # ... at least this many A: below it H...H and C...H contacts cost energy (van der Waals radii less 10 %)
-)
+# ... within these limits in A: H...H costs energy below 2.1 (van der Waals radii less 10 %), and nothing next to
+# caesium, whose covalent radius is that of a metal, needs more than 3.3.
+CONTACT_A = 2.1, 3.3
 CLASH = 0.65  # two atoms that are not to be bonded may not be nearer than this multiple of their covalent radii
 WALL_A = 0.5  # molecules stay this far above the outermost plane of the crystal; anchors may fill a vacancy in it
 STIFFNESS = {
@@ -104,7 +104,9 @@ def _wall(atoms: Atoms, mobile: np.ndarray, forms: set[Pair]) -> tuple[float, np
     if len(outermost) == 0:
         return -np.inf, mobile[:0]
     free = atoms.arrays["anchor"].copy()
-    free[[i for pair in forms for i in pair]] = True  # what is to bind there may fill a vacancy
+    binding = [i for pair in forms for i in pair]
+    free[binding] = True  # what is to bind there, with its hydrogens, may fill a vacancy
+    free |= bond_matrix(atoms)[binding].any(axis=0) & (atoms.numbers == 1)
     return float(np.median(outermost)) + WALL_A, mobile[~free[mobile]]
 
 
@@ -128,7 +130,7 @@ def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> tuple[np.ndar
     i, j = pairs.T
     sums = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
     lengths = bond_ratios(atoms)[i, j] * sums
-    targets = np.maximum(CONTACT * sums, CONTACT_A)
+    targets = np.clip(CONTACT * sums, *CONTACT_A)
     stiffness = np.full(len(pairs), STIFFNESS["contact"])
     one_sided = np.ones(len(pairs), dtype=bool)
     index = {pair: k for k, pair in enumerate(map(tuple, pairs.tolist()))}

@@ -158,7 +158,7 @@ def _stand_up(atoms: Atoms, anchors: tuple[int, ...]) -> Atoms:
 def _partners(slab: Atoms, site: int, entry: str, mode: str, anchors: int) -> list[int]:
     """Ions to which the anchors bind, one for each anchor that binds."""
     if entry == "cation":
-        return [int(i) for i in _nearest(slab, site, surface_anions(slab))[:1]]
+        return []  # it fills the vacancy that the ion leaves; hydrogen bonds are left to the calculator
     cations = surface_cations(slab)
     if entry == "anion":
         below = _nearest(slab, site, cations)  # the cation that the halide leaves open, then its neighbours

@@ -78,13 +78,6 @@ def test_nothing_to_do_leaves_a_free_molecule_alone():
     np.testing.assert_allclose(drive(start).positions, start.positions, atol=1e-3)
 
 
-def test_noise_is_seeded():
-    start, target, metal = above("CdSe")
-    first, again, other = (drive(start, [(metal, target)], noise=0.2, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.positions, again.positions)
-    assert np.abs(first.positions - other.positions).max() > 1e-3
-
-
 def test_a_bond_across_the_cell_boundary_is_formed():
     start, target, metal = above("PbS")
     shift = start.positions[target] + [0.1, 0.1, 0]
