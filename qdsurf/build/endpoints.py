@@ -72,7 +72,9 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
     """
     ratios = bond_ratios(relaxed)
     name = lambda i, j: f"{relaxed.symbols[i]}{i}-{relaxed.symbols[j]}{j}"  # noqa: E731
-    reasons = [f"{name(i, j)} did not stay formed" for i, j in _pairs(candidate, "formed") if ratios[i, j] > HELD]
+    reasons = [
+        f"{name(i, j)} did not stay formed" for i, j in _pairs(candidate, "formed") if not _held(relaxed, ratios, i, j)
+    ]
     reasons += [f"{name(i, j)} came back" for i, j in _pairs(candidate, "broken") if ratios[i, j] < HELD]
     wanted = set(_pairs(candidate, "bonds")) if "bonds" in candidate.info else molecular_bonds(candidate)
     lost, gained = changed_bonds(wanted, relaxed)
@@ -85,6 +87,16 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
 
 def _ordered(pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
     return {(min(pair), max(pair)) for pair in pairs}
+
+
+def _held(atoms: Atoms, ratios: np.ndarray, i: int, j: int) -> bool:
+    """Whether a bond that was asked for is there; one to the crystal may have moved to a like atom of the crystal."""
+    substrate = atoms.arrays["role"] == "substrate"
+    if substrate[i] == substrate[j]:
+        return ratios[i, j] < HELD
+    ion, other = (i, j) if substrate[i] else (j, i)
+    alike = substrate & (atoms.numbers == atoms.numbers[ion])
+    return ratios[alike, other].min() < HELD
 
 
 def _dative(atoms: Atoms, pair: tuple[int, int]) -> bool:

@@ -16,7 +16,7 @@ from qdsurf.library import ligand_entry
 from qdsurf.records import Ligand, Material
 from qdsurf.structure_io import LIGAND, annotate
 
-PROTON_ASIDE_A = 4.0  # lateral distance of the acid proton: nearer than this it hops back to the carboxylate
+PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back, or meets what attacks the ligand
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
 
@@ -174,7 +174,7 @@ def _nearest(slab: Atoms, site: int, candidates: np.ndarray) -> list[int]:
 
 
 def _proton_acceptor(slab: Atoms, anchor: np.ndarray, partners: list[int]) -> int:
-    """The outermost free anion nearest to the anchor that is not under it (`PROTON_ASIDE_A` at least)."""
+    """The outermost free anion nearest to the anchor of those at least `PROTON_ASIDE_A` aside, else the farthest."""
     anions = surface_anions(slab)
     anions = anions[slab.arrays["layer"][anions] == 1]
     taken = bond_matrix(slab)[:, slab.arrays["role"] != "substrate"].any(axis=1)
@@ -182,10 +182,11 @@ def _proton_acceptor(slab: Atoms, anchor: np.ndarray, partners: list[int]) -> in
     if len(free) == 0:
         raise BuildError("no free anion left for the proton of the acid")
     probe = slab.copy() + Atoms("X", [anchor])
-    aside = probe.get_distances(len(probe) - 1, free, mic=True)
+    aside = np.round(probe.get_distances(len(probe) - 1, free, mic=True), 3)
     far_enough = aside > np.hypot(PROTON_ASIDE_A, anchor[2] - slab.positions[free, 2])
-    choice = free[far_enough] if far_enough.any() else free
-    return int(choice[np.argmin(np.round(aside[far_enough] if far_enough.any() else aside, 3))])
+    if not far_enough.any():
+        return int(free[np.argmax(aside)])
+    return int(free[far_enough][np.argmin(aside[far_enough])])
 
 
 def iter_ligands(atoms: Atoms) -> Iterator[np.ndarray]:

@@ -20,6 +20,7 @@ from qdsurf.structure_io import content_hash
 JUMP_EV = 0.5
 MAX_JUMPS = 3
 MAX_STEP_A = 0.15
+LOOK_EVERY = 10  # calls after which a walk looks whether its molecules are still whole
 
 
 def relax_batch(
@@ -128,13 +129,14 @@ def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int)
 
 
 class _Walk:
-    """One walk downhill that notices when the SCF falls into another solution.
+    """One walk downhill that notices when the SCF fails or falls into another solution.
 
     It keeps the last consistent point, so that whatever happens there is something honest to return.
     """
 
     def __init__(self, atoms: Atoms, fmax: float, forget):
         self.atoms, self.fmax, self.forget = atoms, fmax, forget
+        self.start = atoms.copy()
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
         self.calls = self.jumps = 0
@@ -142,24 +144,30 @@ class _Walk:
     def run(self, max_steps: int) -> str:
         """Walk; returns `converged` or the reason for stopping."""
         max_step = MAX_STEP_A
-        while self.calls <= max_steps:
-            optimiser = ModelBFGS(self.atoms, logfile=None, maxstep=max_step)
-            for _ in optimiser.irun(fmax=self.fmax, steps=max_steps - self.calls):
-                if not self._accept():
-                    break
-                if self.max_force < self.fmax:
-                    return "converged"
-                if self.calls > max_steps:
-                    break
-            else:
-                break
-            if self.calls > max_steps:
-                break
-            if self.jumps > MAX_JUMPS:
-                return f"stopped: the SCF changed its solution {self.jumps} times"
-            self.atoms.positions = self.positions  # back to the last consistent point, in smaller steps
+        while self.jumps <= MAX_JUMPS:
+            try:
+                if reason := self._descend(max_step, max_steps):
+                    return reason
+            except CalculationError:
+                if self.energy is None:
+                    raise
+                self.calls += 1
+            self.jumps += 1
+            self.atoms.positions = self.positions  # back to the last consistent point, then in smaller steps
             self.forget()
             max_step /= 2
+        return f"stopped: the SCF failed or changed its solution {self.jumps} times"
+
+    def _descend(self, max_step: float, max_steps: int) -> str:
+        """Follow the optimiser until it is done; an empty string says that it met another SCF solution."""
+        optimiser = ModelBFGS(self.atoms, logfile=None, maxstep=max_step)
+        for _ in optimiser.irun(fmax=self.fmax, steps=max(0, max_steps - self.calls)):
+            if not self._accept():
+                return ""
+            if self.max_force < self.fmax:
+                return "converged"
+            if self.calls % LOOK_EVERY == 0 and "dissociated" in find_anomalies(self.start, self.atoms):
+                return "stopped: a molecule broke"
         return f"not converged in {max_steps} steps"
 
     def _accept(self) -> bool:
@@ -173,7 +181,6 @@ class _Walk:
             step = self.atoms.positions - self.positions
             promised = -0.5 * np.sum((forces + self.forces) * step)
             if abs(energy - self.energy - promised) > JUMP_EV + 0.5 * abs(promised):
-                self.jumps += 1
                 return False
         self.positions, self.energy, self.forces = self.atoms.positions.copy(), energy, forces
         self.max_force = float(np.sqrt((forces**2).sum(axis=1).max()))

@@ -12,12 +12,14 @@ from qdsurf.errors import CalculationError
 LADDER = (
     ("as it is", False, ({},)),
     ("fresh guess", True, ({},)),
-    ("damping 0.1", True, ({"mixer_damping": 0.1, "max_iterations": 400},)),
+    ("damping 0.1", True, ({"mixer_damping": 0.1, "max_iterations": 300},)),
     (
         "from 3000 K down",
         True,
-        tuple({"electronic_temperature": T, "mixer_damping": 0.1} for T in (3000.0, 1500.0, 700.0))
-        + ({"mixer_damping": 0.1, "max_iterations": 400},),
+        (
+            *({"electronic_temperature": T, "mixer_damping": 0.1} for T in (3000.0, 1500.0, 700.0)),
+            {"mixer_damping": 0.1, "max_iterations": 300},
+        ),
     ),
 )
 
@@ -38,7 +40,7 @@ class RescuedTBLite(Calculator):
         self._settings = {
             "electronic_temperature": electronic_temperature,
             "mixer_damping": 0.4,
-            "max_iterations": 150,
+            "max_iterations": 120,
         }
         self._inner = TBLite(method=method, accuracy=accuracy, verbosity=0, **self._settings)
         self.rescues: Counter[str] = Counter()
