@@ -37,7 +37,8 @@ def select_state(
     accepted = [i for i, fate in enumerate(fates) if fate == "ok"]
     state = {"candidates": [_summary(r, fate) for r, fate in zip(results, fates, strict=True)]}
     if not accepted:
-        reason = " | ".join(dict.fromkeys(fates)) or reason or "no candidate"
+        tried = [fate for fate in fates if not fate.startswith("not relaxed")]
+        reason = " | ".join(dict.fromkeys(tried or fates)) or reason or "no candidate"
         flags = sorted({flag for result in results for flag in result["flags"]})
         return [], state | {"status": reason, "energy_eV": None, "converged": False, "flags": flags}
     best = min(accepted, key=lambda i: results[i]["energy_eV"])

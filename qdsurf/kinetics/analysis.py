@@ -18,6 +18,8 @@ from qdsurf.units import NM2_PER_M2
 SURFACE, LIGAND, DESORPTION = REACTION_CLASSES
 TEMPERATURE_TOLERANCE_K = 1e-3
 LIGAND_FAMILY = "ligand"
+SHARE_COLUMNS = ("precursor_surface", "precursor_ligand", "ligand_surface")
+SAMPLE_COLUMNS = ("p_ligand_wins", "precursor_ligand_p16", "precursor_ligand_p84")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ def run_kinetics(
     """
     temperature = recipe.temperature_K if temperature_K is None else temperature_K
     count = _power_of_two(samples)
+    own = steps[steps["system"] == system]
+    if len(own) and not (own["status"] == "ok").any():
+        return _without_numbers(own, temperature, count, recipe, pressure_Pa)
     network = build_network(system, steps, sites)
     _check_temperature(system, states, temperature)
     central = read_landscape(network, states, steps)
@@ -94,6 +99,25 @@ def run_kinetics(
         "sample_model": _sample_model(states, system),
     }
     return _tabulate_coverages(network, trajectory), pd.DataFrame([row])
+
+
+def _without_numbers(
+    steps: pd.DataFrame, temperature: float, count: int, recipe: Recipe, pressure_Pa: float | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The row of a system of which no step has a number: it is in the table, and says so."""
+    columns = [*SHARE_COLUMNS, "ligand_loss", "cation_loss", "uptake_per_nm2", *SAMPLE_COLUMNS]
+    row = {
+        "system": steps["system"].iloc[0],
+        "temperature_K": temperature,
+        "pressure_Pa": precursor_pressure(recipe) if pressure_Pa is None else pressure_Pa,
+        "time_s": sum(step.duration_s for step in recipe.steps),
+        **dict.fromkeys(columns, np.nan),
+        "samples": count,
+        "failed_samples": 0,
+        "missing_steps": ";".join([*steps["step"], *(f"class {name}" for name in REACTION_CLASSES)]),
+        "sample_model": steps["sample_model"].iloc[0] if "sample_model" in steps else "",
+    }
+    return pd.DataFrame(columns=["system", "time_s"]), pd.DataFrame([row])
 
 
 def _tabulate_coverages(network: Network, trajectory: Trajectory) -> pd.DataFrame:

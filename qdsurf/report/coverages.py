@@ -31,6 +31,8 @@ def plot_coverages(coverages: pd.DataFrame, recipe: Recipe, system: str) -> Figu
     require_columns(coverages, ["time_s"], "coverages")
     species = [column for column in coverages.columns if "@" in column]
     families = list(dict.fromkeys(name.split("@")[1] for name in species))
+    if not families:
+        return _nothing(system)
     edges = np.cumsum([0.0, *(step.duration_s for step in recipe.steps)])
     columns, rows = len(recipe.steps), len(families)
     figure = style.canvas(
@@ -48,6 +50,14 @@ def plot_coverages(coverages: pd.DataFrame, recipe: Recipe, system: str) -> Figu
     name = parse_system(system).label if "~" in system else system
     height = figure.get_size_inches()[1]
     figure.text(_LEFT / figure.get_size_inches()[0], 1 - 0.14 / height, name, va="top", fontsize=style.TEXT_PT)
+    return figure
+
+
+def _nothing(system: str) -> Figure:
+    """A figure that says that there is nothing to draw."""
+    figure = style.canvas(4.0, 1.0)
+    name = parse_system(system).label if "~" in system else system
+    figure.text(0.5, 0.5, f"{name}\nno coverages: no step has a number", ha="center", va="center")
     return figure
 
 
