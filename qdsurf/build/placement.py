@@ -71,10 +71,11 @@ def place_precursor(
                 reasons.append(str(error))
     if not found:
         raise BuildError(f"no pose on {target_role}: {'; '.join(reasons)}")
-    unique: dict[tuple, Atoms] = {}
+    distinct: list[Atoms] = []
     for pose in sorted(found, key=lambda pose: pose.info["strain"]):
-        unique.setdefault(_surroundings(pose), pose)
-    return list(unique.values())[:poses]
+        if not any(_alike(pose, other) for other in distinct):
+            distinct.append(pose)
+    return distinct[:poses]
 
 
 def place_candidates(
@@ -173,12 +174,13 @@ def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
     return driven
 
 
-def _surroundings(pose: Atoms) -> tuple:
-    """Distances from the metal to everything near, to 0.2 A: equal for poses that symmetry makes the same."""
+def _alike(pose: Atoms, other: Atoms) -> bool:
+    """Whether two poses are the same but for symmetry: equal distances from the metal to each element, to 0.1 A."""
     metal = int(np.flatnonzero((pose.arrays["role"] == ADSORBATE) & (pose.arrays["formal_charge"] > 0))[0])
-    distance = np.round(pose.get_distances(metal, np.arange(len(pose)), mic=True) / 0.2).astype(int)
-    near = distance < 30
-    return tuple(sorted(zip(pose.numbers[near].tolist(), distance[near].tolist(), strict=True)))
+    everything = np.arange(len(pose))
+    order = pose.numbers * 1e3  # sorts by element first, then by distance
+    a, b = (np.sort(order + atoms.get_distances(metal, everything, mic=True)) for atoms in (pose, other))
+    return bool(np.abs(a - b).max() < 0.1)
 
 
 def _in_plane_shifts() -> np.ndarray:

@@ -92,17 +92,17 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
     molecules = build_supported(reference.molecules, supported_elements(spec))
     relaxed, results = relax_batch(molecules, spec, *REFERENCE_RELAXATION, label="reference")
     errors = measure_errors(reference, select_each(molecules, relaxed, results))
-    try:
-        sigma = typical_errors(errors)
-    except CalculationError as error:  # the reactions that could be computed are worth showing all the same
-        note(str(error))
-        sigma = {}
+    sigma = typical_errors(errors)
+    measured = set(errors.loc[errors["error_eV"].notna(), "kind"])
     lines = [f"{'reaction':<36} {'kind':<8} {'energy':>8} {'reference':>9} {'error':>7}  eV"]
     lines += [
         f"{row.reaction:<36} {row.kind:<8} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
         for row in errors.itertuples()
     ]
-    typical = ", ".join(f"{kind} {value:.3f} eV" for kind, value in sigma.items()) or "not known"
+    typical = ", ".join(
+        f"{kind} {value:.3f} eV{'' if kind in measured else ' (prior: nothing could be measured)'}"
+        for kind, value in sigma.items()
+    )
     lines.append(f"{spec.label}, root mean square error: {typical}")
     data = {"calculator": describe_calculator(spec), "sigma_eV": sigma, "reactions": errors.to_dict("records")}
     return data, lines

@@ -18,7 +18,7 @@ from qdsurf.structure_io import content_hash
 
 # A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
 JUMP_EV = 0.5
-MAX_JUMPS = 3
+MAX_JUMPS = 2
 MAX_STEP_A = 0.15
 LOOK_EVERY = 10  # calls after which a walk looks whether its molecules are still whole
 
@@ -62,7 +62,8 @@ def relax_batch(
         energies = [np.inf if r["energy_eV"] is None else r["energy_eV"] for _, r in outcomes]
         chosen = np.argsort(energies, kind="stable")[:keep]
         for (_, result), energy in zip(outcomes, energies, strict=True):
-            result["reason"] = f"not relaxed: its single point is {energy - min(energies):.2f} eV above the lowest"
+            above = f"its single point is {energy - min(energies):.2f} eV above the lowest"
+            result["reason"] = f"not relaxed: {above if np.isfinite(energy) else result['reason']}"
     relaxed, results = [], []
     for number, atoms in enumerate(structures, 1):
         screening = outcomes[number - 1][1]["force_calls"] if outcomes[number - 1] else 0
@@ -102,10 +103,13 @@ def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int)
     forget()
     rescues_before = dict(getattr(calculator, "rescues", {}))
     walk = _Walk(work, fmax, forget)
+    rungs = getattr(calculator, "rungs", None)
     try:
         reason = walk.run(max_steps)
     except Exception as error:  # a calculator can raise anything; whatever it is, the other structures go on
         reason = f"failed: {type(error).__name__}: {error}"
+    finally:
+        calculator.rungs = rungs
     final = atoms.copy()
     final.positions = walk.positions
     final.cell = work.cell
@@ -184,4 +188,6 @@ class _Walk:
                 return False
         self.positions, self.energy, self.forces = self.atoms.positions.copy(), energy, forces
         self.max_force = float(np.sqrt((forces**2).sum(axis=1).max()))
+        # From here on a step back is cheaper than the higher rungs of the rescue ladder.
+        self.atoms.calc.rungs = 2
         return True

@@ -48,7 +48,7 @@ def test_a_molecule_keeps_its_bond_lengths(material, precursor):
     assert molecular_bonds(driven) == molecular_bonds(start)
 
 
-@pytest.mark.parametrize("material", SURFACES)
+@pytest.mark.parametrize("material", [m for m in SURFACES if m != "CsPbBr3"])  # its Pb lies below the CsBr layer
 def test_a_bond_is_broken_and_the_group_handed_over(material):
     start, target, metal = above(material)
     start = drive(start, [(metal, target)])

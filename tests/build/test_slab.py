@@ -233,7 +233,7 @@ def test_a_record_whose_positions_have_another_symmetry_is_refused(name, wrong):
 
 
 def test_a_space_group_that_makes_another_formula_is_refused():
-    with pytest.raises(InputError, match=r"materials/CdSe\.yaml: formula: the sites give CdSe2, the record names CdSe"):
+    with pytest.raises(InputError, match=r"materials/CdSe\.yaml: formula: the sites give CdSe2, not CdSe"):
         bulk_cell(library.material("CdSe").model_copy(update={"space_group": 225}))
 
 

@@ -89,7 +89,9 @@ def selectivity() -> pd.DataFrame:
         if system == MISSING:
             row["missing_steps"] = "dissociation_surface"
         if system == NO_NUMBER:
-            row |= {key: np.nan for key, value in row.items() if key not in ("system", "missing_steps", "temperature_K")}
+            row |= {
+                key: np.nan for key, value in row.items() if key not in ("system", "missing_steps", "temperature_K")
+            }
             row["missing_steps"] = "adduct_surface; dissociation_surface; adduct_ligand; carboxylate_transfer"
         rows.append(row)
     return pd.DataFrame(rows)
