@@ -41,7 +41,7 @@ CHECKED_BASIS = ("tma_nh3", "tma_h2o_exchange")
 CHECKED_GEOMETRY = ("tma_h2o_exchange", "dez_h2o_exchange")
 HEADER = """\
 # Gas-phase reactions with trusted electronic energies (no zero point), negative is exothermic.
-# Written by benchmarks/reference_reactions.py --write; names, stoichiometry, sigma_eV and the text after " | " are ours.
+# Written by benchmarks/reference_reactions.py --write; what follows " | " and the sigmas are ours.
 # Symmetry numbers are those of the skeleton with freely rotating methyl groups.
 """
 
@@ -299,7 +299,7 @@ def check_balance(reference: ReferenceSet, minima: dict[str, dict]) -> None:
             for symbol in minima[name]["symbols"]:
                 total[symbol] = total.get(symbol, 0) + coefficient
         if any(total.values()):
-            raise ValueError(f"{reaction.name}: not balanced, {({k: v for k, v in total.items() if v})} left over")
+            raise ValueError(f"{reaction.name}: not balanced, { ({k: v for k, v in total.items() if v}) } left over")
 
 
 def check_level(
@@ -319,7 +319,9 @@ def check_level(
                 if label == "larger_basis_eV":
                     atoms = as_atoms(minima[name])
                     basis = large_basis(atoms)
-                    found = cache(lambda a=atoms, b=basis: single_point(a, b), FUNCTIONAL, "larger", minima[name]["positions"])
+                    found = cache(
+                        lambda a=atoms, b=basis: single_point(a, b), FUNCTIONAL, "larger", minima[name]["positions"]
+                    )
                     moved[name] = found["energy_eV"] + relaxed[name]["relaxation_eV"]
                 else:
                     atoms = as_atoms(relaxed[name])
@@ -397,7 +399,8 @@ def run(arguments: argparse.Namespace) -> dict:
         found = relaxed[name]
         kept = bond_graph(as_atoms(found)) == bond_graph(atoms)
         print(
-            f"{name:16s} PBE0 relaxation {found['relaxation_eV']:+.3f} eV in {found['steps']} steps, {found['wall_s']:.0f} s"
+            f"{name:16s} PBE0 relaxation {found['relaxation_eV']:+.3f} eV in {found['steps']} steps, "
+            f"{found['wall_s']:.0f} s"
             f"{'' if kept else '  BONDS CHANGED'}",
             flush=True,
         )
@@ -412,11 +415,17 @@ def run(arguments: argparse.Namespace) -> dict:
             row[f"{method}_error_eV"] = reaction_energy(reaction, raw[method]) - value
             row[f"{method}_bonds_kept"] = all(minima[method][name]["kept"] for name in reaction.stoichiometry)
         rows.append(row)
-    print(f"\n{'reaction':26s} {'kind':9s} {'reference':>10s} {'(relaxation)':>13s}" + "".join(f"{m + ' error':>17s}" for m in METHODS) + "  eV")
+    print(
+        f"\n{'reaction':26s} {'kind':9s} {'reference':>10s} {'(relaxation)':>13s}"
+        + "".join(f"{m + ' error':>17s}" for m in METHODS)
+        + "  eV"
+    )
     for row in rows:
         marks = ("" if row[f"{m}_bonds_kept"] else "*" for m in METHODS)
         ends = "".join(f"{row[f'{m}_error_eV']:+16.3f}{mark or ' '}" for m, mark in zip(METHODS, marks, strict=True))
-        print(f"{row['reaction']:26s} {row['kind']:9s} {row['reference_eV']:+10.3f} {row['relaxation_eV']:+13.3f}{ends}")
+        print(
+            f"{row['reaction']:26s} {row['kind']:9s} {row['reference_eV']:+10.3f} {row['relaxation_eV']:+13.3f}{ends}"
+        )
     summary = {
         method: {
             kind: summarise({r["reaction"]: r[f"{method}_error_eV"] for r in rows if kind in ("all", r["kind"])})

@@ -1,5 +1,7 @@
 """Synthetic tables for nine systems, shaped as `energetics` and `kinetics` write them."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,7 +71,7 @@ def energetics() -> tuple[pd.DataFrame, pd.DataFrame]:
     """States and steps of nine systems; one state of one system is missing."""
     rng = np.random.default_rng(4)
     rows = [_energetics(system, rng) for system in SYSTEMS]
-    return pd.DataFrame(sum((row[0] for row in rows), [])), pd.DataFrame(sum((row[1] for row in rows), []))
+    return tuple(pd.DataFrame(list(itertools.chain(*part))) for part in zip(*rows, strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +113,7 @@ def recipe() -> Recipe:
 def coverages() -> pd.DataFrame:
     """Two coupled site families through the whole cycle, smooth and with both time scales in it."""
     edges = np.cumsum([0, 0.025, 5.0, 0.030, 7.0])
-    time = np.unique(np.concatenate([np.linspace(*pair, 80) for pair in zip(edges[:-1], edges[1:], strict=True)]))
+    time = np.unique(np.concatenate([np.linspace(*pair, 80) for pair in itertools.pairwise(edges)]))
     pulse = np.minimum(time, 0.025)
     adsorbed = 1 - np.exp(-pulse / 0.008)
     kept = np.exp(-np.clip(time - 0.025, 0, None) / 1.5)

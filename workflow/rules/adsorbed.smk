@@ -7,6 +7,10 @@ rule place_precursor:
         reaction=lambda w: record("reactions", w.reaction),
     output:
         candidates="results/adsorbed/{system}/{reaction}/candidates.extxyz",
+    log:
+        "logs/place_precursor/{system}/{reaction}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         poses=PLAN.config.relax.candidates,
         seed=PLAN.config.seed,
@@ -21,6 +25,8 @@ use rule relax_slab as relax_adsorbed with:
     output:
         relaxed="results/adsorbed/{system}/{reaction}/relaxed.extxyz",
         result="results/adsorbed/{system}/{reaction}/result.json",
+    log:
+        "logs/relax_adsorbed/{system}/{reaction}.log",
 
 
 use rule select_molecule as select_adsorbed with:
@@ -31,3 +37,5 @@ use rule select_molecule as select_adsorbed with:
     output:
         structure="results/adsorbed/{system}/{reaction}/selected.extxyz",
         state="results/adsorbed/{system}/{reaction}/state.json",
+    log:
+        "logs/select_adsorbed/{system}/{reaction}.log",

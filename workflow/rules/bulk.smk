@@ -5,6 +5,10 @@ rule build_bulk:
     output:
         strained="results/bulk/{material}/strained/candidates.extxyz",
         rattled="results/bulk/{material}/rattled/candidates.extxyz",
+    log:
+        "logs/build_bulk/{material}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         slab=lambda w: PLAN.materials[w.material],
         spec=lambda w: PLAN.config.slabs[PLAN.materials[w.material]].model_dump(exclude={"ligands"}),
@@ -21,6 +25,8 @@ use rule relax_molecule as relax_bulk with:
     output:
         relaxed="results/bulk/{material}/{test}/relaxed.extxyz",
         result="results/bulk/{material}/{test}/result.json",
+    log:
+        "logs/relax_bulk/{material}/{test}.log",
     params:
         calculator=PLAN.config.calculator.model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,
@@ -37,6 +43,10 @@ rule qualify_calculator:
         result="results/bulk/{material}/rattled/result.json",
     output:
         qualification="results/bulk/{material}/qualification.json",
+    log:
+        "logs/qualify_calculator/{material}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         strains=PLAN.config.qualification.strains,
         code=code_version("compute.qualify"),

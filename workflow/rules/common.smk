@@ -13,6 +13,7 @@ from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
 
+
 report: "../report/workflow.rst"
 
 
@@ -37,6 +38,9 @@ def record(kind, name):
     return [] if name == "none" else str(library.record_path(kind, name))
 
 
-def selected(room):
-    """Structure and state that a room has selected."""
-    return {"structure": f"{room}/selected.extxyz", "state": f"{room}/state.json"}
+def reactant_of(w):
+    """Structure from which a reaction starts: the covered slab, or the state that another template made."""
+    name = library.get("reactions", w.reaction).reactant
+    if name == "ligated":
+        return f"results/ligated/{'~'.join(w.owner.split('~')[:2])}/selected.extxyz"
+    return f"{PLAN.states(System.parse(w.owner))[name]}/selected.extxyz"

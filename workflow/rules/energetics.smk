@@ -15,6 +15,10 @@ rule collect_energies:
         states="results/energetics/{system}/states.csv",
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
+    log:
+        "logs/collect_energies/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         config=dict(config),
         code=code_version("plan", "energetics.collect"),
@@ -27,6 +31,10 @@ rule join_tables:
         lambda w: expand("results/energetics/{system}/{table}.csv", system=map(str, PLAN.config.systems), table=w.table),
     output:
         "results/energetics/{table,states|steps|sites}.csv",
+    log:
+        "logs/join_tables/{table}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         code=code_version("report.tables"),
     script:

@@ -9,6 +9,10 @@ rule run_kinetics:
     output:
         coverages="results/kinetics/{system}/coverages.csv",
         selectivity="results/kinetics/{system}/selectivity.csv",
+    log:
+        "logs/run_kinetics/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         samples=PLAN.config.kinetics.samples,
         seed=PLAN.config.seed,
@@ -26,3 +30,5 @@ use rule join_tables as join_selectivity with:
             category="5 Kinetics",
             caption="../report/selectivity.rst",
         ),
+    log:
+        "logs/join_selectivity.log",

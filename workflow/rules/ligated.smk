@@ -6,6 +6,10 @@ rule attach_ligands:
         ligand=lambda w: record("ligands", w.ligated.split("~")[1]),
     output:
         candidates="results/ligated/{ligated}/candidates.extxyz",
+    log:
+        "logs/attach_ligands/{ligated}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         per_cell=lambda w: PLAN.config.slabs[w.ligated.split("~")[0]].ligands_per_cell,
         substrate=PLAN.config.substrate,
@@ -21,6 +25,8 @@ use rule relax_slab as relax_ligated with:
     output:
         relaxed="results/ligated/{ligated}/relaxed.extxyz",
         result="results/ligated/{ligated}/result.json",
+    log:
+        "logs/relax_ligated/{ligated}.log",
 
 
 use rule select_molecule as select_ligated with:
@@ -31,3 +37,5 @@ use rule select_molecule as select_ligated with:
     output:
         structure="results/ligated/{ligated}/selected.extxyz",
         state="results/ligated/{ligated}/state.json",
+    log:
+        "logs/select_ligated/{ligated}.log",

@@ -2,6 +2,10 @@
 rule embed_molecule:
     output:
         candidates="results/molecules/{molecule}/candidates.extxyz",
+    log:
+        "logs/embed_molecule/{molecule}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         molecule=lambda w: PLAN.molecules[w.molecule].model_dump(),
         code=code_version("build.molecules"),
@@ -15,6 +19,10 @@ rule relax_molecule:
     output:
         relaxed="results/molecules/{molecule}/relaxed.extxyz",
         result="results/molecules/{molecule}/result.json",
+    log:
+        "logs/relax_molecule/{molecule}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         calculator=PLAN.config.calculator.model_dump(),
         fmax=0.01,
@@ -33,6 +41,10 @@ rule select_molecule:
     output:
         structure="results/molecules/{molecule}/selected.extxyz",
         state="results/molecules/{molecule}/state.json",
+    log:
+        "logs/select_molecule/{molecule}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         code=code_version("build.selection"),
     script:
@@ -44,6 +56,10 @@ rule find_modes:
         structure="results/molecules/{molecule}/selected.extxyz",
     output:
         modes="results/molecules/{molecule}/modes.json",
+    log:
+        "logs/find_modes/{molecule}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         calculator=PLAN.config.calculator.model_dump(),
         code=code_version("compute.vibrations"),
@@ -56,6 +72,10 @@ rule embed_reference:
         reference=library.STRUCTURES / "reference" / "gas_reactions.yaml",
     output:
         candidates="results/reference/candidates.extxyz",
+    log:
+        "logs/embed_reference.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         calculator=PLAN.config.calculator.model_dump(),
         code=code_version("build.molecules", "compute.calculators"),
@@ -69,6 +89,8 @@ use rule relax_molecule as relax_reference with:
     output:
         relaxed="results/reference/relaxed.extxyz",
         result="results/reference/result.json",
+    log:
+        "logs/relax_reference.log",
 
 
 rule measure_errors:
@@ -79,6 +101,10 @@ rule measure_errors:
         result="results/reference/result.json",
     output:
         errors="results/reference/errors.csv",
+    log:
+        "logs/measure_errors.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         code=code_version("energetics.corrections", "build.selection"),
     script:

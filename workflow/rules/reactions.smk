@@ -1,18 +1,14 @@
 # Products of the reaction templates, from the relaxed state they start at.
-def reactant_of(w):
-    """Structure from which a reaction starts: the covered slab, or the state that another template made."""
-    name = library.get("reactions", w.reaction).reactant
-    if name == "ligated":
-        return f"results/ligated/{'~'.join(w.owner.split('~')[:2])}/selected.extxyz"
-    return f"{PLAN.states(System.parse(w.owner))[name]}/selected.extxyz"
-
-
 rule build_endpoints:
     input:
         structure=reactant_of,
         reaction=lambda w: record("reactions", w.reaction),
     output:
         candidates="results/reactions/{owner}/{reaction}/candidates.extxyz",
+    log:
+        "logs/build_endpoints/{owner}/{reaction}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         attempts=PLAN.config.relax.candidates,
         code=code_version("build.endpoints"),
@@ -26,6 +22,8 @@ use rule relax_slab as relax_reaction with:
     output:
         relaxed="results/reactions/{owner}/{reaction}/relaxed.extxyz",
         result="results/reactions/{owner}/{reaction}/result.json",
+    log:
+        "logs/relax_reaction/{owner}/{reaction}.log",
 
 
 use rule select_molecule as select_reaction with:
@@ -36,3 +34,5 @@ use rule select_molecule as select_reaction with:
     output:
         structure="results/reactions/{owner}/{reaction}/selected.extxyz",
         state="results/reactions/{owner}/{reaction}/state.json",
+    log:
+        "logs/select_reaction/{owner}/{reaction}.log",

@@ -18,6 +18,10 @@ rule plot_selectivity:
             caption="../report/selectivity_figure.rst",
         ),
         png="results/report/selectivity.png",
+    log:
+        "logs/plot_selectivity.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         code=code_version("report.figures"),
     script:
@@ -36,6 +40,10 @@ rule plot_profile:
             caption="../report/profile.rst",
         ),
         png="results/report/profile/{system}.png",
+    log:
+        "logs/plot_profile/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         code=code_version("report.figures"),
     script:
@@ -54,6 +62,10 @@ rule plot_coverages:
             caption="../report/coverages.rst",
         ),
         png="results/report/coverages/{system}.png",
+    log:
+        "logs/plot_coverages/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         code=code_version("report.figures"),
     script:
@@ -63,10 +75,16 @@ rule plot_coverages:
 rule write_provenance:
     input:
         "results/kinetics/selectivity.csv",
-        results=lambda w: sorted({f"{room}/result.json" for s in PLAN.config.systems for room in PLAN.states(s).values()}),
+        results=lambda w: sorted(
+            {f"{room}/result.json" for s in PLAN.config.systems for room in PLAN.states(s).values()}
+        ),
         qualifications=expand("results/bulk/{material}/qualification.json", material=PLAN.materials),
     output:
         "results/provenance.json",
+    log:
+        "logs/write_provenance.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         config=dict(config),
         code=code_version("provenance"),

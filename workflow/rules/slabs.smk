@@ -5,6 +5,10 @@ rule cut_slab:
         qualification=lambda w: f"results/bulk/{find_facet(w.slab)[0]}/qualification.json",
     output:
         candidates="results/slabs/{slab}/candidates.extxyz",
+    log:
+        "logs/cut_slab/{slab}.log",
+    conda:
+        "../envs/qdsurf.yaml"
     params:
         spec=lambda w: PLAN.config.slabs[w.slab].model_dump(exclude={"ligands", "ligands_per_cell"}),
         substrate=PLAN.config.substrate,
@@ -19,6 +23,8 @@ use rule relax_molecule as relax_slab with:
     output:
         relaxed="results/slabs/{slab}/relaxed.extxyz",
         result="results/slabs/{slab}/result.json",
+    log:
+        "logs/relax_slab/{slab}.log",
     params:
         calculator=PLAN.config.calculator.model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,
@@ -35,3 +41,5 @@ use rule select_molecule as select_slab with:
     output:
         structure="results/slabs/{slab}/selected.extxyz",
         state="results/slabs/{slab}/state.json",
+    log:
+        "logs/select_slab/{slab}.log",
