@@ -14,10 +14,10 @@ ROOMS = ("build", "compute", "energetics", "kinetics")
 STOREYS = (
     ("errors", "units"),
     ("records",),
-    ("library", "config", "structure_io", "connectivity", "provenance"),
+    ("library", "config", "structure_io", "connectivity", "provenance", "progress"),
     ROOMS,
     ("report",),
-    ("cli", "plan", "preflight"),
+    ("cli", "plan", "schema"),
 )
 FLOOR = {name: number for number, names in enumerate(STOREYS) for name in names}
 

@@ -515,3 +515,11 @@ def test_kinetics_errors(fails, tables, tmp_path):
     (tables / "steps.csv").write_text("")
     assert "steps.csv: not readable as CSV" in fails(*words())
     assert not (tmp_path / "out").exists()
+
+
+def test_show_draws_a_picture(tmp_path, capsys):
+    assert main(["slab", "PbS", "100", "--layers", "2", "-o", str(tmp_path / "slab.xyz")]) == 0
+    assert main(["show", str(tmp_path / "slab.xyz"), "-o", str(tmp_path / "slab.png")]) == 0
+    assert (tmp_path / "slab.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["show", str(tmp_path / "slab.xyz"), "-o", str(tmp_path / "slab.pdf")]) == 2
+    assert "written as .svg or .png" in capsys.readouterr().err

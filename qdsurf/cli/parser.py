@@ -18,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"qdsurf {qdsurf.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for add in (_list, _slab, _sites, _ligate, _place, _relax, _reactions, _qualify, _corrections, _kinetics):
+    for add in (_list, _slab, _sites, _ligate, _place, _relax, _reactions, _qualify, _corrections, _kinetics, _show):
         add(verbs)
     return parser
 
@@ -221,6 +221,18 @@ def _corrections(verbs) -> None:
         "--calculator tblite --method GFN2-xTB",
     )
     _calculator(parser)
+
+
+def _show(verbs) -> None:
+    parser = _verb(
+        verbs,
+        "show",
+        "structures:show_structure",
+        "draw a structure from the side and from above",
+        "slab.xyz -o slab.png",
+    )
+    parser.add_argument("file", metavar="FILE", help=FRAME)
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="picture to write, .png or .svg")
 
 
 def _kinetics(verbs) -> None:

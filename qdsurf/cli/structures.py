@@ -1,4 +1,4 @@
-"""Verbs that build: slab, sites, ligate, place."""
+"""Verbs that build or draw: slab, sites, ligate, place, show."""
 
 from argparse import Namespace
 from collections.abc import Iterable
@@ -16,6 +16,8 @@ from qdsurf.build.slab import cut_slab, ledger, list_terminations, parse_miller_
 from qdsurf.cli.files import check_output, material_of, note, read_frame, read_model, write_frames
 from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.records import Facet, Material, Reaction, Role
+from qdsurf.report.style import write
+from qdsurf.report.viewer import draw_structure
 from qdsurf.structure_io import SUBSTRATE
 
 
@@ -78,6 +80,13 @@ def list_sites(arguments: Namespace) -> tuple[list[dict], list[str]]:
     lines = ["name           multiplicity  position (A)"]
     lines += [f"{s['name']:<14} {s['multiplicity']:>12}  {' '.join(f'{x:8.3f}' for x in s['position'])}" for s in sites]
     return sites, lines
+
+
+def show_structure(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Draw one structure into a file."""
+    atoms = read_frame(arguments.file)
+    path = write(draw_structure(atoms), arguments.output)
+    return {"file": str(path), "atoms": len(atoms)}, [f"{len(atoms)} atoms drawn in {path}"]
 
 
 def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
