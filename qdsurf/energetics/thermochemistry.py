@@ -3,10 +3,11 @@
 import numpy as np
 from ase import Atoms
 from ase.thermochemistry import HinderedThermo, IdealGasThermo
+from scipy import constants
 
 from qdsurf.config import ThermochemistrySpec
 from qdsurf.errors import InputError
-from qdsurf.units import INVERSE_CM_EV, STANDARD_PRESSURE_PA
+from qdsurf.units import BOLTZMANN_EV_PER_K, INVERSE_CM_EV, STANDARD_PRESSURE_PA
 
 
 def internal_modes(modes: np.ndarray, atoms: Atoms, lowest_cm: float) -> np.ndarray:
@@ -56,7 +57,9 @@ def adsorbed_correction(
 
     Internal modes are those of the free molecule. Of the six external ones two are hindered translations, one a
     hindered rotation about the normal (Hill; 10.1021/acs.jpcc.5b11616), three are oscillations at
-    `frustrated_mode_cm`.
+    `frustrated_mode_cm`. The value is that of one molecule on one site of its own: the entropy of mixing over the
+    sites belongs to the kinetics, so the concentration term that ASE adds for a two-dimensional standard state of
+    1 bar (about 5 k, 0.15 eV at 40 C) is taken out again.
 
     Parameters
     ----------
@@ -75,4 +78,6 @@ def adsorbed_correction(
         atoms=atoms,
         symmetrynumber=1,
     )
-    return thermo.get_helmholtz_energy(temperature_K, verbose=False)
+    concentration_per_m2 = np.exp(1 / 3) * (STANDARD_PRESSURE_PA / (constants.k * temperature_K)) ** (2 / 3)
+    mixing = BOLTZMANN_EV_PER_K * (1 - np.log(concentration_per_m2 * thermo.area))
+    return thermo.get_helmholtz_energy(temperature_K, verbose=False) + temperature_K * mixing
