@@ -51,7 +51,8 @@ def run_kinetics(
     """Run one cycle of a recipe on one system, at the mean energies and for samples of them.
 
     Shares count the net flux of the reactive steps over the cycle, a step that ran backwards as zero. A number that
-    no step supplies is NaN, never zero, and `missing_steps` says what is absent.
+    no step supplies is NaN, never zero, and `missing_steps` says what is absent. Where a whole class of reactions
+    has no number all shares are NaN: the share of one route cannot be known while its rival is not.
 
     Parameters
     ----------
@@ -98,6 +99,8 @@ def run_kinetics(
         "missing_steps": ";".join((*network.missing, *_missing_classes(network))),
         "sample_model": _sample_model(states, system),
     }
+    if _lost_classes(own, network):  # a share of what could be computed would pass for a share of what happens
+        row |= dict.fromkeys((*SHARE_COLUMNS, *SAMPLE_COLUMNS), np.nan)
     return _tabulate_coverages(network, trajectory), pd.DataFrame([row])
 
 
@@ -152,6 +155,12 @@ def _reactive_steps(network: Network, reaction_class: str) -> np.ndarray:
 def _missing_classes(network: Network) -> list[str]:
     """Name the reaction classes in which no reactive step has a number."""
     return [f"class {name}" for name in REACTION_CLASSES if not _reactive_steps(network, name).any()]
+
+
+def _lost_classes(steps: pd.DataFrame, network: Network) -> set[str]:
+    """Classes that the system has reactive steps for, of which not one has a number."""
+    expected = set(steps.loc[steps["reactive"].astype(bool), "reaction_class"])
+    return {name for name in expected if not _reactive_steps(network, name).any()}
 
 
 def _shares(flux: np.ndarray) -> np.ndarray:

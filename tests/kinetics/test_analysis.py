@@ -121,9 +121,9 @@ def test_equal_routes_win_equally_often(tables):
     assert np.isnan(row["ligand_loss"]) and np.isnan(row["cation_loss"])  # no step could have shown a loss
 
 
-def test_a_class_without_number_is_zero_named_and_makes_the_probability_unknown(templates):
+def test_a_class_without_number_is_named_and_makes_all_shares_unknown(templates):
     _, row = run(drop(templates(), "carboxylate_transfer", "protonolysis_ligand"))
-    assert row["precursor_ligand"] == 0 and row["precursor_surface"] > 0.99
+    assert np.isnan([row[share] for share in ("precursor_surface", "precursor_ligand", "ligand_surface")]).all()
     assert row["missing_steps"] == "carboxylate_transfer;protonolysis_ligand;class precursor-ligand"
     assert np.isnan(row["p_ligand_wins"])
 
