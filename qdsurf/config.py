@@ -24,6 +24,10 @@ class SlabSpec(Record):
     mobile_layers: int = Field(1, ge=0, description="outermost layers that move where the substrate is not frozen")
     ligands: tuple[str, ...] = Field(description="names of ligands, 'none' for the bare slab")
     ligands_per_cell: int = Field(1, ge=1)
+    calculator: CalculatorSpec | None = Field(
+        None,
+        description="for the systems of this slab, their molecules and reference reactions too; absent: the common one",
+    )
 
 
 class RelaxSpec(Record):
@@ -32,7 +36,9 @@ class RelaxSpec(Record):
     fmax_eV_per_A: float = Field(0.05, gt=0, description="largest force on a free atom")
     max_steps: int = Field(200, ge=0)
     candidates: int = Field(4, ge=1, description="poses of each adduct, product geometries of each step")
-    keep: int | None = Field(1, ge=1, description="candidates relaxed, those of lowest single point; null: all")
+    keep: int | None = Field(
+        1, ge=1, description="relax in the order of single points until so many keep their bonds; null: relax all"
+    )
 
 
 class QualificationSpec(Record):
@@ -67,7 +73,7 @@ class Config(Record):
     slabs: dict[str, SlabSpec] = Field(min_length=1, description="MATERIAL_HKL_TERMINATION: how it is built")
     precursors: tuple[str, ...] = Field(min_length=1)
     truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
-    calculator: CalculatorSpec
+    calculator: CalculatorSpec = Field(description="for every slab that does not name its own")
     substrate: Literal["auto", "relaxed", "mobile", "frozen"] = Field(
         "auto",
         description="frozen: as cut; relaxed: the bare slab's mobile layers relax, then all is held under molecules; "

@@ -1,5 +1,7 @@
 """Who is bonded to whom, from distances in units of the sum of covalent radii (10.1039/b801115j)."""
 
+import json
+
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
@@ -42,6 +44,18 @@ def molecular_bonds(atoms: Atoms) -> set[tuple[int, int]]:
     molecular = is_molecular(atoms)
     bonded = bond_matrix(atoms) & molecular[:, None] & molecular[None, :]
     return {(int(i), int(j)) for i, j in np.argwhere(np.triu(bonded))}
+
+
+def recorded_pairs(atoms: Atoms, key: str) -> list[tuple[int, int]]:
+    """Index pairs that a builder wrote into `info`: `bonds`, `formed` or `broken`; empty where it wrote none."""
+    value = atoms.info.get(key, [])
+    value = json.loads(value) if isinstance(value, str) else value
+    return [tuple(map(int, pair)) for pair in np.asarray(value, dtype=int).reshape(-1, 2)]
+
+
+def intended_bonds(atoms: Atoms) -> set[tuple[int, int]]:
+    """Molecular bonds that a structure is meant to have: those on record, else those that it has."""
+    return set(recorded_pairs(atoms, "bonds")) if "bonds" in atoms.info else molecular_bonds(atoms)
 
 
 def component(bonds: set[tuple[int, int]], start: int, n: int) -> np.ndarray:

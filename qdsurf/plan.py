@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,8 @@ from qdsurf.build.slab import bulk_cell
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.config import Config, System, find_facet, load_config
 from qdsurf.energetics.collect import Tables, collect_tables, thermal_gas
-from qdsurf.records import Ligand, Molecule, Reaction
+from qdsurf.errors import InputError
+from qdsurf.records import CalculatorSpec, Ligand, Molecule, Reaction
 from qdsurf.structure_io import read_json, read_structures
 
 
@@ -32,19 +32,32 @@ class Plan:
         QDSurfError : one message that names file and key, before the first calculation.
         """
         plan = cls(load_config(data, where))
-        elements = set()
         for slab in plan.config.slabs:
-            elements |= set(bulk_cell(plan.material(slab)).symbols)
+            elements = set(bulk_cell(plan.material(slab)).symbols)
             adlayer = find_facet(slab)[1].adlayer
             elements |= {adlayer.element} if adlayer else set()
-        for molecule in plan.molecules.values():
-            if molecule.smiles:
-                elements |= {a.GetSymbol() for a in parse_smiles(molecule.smiles, molecule.name).GetAtoms()}
-            else:
-                elements |= set(build_molecule(molecule).symbols)
-        assert_supported(plan.config.calculator, elements)
-        make_calculator(plan.config.calculator)
+            systems = [system for system in plan.config.systems if system.slab == slab]
+            for molecule in {m.name: m for system in systems for m in plan.gas_roles(system).values()}.values():
+                if molecule.smiles:
+                    elements |= {a.GetSymbol() for a in parse_smiles(molecule.smiles, molecule.name).GetAtoms()}
+                else:
+                    elements |= set(build_molecule(molecule).symbols)
+            assert_supported(plan.calculator(slab), elements)
+        for folder, spec in plan.calculators.items():
+            make_calculator(spec)
+            for slab in plan.config.slabs:
+                if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:
+                    raise InputError(f"{where}: slabs.{slab}.calculator: {spec.label} has other parameters elsewhere")
         return plan
+
+    def calculator(self, slab: str) -> CalculatorSpec:
+        """Calculator of a slab and of everything that its energies are compared with."""
+        return self.config.slabs[slab].calculator or self.config.calculator
+
+    @cached_property
+    def calculators(self) -> dict[str, CalculatorSpec]:
+        """All calculators of a run, by the names of their folders."""
+        return {self.calculator(slab).folder: self.calculator(slab) for slab in self.config.slabs}
 
     def material(self, slab: str):
         """Material record of a slab."""
@@ -55,12 +68,24 @@ class Plan:
         return None if name == "none" else library.ligand(name)
 
     @cached_property
-    def materials(self) -> dict[str, str]:
-        """Each material, and the first slab of it, on which its calculator is qualified."""
+    def qualifications(self) -> dict[str, str]:
+        """Folder of the qualification of each calculator for each material, and the slab on which it is done."""
         first: dict[str, str] = {}
         for slab in self.config.slabs:
-            first.setdefault(find_facet(slab)[0], slab)
+            first.setdefault(self.qualification(slab), slab)
         return first
+
+    def qualification(self, slab: str) -> str:
+        """Folder of the qualification that a slab depends on."""
+        return f"results/bulk/{self.calculator(slab).folder}/{find_facet(slab)[0]}"
+
+    def molecule_room(self, slab: str, molecule: str) -> str:
+        """Folder of a molecule at the level of a slab."""
+        return f"results/molecules/{self.calculator(slab).folder}/{molecule}"
+
+    def errors(self, slab: str) -> str:
+        """Table of the errors of a slab's calculator on the reference reactions."""
+        return f"results/reference/{self.calculator(slab).folder}/errors.csv"
 
     def gas_roles(self, system: System) -> dict[str, Molecule]:
         """Gas molecules of a system by the role they play in templates."""
@@ -89,23 +114,18 @@ class Plan:
         bound = self.ligand(ligand)
         return "no ligand" if bound is None else describe_model(bound, self.config.truncate_to_carbons)
 
-    def collect(self, system: System, errors: Path) -> Tables:
-        """Read the states that the rooms have selected and make the tables of a system.
-
-        Parameters
-        ----------
-        errors : table of the calculator's errors on reference reactions.
-        """
+    def collect(self, system: System) -> Tables:
+        """Read the states that the rooms have selected and make the tables of a system."""
         temperature = library.recipe(self.config.kinetics.recipe).temperature_K
         states = {name: read_json(f"{room}/state.json") for name, room in self.states(system).items()}
-        substrate = read_json(f"results/bulk/{find_facet(system.slab)[0]}/qualification.json")["substrate"]
+        substrate = read_json(f"{self.qualification(system.slab)}/qualification.json")["substrate"]
         substrate = substrate if self.config.substrate == "auto" else self.config.substrate
         for state in states.values():
             state["substrate"] = substrate
         density = states["ligated"].get("density_per_nm2") or {"surface": np.nan, "ligand": np.nan}
         gases, names = {}, {}
         for role, molecule in self.gas_roles(system).items():
-            room = f"results/molecules/{molecule.name}"
+            room = self.molecule_room(system.slab, molecule.name)
             atoms = read_structures(f"{room}/selected.extxyz")
             modes = read_json(f"{room}/modes.json")["mode_energies_eV"]
             gases[role] = thermal_gas(
@@ -115,7 +135,7 @@ class Plan:
             names[role] = molecule.name
         return collect_tables(
             str(system), library.precursor(system.precursor), states, gases, names, self.reactions(system),
-            pd.read_csv(errors), temperature, self.model(system.ligand), self.config.note,
+            pd.read_csv(self.errors(system.slab)), temperature, self.model(system.ligand), self.config.note,
         )  # fmt: skip
 
     def reactions(self, system: System) -> dict[str, Reaction]:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-DEPENDENCIES = ("ase", "numpy", "pymatgen", "rdkit", "scipy", "snakemake", "spglib", "tblite")
+DEPENDENCIES = ("ase", "mopactools", "numpy", "pymatgen", "rdkit", "scipy", "snakemake", "spglib", "tblite")
 
 
 def module_file(module: str) -> Path:

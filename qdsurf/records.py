@@ -3,6 +3,7 @@
 Every field says its unit in its name; every record names its source ("assumed" is a source that one can see).
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -258,13 +259,18 @@ class Recipe(Record):
 class CalculatorSpec(Record):
     """A calculator by name, or as `module:Class`, with its keyword arguments."""
 
-    name: str = Field(description="a known name (emt, tblite) or module:Class of any ASE calculator")
+    name: str = Field(description="a known name (emt, tblite, mopac) or module:Class of any ASE calculator")
     parameters: dict[str, bool | int | float | str] = Field({}, description="keyword arguments of the calculator")
 
     @property
     def label(self) -> str:
         """Short name for tables, such as tblite GFN2-xTB."""
         return " ".join([self.name, *(str(v) for k, v in sorted(self.parameters.items()) if k in ("method", "model"))])
+
+    @property
+    def folder(self) -> str:
+        """Label as the name of a folder, such as tblite-GFN2-xTB."""
+        return re.sub(r"[^\w.-]+", "-", self.label)
 
 
 class ReferenceReaction(Record):

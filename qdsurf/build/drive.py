@@ -40,7 +40,7 @@ def drive(
     atoms: Atoms,
     forms: Iterable[Pair] = (),
     breaks: Iterable[Pair] = (),
-    passing: bool = True,
+    arriving: int | None = None,
 ) -> Atoms:
     """Move the molecules of a model until the named bonds are formed and broken.
 
@@ -48,7 +48,8 @@ def drive(
     ----------
     atoms : with a `role` column; substrate atoms do not move.
     forms, breaks : index pairs.
-    passing : begin with soft contacts, so that a group can pass its neighbours; not for a molecule that arrives.
+    arriving : index of the first atom of a molecule that comes from the gas: it has no bonds to the rest yet, however
+        near it lies. None begins with soft contacts, so that groups can pass one another.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def drive(
     """
     forms, breaks = _ordered(forms), _ordered(breaks)
     mobile = np.flatnonzero(is_molecular(atoms))
-    pairs, targets, stiffness, one_sided = _springs(atoms, forms, breaks)
+    pairs, targets, stiffness, one_sided = _springs(atoms, forms, breaks, arriving)
     floor, held_up = _wall(atoms, mobile, forms)
     driven = atoms.copy()
     start = atoms.positions[mobile]
@@ -88,7 +89,7 @@ def drive(
         return float(k @ excess**2 + STIFFNESS["wall"] * sunk @ sunk), gradient[mobile].ravel()
 
     flat = start.ravel()
-    for softness in (0.05, 1.0, 5.0) if passing else (1.0, 5.0):
+    for softness in (0.05, 1.0, 5.0) if arriving is None else (1.0, 5.0):
         flat = minimize(energy, flat, args=(softness,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
     driven.positions[mobile] = flat.reshape(-1, 3)
     driven.info["strain"] = energy(flat, 1.0)[0]
@@ -114,11 +115,17 @@ def _ordered(pairs: Iterable[Pair]) -> set[Pair]:
     return {(min(i, j), max(i, j)) for i, j in pairs}
 
 
-def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair]) -> tuple[np.ndarray, ...]:
+def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | None) -> tuple[np.ndarray, ...]:
     """All pairs with at least one mobile atom: index pairs, target lengths in A, stiffness, one-sided or not."""
     n = len(atoms)
     movable = is_molecular(atoms)
-    bonded = bond_matrix(atoms) & (movable[:, None] | movable[None, :])
+    # Only what is charged or an anchor is bonded to the crystal; a methyl group lies beside caesium.
+    holds = ~movable | atoms.arrays["anchor"] | (atoms.arrays["formal_charge"] != 0)
+    within = movable[:, None] & movable[None, :]
+    across = (movable[:, None] != movable[None, :]) & holds[:, None] & holds[None, :]
+    bonded = bond_matrix(atoms) & (within | across)
+    if arriving is not None:
+        bonded[:arriving, arriving:] = bonded[arriving:, :arriving] = False
     for i, j in breaks:
         bonded[i, j] = bonded[j, i] = False
     stiff = bonded & movable & (atoms.arrays["formal_charge"] < 2)  # a metal centre opens its angles to a new neighbour

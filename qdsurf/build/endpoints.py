@@ -1,7 +1,6 @@
 """Products of a reaction template: choose the atoms, drive the bonds, take the gas molecule away, and later judge."""
 
 import itertools
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,15 @@ from ase import Atoms
 from qdsurf.build.drive import drive
 from qdsurf.build.roles import find_role
 from qdsurf.build.slab import assert_neutral
-from qdsurf.connectivity import bond_ratios, changed_bonds, component, is_molecular, molecular_bonds
+from qdsurf.connectivity import (
+    bond_ratios,
+    changed_bonds,
+    component,
+    intended_bonds,
+    is_molecular,
+    molecular_bonds,
+    recorded_pairs,
+)
 from qdsurf.errors import BuildError
 from qdsurf.records import Reaction, Role
 
@@ -67,17 +74,17 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
     """Say why a relaxed structure is not the state that was asked for; an empty string accepts it.
 
     The bond graph of the molecules must be the candidate's, every bond named by the template must be formed or
-    broken. Extra contacts of a metal centre to the surface or to a second anchor are allowed: they only bind it
-    more firmly.
+    broken. Extra contacts of a metal centre to the surface or to a second anchor are allowed, and a ligand that has
+    passed to a new partner may still lean on the crystal: they only bind it more firmly.
     """
-    ratios = bond_ratios(relaxed)
+    ratios, anchor = bond_ratios(relaxed), relaxed.arrays["anchor"]
     name = lambda i, j: f"{relaxed.symbols[i]}{i}-{relaxed.symbols[j]}{j}"  # noqa: E731
-    reasons = [
-        f"{name(i, j)} did not stay formed" for i, j in _pairs(candidate, "formed") if not _held(relaxed, ratios, i, j)
-    ]
-    reasons += [f"{name(i, j)} came back" for i, j in _pairs(candidate, "broken") if ratios[i, j] < HELD]
-    wanted = set(_pairs(candidate, "bonds")) if "bonds" in candidate.info else molecular_bonds(candidate)
-    lost, gained = changed_bonds(wanted, relaxed)
+    formed, broken = recorded_pairs(candidate, "formed"), recorded_pairs(candidate, "broken")
+    reasons = [f"{name(i, j)} did not stay formed" for i, j in formed if not _held(relaxed, ratios, i, j)]
+    if any(anchor[list(pair)].any() for pair in formed):
+        broken = [pair for pair in broken if not anchor[list(pair)].any()]
+    reasons += [f"{name(i, j)} came back" for i, j in broken if ratios[i, j] < HELD]
+    lost, gained = changed_bonds(intended_bonds(candidate), relaxed)
     metal = relaxed.arrays["formal_charge"] > 1
     gained = {pair for pair in gained if not metal[list(pair)].any()}
     reasons += [f"{name(*pair)} broke" for pair in sorted(lost) if not _dative(relaxed, pair)]
@@ -105,12 +112,6 @@ def _dative(atoms: Atoms, pair: tuple[int, int]) -> bool:
     return bool(metal[list(pair)].any() and anchor[list(pair)].any())
 
 
-def _pairs(atoms: Atoms, key: str) -> list[tuple[int, int]]:
-    value = atoms.info.get(key, [])
-    value = json.loads(value) if isinstance(value, str) else value
-    return [tuple(map(int, pair)) for pair in np.asarray(value, dtype=int).reshape(-1, 2)]
-
-
 def _edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
     """All ways of giving the template's roles to atoms, nearest partners first."""
     roles = sorted({role for pair in (*reaction.breaks, *reaction.forms) for role in pair})
@@ -122,35 +123,31 @@ def _edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
         options[role] = found
     ratios = bond_ratios(reactant)
     radius = reactant.get_all_distances(mic=True)
-    edits = []
-    broken_roles = {role for pair in reaction.breaks for role in pair}
     formed_roles = sorted({role for pair in reaction.forms for role in pair})
-    anchors = set(options.get("ligand.anchor", ()))
+    # The cation that the ligand leaves is the one that takes the leaving group.
+    takes_group = "surface.cation" in {role for pair in reaction.breaks for role in pair} & set(formed_roles)
+    edits = []
     for choice in itertools.product(*(options[role] for role in formed_roles)):
         atoms_of = dict(zip(formed_roles, map(int, choice), strict=True))
         forms = {(atoms_of[a], atoms_of[b]) for a, b in reaction.forms}
-        if any(radius[pair] > REACH_A for pair in forms):
+        broken = [_bonds_between(ratios, options, atoms_of, pair) for pair in reaction.breaks]
+        if not all(broken) or any(radius[pair] > REACH_A for pair in forms):
             continue
-        breaks: set[tuple[int, int]] = set()
-        for a, b in reaction.breaks:
-            first = [atoms_of[a]] if a in atoms_of and a != "surface.cation" else options[a]
-            second = (
-                [atoms_of[b]] if b in atoms_of and not (b == "ligand.anchor" and a == "surface.cation") else options[b]
-            )
-            found = {(int(i), int(j)) for i in first for j in second if ratios[i, j] < HELD}
-            if not found:
-                break
-            breaks |= found
-        else:
-            if "surface.cation" in broken_roles & set(
-                formed_roles
-            ):  # the cation that the ligand leaves takes the group
-                vacated = {i for pair in breaks for i in pair if not anchors & {i}}
-                if atoms_of["surface.cation"] not in vacated:
-                    continue
+        breaks = set().union(*broken)
+        if not takes_group or atoms_of["surface.cation"] in {i for pair in breaks for i in pair}:
             edits.append((forms, breaks - forms, atoms_of))
     cost = lambda edit: (round(sum(radius[pair] for pair in edit[0]), 2), sorted(edit[0]))  # noqa: E731
     return sorted(edits, key=cost)
+
+
+def _bonds_between(ratios: np.ndarray, options: dict, atoms_of: dict[Role, int], pair: tuple[Role, Role]) -> set:
+    """Bonds between two roles; a ligand that leaves the crystal gives up all of them, and at least the nearest."""
+    leaves = pair == ("surface.cation", "ligand.anchor")
+    chosen = {} if leaves else {role: [atom] for role, atom in atoms_of.items() if role != "surface.cation"}
+    first, second = (np.asarray(chosen.get(role, options[role])) for role in pair)
+    near = ratios[np.ix_(first, second)]
+    limit = max(HELD, near.min() + 1e-6) if leaves else HELD
+    return {(int(first[i]), int(second[j])) for i, j in np.argwhere(near < limit)}
 
 
 def _release(

@@ -8,7 +8,7 @@ from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
 from scipy.stats import qmc
 
-from qdsurf.build.drive import FORMED, drive
+from qdsurf.build.drive import CLASH, FORMED, drive
 from qdsurf.build.endpoints import judge
 from qdsurf.build.molecules import centre
 from qdsurf.build.roles import find_role
@@ -122,17 +122,23 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     images = np.concatenate([surface.positions - surface.positions[target] + shift for shift in shifts])
     image_radii = np.tile(covalent_radii[surface.numbers], len(shifts))
     near = np.linalg.norm(images, axis=1) < reach + np.linalg.norm(centred, axis=1).max() + 4.0
-    tree, room = images[near], np.empty(TRIALS)
+    tree, room = images[near], np.zeros(TRIALS)
     floor = np.median(surface.positions[surface.arrays["layer"] == 1, 2]) - surface.positions[target, 2]
     target_itself = np.linalg.norm(tree, axis=1) < 1e-6
+
+    def ratios(positions: np.ndarray) -> np.ndarray:
+        """Distances from every atom of the molecule to its surroundings, over the sums of covalent radii."""
+        return np.linalg.norm(positions[:, None] - tree[None], axis=-1) / (radii[:, None] + image_radii[None, near])
+
     for k, (direction, rotation) in enumerate(zip(directions, rotations, strict=True)):
-        trial = rotation.apply(centred) + reach * direction
-        ratio = np.linalg.norm(trial[:, None] - tree[None], axis=-1) / (radii[:, None] + image_radii[None, near])
-        ratio[metal, target_itself] = np.inf
-        room[k] = ratio.min() if trial[:, 2].min() > floor else 0.0
+        bound, away = (rotation.apply(centred) + distance * direction for distance in (reach, reach + APPROACH_A))
+        if bound[:, 2].min() > floor and ratios(away).min() > CLASH:
+            contact = ratios(bound)
+            contact[metal, target_itself] = np.inf
+            room[k] = contact.min()
     chosen: list[int] = []
     for k in np.argsort(-room, kind="stable"):
-        if all(directions[k] @ directions[c] < np.cos(np.radians(APART_DEG)) for c in chosen):
+        if room[k] > 0 and all(directions[k] @ directions[c] < np.cos(np.radians(APART_DEG)) for c in chosen):
             chosen.append(int(k))
         if len(chosen) == count:
             break
@@ -159,10 +165,11 @@ def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
         for j in find_role(surface, b)
         if bonded[i, j]
     ]
-    bonds = molecular_bonds(pose) - {(min(p), max(p)) for p in broken}
+    own = {(i + len(surface), j + len(surface)) for i, j in molecular_bonds(pose[len(surface) :])}
+    bonds = (molecular_bonds(surface) - {(min(p), max(p)) for p in broken}) | own
     molecular = is_molecular(pose)
     bonds |= {p for p in formed if molecular[list(p)].all()}
-    driven = drive(pose, formed, broken, passing=False)
+    driven = drive(pose, formed, broken, arriving=len(surface))
     driven.info["bonds"] = [list(p) for p in sorted(bonds)]
     if reason := judge(driven, driven):
         raise BuildError(reason)

@@ -8,7 +8,7 @@ from qdsurf import library
 from qdsurf.build.roles import find_role
 from qdsurf.build.slab import assert_neutral, ledger
 from qdsurf.cli.files import material_of, read_model
-from qdsurf.compute.calculators import TBLITE_METHODS, known_calculators, supported_elements
+from qdsurf.compute.calculators import METHODS, known_calculators, supported_elements
 from qdsurf.errors import InputError
 from qdsurf.records import CalculatorSpec, LigandEntry, Precursor, Reaction
 from qdsurf.structure_io import ADSORBATE, LIGAND
@@ -58,7 +58,7 @@ def _list_calculators() -> tuple[list[dict], list[str]]:
     data = [
         {
             "name": name,
-            "methods": list(TBLITE_METHODS) if name == "tblite" else [],
+            "methods": list(METHODS[name]),
             "elements": supported_elements(CalculatorSpec(name=name)),
         }
         for name in known_calculators()

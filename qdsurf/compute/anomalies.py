@@ -4,7 +4,7 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 
-from qdsurf.connectivity import bond_ratios, changed_bonds, molecular_bonds
+from qdsurf.connectivity import bond_ratios, changed_bonds, intended_bonds
 from qdsurf.structure_io import ADSORBATE, LIGAND, SUBSTRATE
 
 TOUCHING = 1.6  # a fragment within this multiple of covalent radii still touches the surface
@@ -19,7 +19,7 @@ def find_anomalies(before: Atoms, after: Atoms) -> list[str]:
     substrate = role == SUBSTRATE
     ratios = bond_ratios(after)
     flags = set()
-    if changed_bonds(molecular_bonds(before), after)[0]:
+    if changed_bonds(intended_bonds(before), after)[0]:
         flags.add("dissociated")
     if not substrate.any():
         return sorted(flags)

@@ -12,15 +12,22 @@ from ase.data import chemical_symbols
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records import CalculatorSpec
 
-TBLITE_METHODS = ("GFN1-xTB", "GFN2-xTB", "IPEA1-xTB")
-TBLITE_LAST_ELEMENT = 86  # GFN1 and GFN2 have parameters up to radon
+METHODS = {
+    "emt": (),
+    "tblite": ("GFN2-xTB", "GFN1-xTB", "IPEA1-xTB"),
+    "mopac": ("PM7", "PM6-D3H4", "PM6"),
+}  # the first is the default
+ELEMENTS = {
+    "tblite": chemical_symbols[1:87],  # GFN1 and GFN2 have parameters up to radon
+    "mopac": [*chemical_symbols[1:58], *chemical_symbols[71:84]],  # PM7: no lanthanides but La, Lu; up to bismuth
+}
 # Any of these, loaded first, takes the place of the reference BLAS in tblite's wheel.
 FAST_BLAS = ("libopenblas.so.0", "libmkl_rt.so.2", "libmkl_rt.so.3", "libopenblas.dylib")
 
 
 def known_calculators() -> list[str]:
     """Names that `make_calculator` understands, apart from `module:Class`."""
-    return ["emt", "tblite"]
+    return list(METHODS)
 
 
 def make_calculator(spec: CalculatorSpec) -> Calculator:
@@ -38,14 +45,19 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
                 "parameter", key, EMT.default_parameters, "calculator.parameters"
             )  # ASE would take it silently
         return _construct(EMT, spec)
+    if methods := METHODS.get(spec.name):
+        method = spec.parameters.get("method", methods[0])
+        if method not in methods:
+            raise unknown(f"{spec.name} method", str(method), methods, "calculator.parameters.method")
     if spec.name == "tblite":
         from qdsurf.compute.scf import RescuedTBLite
 
-        method = spec.parameters.get("method", "GFN2-xTB")
-        if method not in TBLITE_METHODS:
-            raise unknown("tblite method", str(method), TBLITE_METHODS, "calculator.parameters.method")
         load_fast_blas()
         return _construct(RescuedTBLite, spec)
+    if spec.name == "mopac":
+        from qdsurf.compute.mopac import Mopac
+
+        return _construct(Mopac, spec)
     module_name, _, class_name = spec.name.partition(":")
     if not (module_name and class_name):
         raise unknown("calculator", spec.name, [*known_calculators(), "module:Class"], "calculator.name")
@@ -68,9 +80,7 @@ def supported_elements(spec: CalculatorSpec) -> list[str] | None:
         from ase.calculators.emt import parameters
 
         return sorted(parameters)
-    if spec.name == "tblite":
-        return chemical_symbols[1 : TBLITE_LAST_ELEMENT + 1]
-    return None
+    return ELEMENTS.get(spec.name)
 
 
 def assert_supported(spec: CalculatorSpec, symbols: Iterable[str]) -> None:
@@ -107,7 +117,8 @@ def load_fast_blas() -> str:
 
 def describe_calculator(spec: CalculatorSpec) -> dict:
     """Everything that identifies a calculation: name, version, settings, numerical library."""
-    package = {"emt": "ase", "tblite": "tblite"}.get(spec.name, spec.name.partition(".")[0].partition(":")[0])
+    packages = {"emt": "ase", "tblite": "tblite", "mopac": "mopactools"}
+    package = packages.get(spec.name, spec.name.partition(".")[0].partition(":")[0])
     try:
         release = version(package)
     except PackageNotFoundError:

@@ -1,7 +1,7 @@
 """Relaxation as a service: one warm calculator, a batch of structures, one result for each."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from ase import Atoms
@@ -12,15 +12,21 @@ import qdsurf
 from qdsurf.compute.anomalies import find_anomalies
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator
 from qdsurf.compute.optimiser import ModelBFGS
+from qdsurf.compute.restraints import held_bonds
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import content_hash
+
+Judge = Callable[[Atoms, Atoms], str]
 
 # A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
 JUMP_EV = 0.5
 MAX_JUMPS = 2
 MAX_STEP_A = 0.15
-LOOK_EVERY = 10  # calls after which a walk looks whether its molecules are still whole
+QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate is cheaper than the last one
+# With its bonds held a structure only has to shed what the springs of the builder left.
+HELD_FMAX, HELD_STEPS = 0.5, 30
+LOOK_EVERY = 10  # calls after which a walk looks whether its structure is still what it is meant to be
 
 
 def relax_batch(
@@ -30,6 +36,7 @@ def relax_batch(
     max_steps: int = 200,
     keep: int | None = None,
     label: str = "",
+    judge: Judge | None = None,
 ) -> tuple[list[Atoms], list[dict]]:
     """Relax structures one after the other; a failure is recorded and the others go on.
 
@@ -38,8 +45,10 @@ def relax_batch(
     structures : constraints are kept.
     fmax : largest force on a free atom at convergence, eV/A.
     max_steps : steps of the optimiser for each structure; 0 is a single point.
-    keep : of more structures than this only those with the lowest single-point energy are relaxed; None relaxes all.
+    keep : of more structures than this, relax in the order of their single-point energies until so many are what they
+        were meant to be; None relaxes all.
     label : words for the progress line.
+    judge : says why a relaxed structure is not what the first one was meant to be, empty if it is.
 
     Returns
     -------
@@ -55,57 +64,66 @@ def relax_batch(
         assert_supported(spec, atoms.symbols)
     calculator = make_calculator(spec)
     description = describe_calculator(spec)
-    outcomes: list = [None] * len(structures)
-    chosen = range(len(structures))
+    screened, order = {}, range(len(structures))
     if keep is not None and len(structures) > keep:
-        outcomes = _single_points(structures, calculator, fmax)
-        energies = [np.inf if r["energy_eV"] is None else r["energy_eV"] for _, r in outcomes]
-        chosen = np.argsort(energies, kind="stable")[:keep]
-        for (_, result), energy in zip(outcomes, energies, strict=True):
-            above = f"its single point is {energy - min(energies):.2f} eV above the lowest"
-            result["reason"] = f"not relaxed: {above if np.isfinite(energy) else result['reason']}"
-    relaxed, results = [], []
-    for number, atoms in enumerate(structures, 1):
-        screening = outcomes[number - 1][1]["force_calls"] if outcomes[number - 1] else 0
-        if number - 1 in chosen:
-            outcomes[number - 1] = relax_one(atoms, calculator, fmax, max_steps)
-            outcomes[number - 1][1]["force_calls"] += screening
-        final, result = outcomes[number - 1]
-        result |= {"calculator": description, "qdsurf_version": qdsurf.__version__}
-        relaxed.append(final)
-        results.append(result)
-        energy = "no energy" if result["energy_eV"] is None else f"{result['energy_eV']:.4f} eV"
-        force = np.nan if result["max_force_eV_per_A"] is None else result["max_force_eV_per_A"]
-        print(
-            f"{label} {number}/{len(structures)}: {energy}, max force {force:.3f} eV/A, "
-            f"{result['force_calls']} force calls, {result['wall_s']:.1f} s, {result['reason']}"
-            f"{' [' + ', '.join(result['flags']) + ']' if result['flags'] else ''}",
-            flush=True,
-        )
+        screened = dict(enumerate(_single_points(structures, calculator)))
+        energies = [np.inf if r["energy_eV"] is None else r["energy_eV"] for _, r in screened.values()]
+        order = np.argsort(energies, kind="stable").tolist()
+    outcomes, good = {}, 0
+    for number in order:
+        atoms = structures[number]
+        if keep is not None and good == keep and number in screened:
+            final, result = screened[number]
+            above = f"its single point is {energies[number] - min(energies):.2f} eV above the lowest"
+            result["reason"] = f"not relaxed: {above if np.isfinite(energies[number]) else result['reason']}"
+        else:
+            final, result = relax_one(atoms, calculator, fmax, max_steps, judge)
+            result["force_calls"] += screened[number][1]["force_calls"] if screened else 0
+            good += result["converged"] and not (judge and judge(atoms, final))
+        outcomes[number] = final, result | {"calculator": description, "qdsurf_version": qdsurf.__version__}
+        print(f"{label} {number + 1}/{len(structures)}: {_summary(outcomes[number][1])}", flush=True)
+    relaxed, results = ([outcomes[k][part] for k in range(len(structures))] for part in (0, 1))
     return relaxed, results
 
 
-def _single_points(structures: list[Atoms], calculator: Calculator, fmax: float) -> list[tuple[Atoms, dict]]:
-    """Energies to choose candidates by; one whose SCF fails at once is not worth a rescue."""
+def _summary(result: dict) -> str:
+    """One line on what a relaxation did."""
+    energy = "no energy" if result["energy_eV"] is None else f"{result['energy_eV']:.4f} eV"
+    force = np.nan if result["max_force_eV_per_A"] is None else result["max_force_eV_per_A"]
+    flags = f" [{', '.join(result['flags'])}]" if result["flags"] else ""
+    calls = f"{result['force_calls']} force calls, {result['wall_s']:.1f} s"
+    return f"{energy}, max force {force:.3f} eV/A, {calls}, {result['reason']}{flags}"
+
+
+def _single_points(structures: list[Atoms], calculator: Calculator) -> list[tuple[Atoms, dict]]:
+    """Energies to choose candidates by; one whose SCF fails is not worth every rescue."""
     rungs = getattr(calculator, "rungs", None)
-    calculator.rungs = 1
-    outcomes = [relax_one(atoms, calculator, fmax, 0) for atoms in structures]
+    calculator.rungs = QUICK_RUNGS
+    outcomes = [relax_one(atoms, calculator, 0.0, 0) for atoms in structures]
     calculator.rungs = rungs
     return outcomes
 
 
-def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int) -> tuple[Atoms, dict]:
-    """Relax one structure; see `relax_batch`."""
+def relax_one(
+    atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int, judge: Judge | None = None
+) -> tuple[Atoms, dict]:
+    """Relax one structure, first with the bonds held that it is to have, then freely; see `relax_batch`."""
     start = time.perf_counter()
     work = atoms.copy()
     work.calc = calculator
     forget = getattr(calculator, "forget", calculator.reset)
     forget()
     rescues_before = dict(getattr(calculator, "rescues", {}))
-    walk = _Walk(work, fmax, forget)
+    walk = _Walk(work, forget)
     rungs = getattr(calculator, "rungs", None)
     try:
-        reason = walk.run(max_steps)
+        if max_steps and (held := held_bonds(atoms)):
+            work.set_constraint([*atoms.constraints, *held])
+            walk.run(min(HELD_STEPS, max_steps), HELD_FMAX)
+            work.set_constraint(atoms.constraints)
+            walk.release()
+        walk.judge = judge
+        reason = walk.run(max_steps, fmax)
     except Exception as error:  # a calculator can raise anything; whatever it is, the other structures go on
         reason = f"failed: {type(error).__name__}: {error}"
     finally:
@@ -117,6 +135,7 @@ def relax_one(atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int)
         final.calc = SinglePointCalculator(final, energy=walk.energy, forces=walk.forces)
     converged = reason == "converged"
     flags = find_anomalies(atoms, final) + ([] if converged else ["not_converged"])
+    flags += ["loose_scf"] if getattr(calculator, "loose", False) else []
     rescues = {k: v - rescues_before.get(k, 0) for k, v in getattr(calculator, "rescues", {}).items()}
     return final, {
         "energy_eV": walk.energy,
@@ -138,19 +157,25 @@ class _Walk:
     It keeps the last consistent point, so that whatever happens there is something honest to return.
     """
 
-    def __init__(self, atoms: Atoms, fmax: float, forget):
-        self.atoms, self.fmax, self.forget = atoms, fmax, forget
-        self.start = atoms.copy()
+    def __init__(self, atoms: Atoms, forget):
+        self.atoms, self.forget = atoms, forget
+        self.start, self.judge = atoms.copy(), None
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
-        self.calls = self.jumps = 0
+        self.calls = self.first_call = self.jumps = 0
 
-    def run(self, max_steps: int) -> str:
+    def release(self) -> None:
+        """Forget the energy of a surface that no longer applies, and what went wrong on it."""
+        self.energy = self.forces = self.max_force = None
+        self.atoms.positions = self.positions
+        self.jumps = 0
+
+    def run(self, max_steps: int, fmax: float) -> str:
         """Walk; returns `converged` or the reason for stopping."""
-        max_step = MAX_STEP_A
+        max_step, self.first_call = MAX_STEP_A, self.calls
         while self.jumps <= MAX_JUMPS:
             try:
-                if reason := self._descend(max_step, max_steps):
+                if reason := self._descend(max_step, max_steps, fmax):
                     return reason
             except CalculationError:
                 if self.energy is None:
@@ -162,16 +187,16 @@ class _Walk:
             max_step /= 2
         return f"stopped: the SCF failed or changed its solution {self.jumps} times"
 
-    def _descend(self, max_step: float, max_steps: int) -> str:
+    def _descend(self, max_step: float, max_steps: int, fmax: float) -> str:
         """Follow the optimiser until it is done; an empty string says that it met another SCF solution."""
         optimiser = ModelBFGS(self.atoms, logfile=None, maxstep=max_step)
-        for _ in optimiser.irun(fmax=self.fmax, steps=max(0, max_steps - self.calls)):
+        for _ in optimiser.irun(fmax=fmax, steps=max(0, max_steps - self.calls + self.first_call)):
             if not self._accept():
                 return ""
-            if self.max_force < self.fmax:
+            if self.max_force < fmax:
                 return "converged"
-            if self.calls % LOOK_EVERY == 0 and "dissociated" in find_anomalies(self.start, self.atoms):
-                return "stopped: a molecule broke"
+            if self.judge and self.calls % LOOK_EVERY == 0 and (verdict := self.judge(self.start, self.atoms)):
+                return f"stopped: {verdict}"
         return f"not converged in {max_steps} steps"
 
     def _accept(self) -> bool:
@@ -189,5 +214,5 @@ class _Walk:
         self.positions, self.energy, self.forces = self.atoms.positions.copy(), energy, forces
         self.max_force = float(np.sqrt((forces**2).sum(axis=1).max()))
         # From here on a step back is cheaper than the higher rungs of the rescue ladder.
-        self.atoms.calc.rungs = 2
+        self.atoms.calc.rungs = QUICK_RUNGS
         return True

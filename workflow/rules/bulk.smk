@@ -3,15 +3,15 @@ rule build_bulk:
     input:
         material=lambda w: record("materials", w.material),
     output:
-        strained="results/bulk/{material}/strained/candidates.extxyz",
-        rattled="results/bulk/{material}/rattled/candidates.extxyz",
+        strained="results/bulk/{calculator}/{material}/strained/candidates.extxyz",
+        rattled="results/bulk/{calculator}/{material}/rattled/candidates.extxyz",
     log:
-        "logs/build_bulk/{material}.log",
+        "logs/build_bulk/{calculator}/{material}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        slab=lambda w: PLAN.materials[w.material],
-        spec=lambda w: PLAN.config.slabs[PLAN.materials[w.material]].model_dump(exclude={"ligands"}),
+        slab=qualified_slab,
+        spec=lambda w: slab_size(qualified_slab(w)),
         tests=PLAN.config.qualification.model_dump(),
         seed=PLAN.config.seed,
         code=code_version("build.bulk"),
@@ -21,14 +21,14 @@ rule build_bulk:
 
 use rule relax_molecule as relax_bulk with:
     input:
-        candidates="results/bulk/{material}/{test}/candidates.extxyz",
+        candidates="results/bulk/{calculator}/{material}/{test}/candidates.extxyz",
     output:
-        relaxed="results/bulk/{material}/{test}/relaxed.extxyz",
-        result="results/bulk/{material}/{test}/result.json",
+        relaxed="results/bulk/{calculator}/{material}/{test}/relaxed.extxyz",
+        result="results/bulk/{calculator}/{material}/{test}/result.json",
     log:
-        "logs/relax_bulk/{material}/{test}.log",
+        "logs/relax_bulk/{calculator}/{material}/{test}.log",
     params:
-        calculator=PLAN.config.calculator.model_dump(),
+        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,
         max_steps=lambda w: {"strained": 0, "rattled": PLAN.config.qualification.max_steps}[w.test],
         keep=None,
@@ -37,14 +37,14 @@ use rule relax_molecule as relax_bulk with:
 
 rule qualify_calculator:
     input:
-        strained="results/bulk/{material}/strained/result.json",
-        candidates="results/bulk/{material}/rattled/candidates.extxyz",
-        relaxed="results/bulk/{material}/rattled/relaxed.extxyz",
-        result="results/bulk/{material}/rattled/result.json",
+        strained="results/bulk/{calculator}/{material}/strained/result.json",
+        candidates="results/bulk/{calculator}/{material}/rattled/candidates.extxyz",
+        relaxed="results/bulk/{calculator}/{material}/rattled/relaxed.extxyz",
+        result="results/bulk/{calculator}/{material}/rattled/result.json",
     output:
-        qualification="results/bulk/{material}/qualification.json",
+        qualification="results/bulk/{calculator}/{material}/qualification.json",
     log:
-        "logs/qualify_calculator/{material}.log",
+        "logs/qualify_calculator/{calculator}/{material}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:

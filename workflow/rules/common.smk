@@ -30,12 +30,28 @@ wildcard_constraints:
     owner=r"[^/]+",
     molecule=r"[^/]+",
     material=r"[^/]+",
+    calculator=r"[^/]+",
     reaction=r"\w+",
 
 
 def record(kind, name):
     """Path of a record, so that touching it reruns what uses it; none for the ligand 'none'."""
     return [] if name == "none" else str(library.record_path(kind, name))
+
+
+def slab_of(w):
+    """Slab that a job belongs to, whichever wildcard says so."""
+    return next(w[key] for key in ("slab", "ligated", "system", "owner") if key in w.keys()).split("~")[0]
+
+
+def slab_size(slab):
+    """What the builder needs to know of a slab."""
+    return PLAN.config.slabs[slab].model_dump(exclude={"ligands", "ligands_per_cell", "calculator"})
+
+
+def qualified_slab(w):
+    """Slab on which a calculator is qualified for a material."""
+    return PLAN.qualifications[f"results/bulk/{w.calculator}/{w.material}"]
 
 
 def reactant_of(w):

@@ -3,12 +3,12 @@ rule collect_energies:
     input:
         states=lambda w: [f"{room}/state.json" for room in PLAN.states(System.parse(w.system)).values()],
         molecules=lambda w: [
-            f"results/molecules/{molecule.name}/{file}"
+            f"{PLAN.molecule_room(slab_of(w), molecule.name)}/{file}"
             for molecule in PLAN.gas_roles(System.parse(w.system)).values()
             for file in ("selected.extxyz", "state.json", "modes.json")
         ],
-        qualification=lambda w: f"results/bulk/{find_facet(System.parse(w.system).slab)[0]}/qualification.json",
-        errors="results/reference/errors.csv",
+        qualification=lambda w: f"{PLAN.qualification(slab_of(w))}/qualification.json",
+        errors=lambda w: PLAN.errors(slab_of(w)),
         reactions=lambda w: [record("reactions", name) for name in PLAN.reactions(System.parse(w.system))],
         recipe=record("recipes", PLAN.config.kinetics.recipe),
     output:

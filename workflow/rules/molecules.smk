@@ -1,9 +1,9 @@
 # Gas molecules: built, relaxed, selected; their vibrations; and how wrong the calculator is on known reactions.
 rule embed_molecule:
     output:
-        candidates="results/molecules/{molecule}/candidates.extxyz",
+        candidates="results/molecules/{calculator}/{molecule}/candidates.extxyz",
     log:
-        "logs/embed_molecule/{molecule}.log",
+        "logs/embed_molecule/{calculator}/{molecule}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
@@ -15,16 +15,16 @@ rule embed_molecule:
 
 rule relax_molecule:
     input:
-        candidates="results/molecules/{molecule}/candidates.extxyz",
+        candidates="results/molecules/{calculator}/{molecule}/candidates.extxyz",
     output:
-        relaxed="results/molecules/{molecule}/relaxed.extxyz",
-        result="results/molecules/{molecule}/result.json",
+        relaxed="results/molecules/{calculator}/{molecule}/relaxed.extxyz",
+        result="results/molecules/{calculator}/{molecule}/result.json",
     log:
-        "logs/relax_molecule/{molecule}.log",
+        "logs/relax_molecule/{calculator}/{molecule}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        calculator=PLAN.config.calculator.model_dump(),
+        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=0.01,
         max_steps=500,
         keep=None,
@@ -35,14 +35,14 @@ rule relax_molecule:
 
 rule select_molecule:
     input:
-        candidates="results/molecules/{molecule}/candidates.extxyz",
-        relaxed="results/molecules/{molecule}/relaxed.extxyz",
-        result="results/molecules/{molecule}/result.json",
+        candidates="results/molecules/{calculator}/{molecule}/candidates.extxyz",
+        relaxed="results/molecules/{calculator}/{molecule}/relaxed.extxyz",
+        result="results/molecules/{calculator}/{molecule}/result.json",
     output:
-        structure="results/molecules/{molecule}/selected.extxyz",
-        state="results/molecules/{molecule}/state.json",
+        structure="results/molecules/{calculator}/{molecule}/selected.extxyz",
+        state="results/molecules/{calculator}/{molecule}/state.json",
     log:
-        "logs/select_molecule/{molecule}.log",
+        "logs/select_molecule/{calculator}/{molecule}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
@@ -53,15 +53,15 @@ rule select_molecule:
 
 rule find_modes:
     input:
-        structure="results/molecules/{molecule}/selected.extxyz",
+        structure="results/molecules/{calculator}/{molecule}/selected.extxyz",
     output:
-        modes="results/molecules/{molecule}/modes.json",
+        modes="results/molecules/{calculator}/{molecule}/modes.json",
     log:
-        "logs/find_modes/{molecule}.log",
+        "logs/find_modes/{calculator}/{molecule}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        calculator=PLAN.config.calculator.model_dump(),
+        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         code=code_version("compute.vibrations"),
     script:
         "../scripts/find_modes.py"
@@ -71,13 +71,13 @@ rule embed_reference:
     input:
         reference=library.STRUCTURES / "reference" / "gas_reactions.yaml",
     output:
-        candidates="results/reference/candidates.extxyz",
+        candidates="results/reference/{calculator}/candidates.extxyz",
     log:
-        "logs/embed_reference.log",
+        "logs/embed_reference/{calculator}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        calculator=PLAN.config.calculator.model_dump(),
+        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         code=code_version("build.molecules", "compute.calculators"),
     script:
         "../scripts/embed_reference.py"
@@ -85,24 +85,24 @@ rule embed_reference:
 
 use rule relax_molecule as relax_reference with:
     input:
-        candidates="results/reference/candidates.extxyz",
+        candidates="results/reference/{calculator}/candidates.extxyz",
     output:
-        relaxed="results/reference/relaxed.extxyz",
-        result="results/reference/result.json",
+        relaxed="results/reference/{calculator}/relaxed.extxyz",
+        result="results/reference/{calculator}/result.json",
     log:
-        "logs/relax_reference.log",
+        "logs/relax_reference/{calculator}.log",
 
 
 rule measure_errors:
     input:
         reference=library.STRUCTURES / "reference" / "gas_reactions.yaml",
-        candidates="results/reference/candidates.extxyz",
-        relaxed="results/reference/relaxed.extxyz",
-        result="results/reference/result.json",
+        candidates="results/reference/{calculator}/candidates.extxyz",
+        relaxed="results/reference/{calculator}/relaxed.extxyz",
+        result="results/reference/{calculator}/result.json",
     output:
-        errors="results/reference/errors.csv",
+        errors="results/reference/{calculator}/errors.csv",
     log:
-        "logs/measure_errors.log",
+        "logs/measure_errors/{calculator}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:

@@ -78,7 +78,7 @@ rule write_provenance:
         results=lambda w: sorted(
             {f"{room}/result.json" for s in PLAN.config.systems for room in PLAN.states(s).values()}
         ),
-        qualifications=expand("results/bulk/{material}/qualification.json", material=PLAN.materials),
+        qualifications=expand("{folder}/qualification.json", folder=PLAN.qualifications),
     output:
         "results/provenance.json",
     log:

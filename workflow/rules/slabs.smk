@@ -2,7 +2,7 @@
 rule cut_slab:
     input:
         material=lambda w: record("materials", find_facet(w.slab)[0]),
-        qualification=lambda w: f"results/bulk/{find_facet(w.slab)[0]}/qualification.json",
+        qualification=lambda w: f"{PLAN.qualification(w.slab)}/qualification.json",
     output:
         candidates="results/slabs/{slab}/candidates.extxyz",
     log:
@@ -10,7 +10,7 @@ rule cut_slab:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        spec=lambda w: PLAN.config.slabs[w.slab].model_dump(exclude={"ligands", "ligands_per_cell"}),
+        spec=lambda w: slab_size(w.slab),
         substrate=PLAN.config.substrate,
         code=code_version("build.slab"),
     script:
@@ -26,7 +26,7 @@ use rule relax_molecule as relax_slab with:
     log:
         "logs/relax_slab/{slab}.log",
     params:
-        calculator=PLAN.config.calculator.model_dump(),
+        calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,
         max_steps=PLAN.config.relax.max_steps,
         keep=PLAN.config.relax.keep,

@@ -3,6 +3,6 @@ from qdsurf.plan import Plan
 from qdsurf.report.tables import write_table
 
 plan = Plan.check(snakemake.params.config)
-tables = plan.collect(System.parse(snakemake.wildcards.system), snakemake.input.errors)
+tables = plan.collect(System.parse(snakemake.wildcards.system))
 for path, table in zip(snakemake.output, tables, strict=True):
     write_table(path, table)

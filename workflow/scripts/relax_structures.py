@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from qdsurf.build.endpoints import judge
 from qdsurf.compute.relax import relax_batch
 from qdsurf.progress import logged
 from qdsurf.records import CalculatorSpec
@@ -12,6 +13,7 @@ with logged(snakemake.log[0]):
         fmax=snakemake.params.fmax,
         max_steps=snakemake.params.max_steps,
         keep=snakemake.params.keep,
+        judge=judge,
         label=str(Path(snakemake.output.relaxed).parent.relative_to("results")),
     )
 write_structures(snakemake.output.relaxed, relaxed)
