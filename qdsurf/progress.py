@@ -1,12 +1,13 @@
 """What a job prints, in the terminal and in its log."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 
-class _Tee:
+class _Tee(io.TextIOBase):
     """A text stream that writes to several others at once."""
 
     def __init__(self, *streams):

@@ -6,7 +6,7 @@ import pytest
 from ase.build import molecule
 
 from qdsurf.compute.calculators import (
-    TBLITE_METHODS,
+    METHODS,
     assert_supported,
     describe_calculator,
     known_calculators,
@@ -36,7 +36,7 @@ def test_module_and_class_take_their_parameters():
     assert (calculator.parameters.sigma, calculator.parameters.epsilon) == (3.4, 0.01)
 
 
-@pytest.mark.parametrize("method", TBLITE_METHODS)
+@pytest.mark.parametrize("method", METHODS["tblite"])
 def test_methods_of_tblite_differ(method):
     atoms = molecule("H2O")
     atoms.calc = make_calculator(spec("tblite", method=method))
@@ -48,8 +48,9 @@ def test_methods_of_tblite_differ(method):
     ("given", "message"),
     [
         (spec("tblit"), "calculator.name: unknown calculator 'tblit'; did you mean 'tblite'"),
-        (spec("vasp"), "unknown calculator 'vasp'.*Accepted: emt, module:Class, tblite"),
+        (spec("vasp"), "unknown calculator 'vasp'.*Accepted: emt, module:Class, mopac, tblite"),
         (spec("tblite", method="GFN3"), "unknown tblite method 'GFN3'.*Accepted: GFN1-xTB, GFN2-xTB, IPEA1-xTB"),
+        (spec("mopac", method="PM8"), "unknown mopac method 'PM8'.*Accepted: PM6, PM6-D3H4, PM7"),
         (spec("tblite", methd="GFN2-xTB"), "calculator.parameters: tblite refuses .*'methd'"),
         (spec("emt", asap=True), "calculator.parameters"),
         (spec("no_such_module:Class"), "'no_such_module:Class' cannot be imported: No module named"),
