@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import get_distances
+from pymatgen.core import Element
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -32,6 +33,11 @@ def bond_matrix(atoms: Atoms) -> np.ndarray:
         molecular = is_molecular(atoms)
         limit[np.ix_(molecular, molecular)] = MOLECULAR_BOND
     return bond_ratios(atoms) < limit
+
+
+def is_metal(atoms: Atoms) -> np.ndarray:
+    """Mask of the atoms of metallic elements, whose contacts come and go without a reaction."""
+    return np.array([Element(symbol).is_metal for symbol in atoms.symbols])
 
 
 def is_molecular(atoms: Atoms) -> np.ndarray:

@@ -14,6 +14,7 @@ from qdsurf.connectivity import (
     changed_bonds,
     component,
     intended_bonds,
+    is_metal,
     is_molecular,
     molecular_bonds,
     recorded_pairs,
@@ -85,7 +86,7 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
         broken = [pair for pair in broken if not anchor[list(pair)].any()]
     reasons += [f"{name(i, j)} came back" for i, j in broken if ratios[i, j] < HELD]
     lost, gained = changed_bonds(intended_bonds(candidate), relaxed)
-    metal = relaxed.arrays["formal_charge"] > 1
+    metal = is_metal(relaxed)
     gained = {pair for pair in gained if not metal[list(pair)].any()}
     reasons += [f"{name(*pair)} broke" for pair in sorted(lost) if not _dative(relaxed, pair)]
     reasons += [f"{name(*pair)} formed unasked" for pair in sorted(gained)]
@@ -108,8 +109,7 @@ def _held(atoms: Atoms, ratios: np.ndarray, i: int, j: int) -> bool:
 
 def _dative(atoms: Atoms, pair: tuple[int, int]) -> bool:
     """Whether a bond joins a metal centre to a ligand's anchor: chelation may open and close freely."""
-    metal, anchor = atoms.arrays["formal_charge"] > 1, atoms.arrays["anchor"]
-    return bool(metal[list(pair)].any() and anchor[list(pair)].any())
+    return bool(is_metal(atoms)[list(pair)].any() and atoms.arrays["anchor"][list(pair)].any())
 
 
 def _edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:

@@ -48,7 +48,8 @@ def relax_batch(
     keep : of more structures than this, relax in the order of their single-point energies until so many are what they
         were meant to be; None relaxes all.
     label : words for the progress line.
-    judge : says why a relaxed structure is not what the first one was meant to be, empty if it is.
+    judge : says why a relaxed structure is not what the first one was meant to be, empty if it is; asked only about
+        structures whose `info["bonds"]` says what they are meant to be.
 
     Returns
     -------
@@ -77,9 +78,10 @@ def relax_batch(
             above = f"its single point is {energies[number] - min(energies):.2f} eV above the lowest"
             result["reason"] = f"not relaxed: {above if np.isfinite(energies[number]) else result['reason']}"
         else:
-            final, result = relax_one(atoms, calculator, fmax, max_steps, judge)
+            judged = judge if "bonds" in atoms.info else None
+            final, result = relax_one(atoms, calculator, fmax, max_steps, judged)
             result["force_calls"] += screened[number][1]["force_calls"] if screened else 0
-            good += result["converged"] and not (judge and judge(atoms, final))
+            good += result["converged"] and not (judged and judged(atoms, final))
         outcomes[number] = final, result | {"calculator": description, "qdsurf_version": qdsurf.__version__}
         print(f"{label} {number + 1}/{len(structures)}: {_summary(outcomes[number][1])}", flush=True)
     relaxed, results = ([outcomes[k][part] for k in range(len(structures))] for part in (0, 1))

@@ -52,7 +52,7 @@ def test_another_molecule_starts_afresh():
         atoms = molecule(name)
         atoms.calc = calculator
         energy = atoms.get_potential_energy()
-    # PM7 heat of formation of water, 10.1007/s00894-012-1667-x: -57.8 kcal/mol; at this unrelaxed geometry a little above
+    # -57.8 kcal/mol in PM7 (10.1007/s00894-012-1667-x); this geometry is not relaxed
     assert energy == pytest.approx(-57.8 * 0.04336, abs=0.05)
 
 
