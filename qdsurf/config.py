@@ -53,6 +53,11 @@ class QualificationSpec(Record):
 class ThermochemistrySpec(Record):
     """Parameters of the free energies."""
 
+    adsorbates: Literal["free_molecule", "partial_hessian"] = Field(
+        "free_molecule",
+        description="free_molecule: modes of the free molecule and six hindered ones; partial_hessian: modes of all "
+        "atoms but the crystal's in each state, six force calls an atom",
+    )
     lowest_mode_cm: float = Field(50.0, gt=0, description="softer modes are raised to this wavenumber, cm-1")
     translation_barrier_eV: float = Field(0.1, gt=0, description="of an adsorbate between sites")
     rotation_barrier_eV: float = Field(0.02, gt=0, description="of an adsorbate about the surface normal")

@@ -12,6 +12,7 @@ from qdsurf.build.slab import bulk_cell
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.config import Config, System, find_facet, load_config
 from qdsurf.energetics.collect import Tables, collect_tables, thermal_gas
+from qdsurf.energetics.thermochemistry import harmonic_correction
 from qdsurf.errors import InputError
 from qdsurf.records import CalculatorSpec, Ligand, Molecule, Reaction
 from qdsurf.structure_io import read_json, read_structures
@@ -120,8 +121,12 @@ class Plan:
         states = {name: read_json(f"{room}/state.json") for name, room in self.states(system).items()}
         substrate = read_json(f"{self.qualification(system.slab)}/qualification.json")["substrate"]
         substrate = substrate if self.config.substrate == "auto" else self.config.substrate
-        for state in states.values():
+        thermal = self.config.thermochemistry
+        for name, state in states.items():
             state["substrate"] = substrate
+            if self.mode_files(system):
+                modes = read_json(f"{self.states(system)[name]}/modes.json")["mode_energies_eV"]
+                state["thermal_eV"] = harmonic_correction(modes, temperature, thermal.lowest_mode_cm)
         density = states["ligated"].get("density_per_nm2") or {"surface": np.nan, "ligand": np.nan}
         gases, names = {}, {}
         for role, molecule in self.gas_roles(system).items():
@@ -130,13 +135,18 @@ class Plan:
             modes = read_json(f"{room}/modes.json")["mode_energies_eV"]
             gases[role] = thermal_gas(
                 atoms[0] if atoms else None, read_json(f"{room}/state.json"), modes, molecule, role, density,
-                temperature, self.config.thermochemistry,
+                temperature, thermal,
             )  # fmt: skip
             names[role] = molecule.name
         return collect_tables(
             str(system), library.precursor(system.precursor), states, gases, names, self.reactions(system),
             pd.read_csv(self.errors(system.slab)), temperature, self.model(system.ligand), self.config.note,
         )  # fmt: skip
+
+    def mode_files(self, system: System) -> list[str]:
+        """Partial Hessians of the surface states, where the configuration asks for them."""
+        wanted = self.config.thermochemistry.adsorbates == "partial_hessian"
+        return [f"{room}/modes.json" for room in self.states(system).values()] if wanted else []
 
     def reactions(self, system: System) -> dict[str, Reaction]:
         """Templates that apply to a system, each after the one it starts from."""

@@ -277,7 +277,9 @@ class ReferenceReaction(Record):
     """A gas-phase reaction with a trusted energy, against which a calculator is measured."""
 
     name: str
-    kind: Literal["dative", "exchange"] = Field(description="which bonds change")
+    kind: Literal["dative", "exchange", "bridge"] = Field(
+        description="which bonds change; bridge: alkyl groups shared by two metals, reported but part of no step"
+    )
     stoichiometry: dict[str, int] = Field(description="molecule: coefficient, negative for reactants")
     energy_eV: float = Field(description="electronic reaction energy, negative is exothermic")
     sigma_eV: float = Field(gt=0, description="uncertainty of the reference itself")

@@ -25,6 +25,7 @@ CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
 # caesium, whose covalent radius is that of a metal, needs more than 3.3.
 CONTACT_A = 2.1, 3.3
 CLASH = 0.65  # two atoms that are not to be bonded may not be nearer than this multiple of their covalent radii
+MAX_STRAIN = 10.0  # spring energy of a geometry that counts as reached; most that relax well have less than 2
 WALL_A = 0.5  # molecules stay this far above the outermost plane of the crystal; anchors may fill a vacancy in it
 STIFFNESS = {
     "bond": 30.0,
@@ -94,6 +95,8 @@ def drive(
     driven.positions[mobile] = flat.reshape(-1, 3)
     driven.info["strain"] = energy(flat, 1.0)[0]
     _check(driven, forms, breaks, mobile)
+    if driven.info["strain"] > MAX_STRAIN:
+        raise BuildError(f"the springs stay strained: {driven.info['strain']:.1f}, at most {MAX_STRAIN:.0f}")
     if len(held_up) and driven.positions[held_up, 2].min() < floor - 2 * WALL_A:
         raise BuildError("the springs pulled a molecule into the crystal")
     return driven

@@ -42,7 +42,7 @@ def measure_errors(reference: ReferenceSet, energies: Mapping[str, float | None]
 
 
 def typical_errors(errors: pd.DataFrame) -> dict[str, float]:
-    """Root mean square error in eV for each kind of bond change, `dative` and `exchange`.
+    """Root mean square error in eV for each kind of bond change that steps are made of, `dative` and `exchange`.
 
     A kind of which the calculator could compute no reaction gets `UNMEASURED_SIGMA_EV`.
     """

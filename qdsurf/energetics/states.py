@@ -81,8 +81,9 @@ def state_table(
 ) -> pd.DataFrame:
     """States of one system; columns as in the contract, one row a state or gas molecule.
 
-    A surface state's free energy is its electronic energy plus the adsorbed corrections of the molecules it took
-    up less those it gave off: a surface reaction conserves the modes, adsorption and desorption exchange them.
+    A surface state's free energy is its electronic energy plus its `thermal_eV` where a partial Hessian gave one,
+    else plus the adsorbed corrections of the molecules it took up less those it gave off: a surface reaction
+    conserves the modes, adsorption and desorption exchange them.
     """
     rows = [_surface_row(system, LIGATED, 0.0, 0.0)]
     for name in system.states:
@@ -113,6 +114,7 @@ STATE_COLUMNS = [
 def _surface_row(system: System, name: str, thermal: float, sigma: float) -> dict:
     state = system.states[name]
     energy = state["energy_eV"]
+    thermal = state.get("thermal_eV", thermal)
     row = _row(name, state, energy, None if energy is None else energy + thermal, sigma)
     return row | {"phase": "surface", "mass_amu": np.nan}
 

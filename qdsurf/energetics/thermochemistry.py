@@ -2,7 +2,7 @@
 
 import numpy as np
 from ase import Atoms
-from ase.thermochemistry import HinderedThermo, IdealGasThermo
+from ase.thermochemistry import HarmonicThermo, HinderedThermo, IdealGasThermo
 from scipy import constants
 
 from qdsurf.config import ThermochemistrySpec
@@ -81,3 +81,17 @@ def adsorbed_correction(
     concentration_per_m2 = np.exp(1 / 3) * (STANDARD_PRESSURE_PA / (constants.k * temperature_K)) ** (2 / 3)
     mixing = BOLTZMANN_EV_PER_K * (1 - np.log(concentration_per_m2 * thermo.area))
     return thermo.get_helmholtz_energy(temperature_K, verbose=False) + temperature_K * mixing
+
+
+def harmonic_correction(modes: np.ndarray, temperature_K: float, lowest_cm: float) -> float:
+    """Free energy minus electronic energy, in eV, of a state whose atoms vibrate about a resting crystal.
+
+    Parameters
+    ----------
+    modes : energies of the partial Hessian in eV, imaginary ones negative; softer than `lowest_cm` are raised to it.
+    """
+    if len(modes) == 0:
+        return 0.0
+    return HarmonicThermo(np.maximum(modes, lowest_cm * INVERSE_CM_EV)).get_helmholtz_energy(
+        temperature_K, verbose=False
+    )

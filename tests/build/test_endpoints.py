@@ -165,3 +165,32 @@ def test_atoms_too_far_apart_are_no_candidate():
     reactant.positions[reactant.arrays["role"] == "adsorbate", 2] += 9
     with pytest.raises(BuildError, match="protonolysis_surface_hydrogen: no product geometry"):
         build_endpoints(reactant, TEMPLATES["protonolysis_surface_hydrogen"])
+
+
+def test_a_salt_leaves_though_its_anchor_leans_on_the_cation_from_afar():
+    """Acetate in the hole of a bromide: Pb-O of 3 A is no bond, but lead is still the ion that it leaves."""
+    covered = make_ligated("CsPbBr3", "acetate")[0].copy()
+    anchors = np.flatnonzero(covered.arrays["anchor"])
+    own = covered.arrays["fragment"] == covered.arrays["fragment"][anchors[0]]
+    lead = np.flatnonzero(covered.symbols == "Pb")
+    lift = 3.1 - min(covered.get_distances(int(i), lead, mic=True).min() for i in anchors)
+    covered.positions[own & (covered.arrays["role"] == "ligand"), 2] += max(0.0, lift)
+    ratios = bond_ratios(covered)
+    assert ratios[np.ix_(anchors, lead)].min() > 1.35
+    for product in build_endpoints(covered, TEMPLATES["ligand_desorption_salt"]):
+        assert (
+            len(product) == len(covered) - 8 and (product.symbols == "Cs").sum() == (covered.symbols == "Cs").sum() - 1
+        )
+
+
+def test_a_ligand_that_changed_hands_may_lean_on_the_crystal():
+    product = states("CdSe", "acetate", "carboxylate_transfer")[0]
+    anchor, cation = next(
+        pair if product.arrays["anchor"][pair[0]] else pair[::-1]
+        for pair in map(tuple, product.info["broken"])
+        if product.arrays["anchor"][list(pair)].any()
+    )
+    leaning = product.copy()
+    leaning.positions[cation] = leaning.positions[anchor] + [0, 0, -2.2]
+    assert bond_ratios(leaning)[anchor, cation] < 1.1
+    assert not judge(product, product) and "came back" not in judge(product, leaning)

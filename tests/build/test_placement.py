@@ -73,6 +73,16 @@ def test_the_metal_stands_on_the_atom_that_was_asked_for(material, ligand, role,
         assert own.min() > below.positions[substrate, 2].max() - 0.5, "the precursor is in the crystal"
         inside = {(i, j) for i, j in molecular_bonds(pose) if i >= n}
         assert inside == {(i + n, j + n) for i, j in molecular_bonds(fragment)}, "the precursor fell apart"
+        across = {(i, j) for i, j in molecular_bonds(pose) if i < n <= j}
+        assert across <= {(target, metal)}, "the precursor lies across a ligand"
+        assert set(map(tuple, pose.info["bonds"])) == molecular_bonds(below) | inside | (
+            {(target, metal)} if not substrate[target] else set()
+        )
+        for ion, reach in (("Cs", 2.6), ("Br", 2.1)):  # A; a hydrogen inside this is pressed into the ion
+            ions = np.flatnonzero(substrate & (below.symbols == ion))
+            hydrogens = n + np.flatnonzero(fragment.numbers == 1)
+            if len(ions):
+                assert min(pose.get_distances(int(h), ions, mic=True).min() for h in hydrogens) > reach
         assert set(pose.arrays["fragment"][n:]) == {below.arrays["fragment"].max() + 1}
         assert_valid_model(through_file(pose, tmp_path))
 

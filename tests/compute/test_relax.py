@@ -11,7 +11,7 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
 from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.relax import MAX_JUMPS, relax_batch, relax_one
+from qdsurf.compute.relax import LOOK_EVERY, MAX_JUMPS, relax_batch, relax_one
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import annotate, content_hash
@@ -151,6 +151,36 @@ def test_only_the_lowest_single_points_are_relaxed(keep):
     assert [result["converged"] for result in results] == [False, True, keep == 2]
     assert "not relaxed" in results[0]["reason"] and results[0]["force_calls"] == 1
     assert results[1]["force_calls"] > 2
+
+
+def test_candidates_are_tried_until_one_is_what_it_was_meant_to_be():
+    starts = [copper() for _ in range(4)]
+    for scale, atoms in zip((0.5, 0.2, 0.35, 0.6), starts, strict=True):
+        atoms.info |= {"bonds": [], "scale": scale}
+        atoms.positions += scale * 0.1 * np.random.default_rng(7).normal(size=atoms.positions.shape)
+    asked = []
+
+    def judge(before: Atoms, after: Atoms) -> str:
+        asked.append(before.info["scale"])
+        return "" if before.info["scale"] == 0.5 else "came back"
+
+    _, results = relax_batch(starts, EMT, keep=1, judge=judge)
+    assert list(dict.fromkeys(asked)) == [0.2, 0.35, 0.5], "not in the order of the single points"
+    assert [result["reason"].startswith("not relaxed") for result in results] == [False, False, False, True]
+
+
+def test_a_walk_that_loses_its_bonds_is_not_followed_to_the_end():
+    start = shaken("C2H6")
+    start.rattle(0.1, seed=4)
+    start.info["bonds"] = []
+    (_,), (result,) = relax_batch([start], GFN2, fmax=1e-4, max_steps=200, judge=lambda before, after: "came back")
+    assert result["reason"] == "stopped: came back" and result["force_calls"] == LOOK_EVERY
+    assert not result["converged"]
+
+
+def test_a_structure_that_names_no_bonds_is_not_judged():
+    _, (result,) = relax_batch([copper()], EMT, judge=lambda before, after: 1 / 0)
+    assert result["converged"]
 
 
 # Jumps of the energy: the signature of an SCF that falls into another solution.

@@ -5,7 +5,7 @@ from ase.build import molecule
 from ase.calculators.calculator import CalculationFailed
 from tblite.ase import TBLite
 
-from qdsurf.compute.relax import relax_batch
+from qdsurf.compute.relax import relax_batch, relax_one
 from qdsurf.compute.scf import LADDER, RescuedTBLite
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
@@ -28,29 +28,73 @@ def failing(calculator: RescuedTBLite, times: float) -> list[dict]:
     return attempts
 
 
-@pytest.mark.parametrize("rung", range(len(LADDER)))
-def test_the_rungs_are_climbed_in_order_and_the_one_that_helped_is_recorded(rung):
+def warm() -> tuple:
+    """A water molecule whose calculator holds a density, moved a little."""
     atoms = molecule("H2O")
     atoms.calc = RescuedTBLite()
-    attempts = failing(atoms.calc, rung)
     atoms.get_potential_energy()
-    assert atoms.calc.rescues == {RUNGS[rung]: 1}
+    atoms.calc.rescues.clear()
+    atoms.rattle(0.02, seed=1)
+    return atoms, atoms.calc
+
+
+@pytest.mark.parametrize("rung", range(len(LADDER)))
+def test_the_rungs_are_climbed_in_order_and_the_one_that_helped_is_recorded(rung):
+    atoms, calculator = warm()
+    attempts = failing(calculator, rung)
+    atoms.get_potential_energy()
+    assert calculator.rescues == {RUNGS[rung]: 1}
     seen = [attempt["electronic_temperature"] for attempt in attempts]
     assert seen == TEMPERATURES[: len(seen)]
     assert seen[-1] == 300.0, "the last SCF ran at a raised electronic temperature"
-    assert [attempt["mixer_damping"] for attempt in attempts][:3] == [0.4, 0.4, 0.1][: min(3, len(attempts))]
+    assert [attempt["accuracy"] for attempt in attempts[:4]] == [1.0, 1.0, 100.0, 100.0][: min(4, len(attempts))]
 
 
-@pytest.mark.parametrize("times", range(len(LADDER)))
+def test_a_cold_start_is_not_repeated():
+    atoms = molecule("H2O")
+    atoms.calc = RescuedTBLite()
+    attempts = failing(atoms.calc, 1)
+    atoms.get_potential_energy()
+    assert [attempt["accuracy"] for attempt in attempts] == [1.0, 100.0]
+
+
+def test_a_loose_rung_is_kept_with_its_density_and_flagged_until_forgotten():
+    atoms, calculator = warm()
+    attempts = failing(calculator, 2)
+    atoms.get_potential_energy()
+    assert calculator.loose
+    atoms.rattle(0.02, seed=5)
+    atoms.get_potential_energy()
+    assert attempts[-1]["accuracy"] == 100.0 and not attempts[-1]["fresh"]
+    calculator.forget()
+    atoms.get_potential_energy()
+    assert attempts[-1]["accuracy"] == 1.0 and not calculator.loose
+
+
+def test_a_result_from_a_loose_scf_says_so(monkeypatch):
+    real = TBLite.calculate
+
+    def calculate(self, *args):
+        if self.parameters.accuracy < 100:
+            raise CalculationFailed("SCF not converged")
+        return real(self, *args)
+
+    monkeypatch.setattr(TBLite, "calculate", calculate)
+    _, result = relax_one(molecule("H2O"), RescuedTBLite(), 0.05, 50)
+    assert result["converged"] and result["flags"] == ["loose_scf"] and list(result["rescues"]) == ["loose"]
+
+
+@pytest.mark.parametrize("times", range(len(LADDER) - 1))  # a cold start has no use for a fresh guess
 @pytest.mark.parametrize("temperature", [300.0, 1000.0])
 def test_a_rescued_energy_is_the_energy_at_the_stated_temperature(times, temperature):
     atoms = molecule("H2O")
     atoms.calc = RescuedTBLite(electronic_temperature=temperature)
     failing(atoms.calc, times)
+    loose = 5e-3 if times in (1, 2) else 1e-5  # the error that the ladder allows a loose SCF
     reference = molecule("H2O")
     reference.calc = TBLite(method="GFN2-xTB", electronic_temperature=temperature, verbosity=0)
-    assert atoms.get_potential_energy() == pytest.approx(reference.get_potential_energy(), abs=1e-5)
-    assert abs(atoms.get_forces() - reference.get_forces()).max() < 1e-3
+    assert atoms.get_potential_energy() == pytest.approx(reference.get_potential_energy(), abs=loose)
+    assert abs(atoms.get_forces() - reference.get_forces()).max() < (0.05 if loose > 1e-4 else 1e-3)
 
 
 def test_a_later_rung_starts_from_a_fresh_guess():
@@ -79,7 +123,7 @@ def test_when_nothing_helps_the_error_lists_what_was_tried():
     attempts = failing(atoms.calc, float("inf"))
     with pytest.raises(CalculationError, match=f"SCF of .*OH2.* not converged after: {', '.join(RUNGS)}"):
         atoms.get_potential_energy()
-    assert len(attempts) == len(LADDER) and not atoms.calc.rescues
+    assert len(attempts) == len(LADDER) - 1 and not atoms.calc.rescues
     assert atoms.calc._inner.parameters["electronic_temperature"] == 300.0
 
 
@@ -95,7 +139,7 @@ def test_rescues_are_counted_for_each_structure(monkeypatch):
 
     monkeypatch.setattr(TBLite, "calculate", calculate)
     _, results = relax_batch([molecule("H2O"), molecule("CH4"), molecule("NH3")], CalculatorSpec(name="tblite"))
-    assert [result["rescues"] for result in results] == [{}, {"fresh guess": 1}, {}]
+    assert [list(result["rescues"]) for result in results] == [[], ["loose"], []]
     assert all(result["converged"] for result in results)
 
 

@@ -32,6 +32,7 @@ wildcard_constraints:
     material=r"[^/]+",
     calculator=r"[^/]+",
     reaction=r"\w+",
+    room=r"(ligated|adsorbed|reactions)/.+",
 
 
 def record(kind, name):

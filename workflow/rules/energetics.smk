@@ -1,7 +1,20 @@
 # Tables of states, steps and sites. From here on there are only tables.
+use rule find_modes as find_surface_modes with:
+    input:
+        structure="results/{room}/selected.extxyz",
+    output:
+        modes="results/{room}/modes.json",
+    log:
+        "logs/find_surface_modes/{room}.log",
+    params:
+        calculator=lambda w: PLAN.calculator(w.room.split("/")[1].split("~")[0]).model_dump(),
+        code=code_version("compute.vibrations"),
+
+
 rule collect_energies:
     input:
         states=lambda w: [f"{room}/state.json" for room in PLAN.states(System.parse(w.system)).values()],
+        modes=lambda w: PLAN.mode_files(System.parse(w.system)),
         molecules=lambda w: [
             f"{PLAN.molecule_room(slab_of(w), molecule.name)}/{file}"
             for molecule in PLAN.gas_roles(System.parse(w.system)).values()

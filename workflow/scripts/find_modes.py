@@ -1,7 +1,11 @@
+import numpy as np
+
 from qdsurf.compute.vibrations import normal_modes
+from qdsurf.connectivity import is_molecular
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import read_structures, write_json
 
 calculator = CalculatorSpec(**snakemake.params.calculator)
-modes = [normal_modes(atoms, calculator) for atoms in read_structures(snakemake.input.structure)]
+structures = read_structures(snakemake.input.structure)
+modes = [normal_modes(atoms, calculator, np.flatnonzero(is_molecular(atoms))) for atoms in structures]
 write_json(snakemake.output.modes, {"mode_energies_eV": modes[0] if modes else []})
