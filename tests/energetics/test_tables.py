@@ -71,6 +71,15 @@ def test_gibbs_energies_exchange_what_adsorbs_and_desorbs(system):
     assert (states.sample_model == "acetate").all() and (states.note == "a note").all()
 
 
+def test_a_partial_hessian_takes_the_place_of_the_hindered_molecule(system):
+    system.states["ligated"]["thermal_eV"] = 0.1
+    system.states["adduct_surface"]["thermal_eV"] = 2.2
+    states = state_table(system, TEMPLATES, ERRORS, 313.15).set_index("state")
+    assert states.gibbs_eV["ligated"] == pytest.approx(-99.9)
+    assert states.gibbs_eV["adduct_surface"] == pytest.approx(-131.0 + 2.2)
+    assert np.isnan(states.gibbs_eV["dissociation_surface"])
+
+
 @pytest.mark.parametrize(
     ("energy", "barrier"), [(-0.85, 1.14 - 0.425), (-4.0, 0.0), (0.0, 1.14), (3.0, 3.0), (1.0, 1.64)]
 )

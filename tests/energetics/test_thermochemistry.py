@@ -5,7 +5,13 @@ import pytest
 from ase.build import molecule
 
 from qdsurf.config import ThermochemistrySpec
-from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correction, internal_modes, is_linear
+from qdsurf.energetics.thermochemistry import (
+    adsorbed_correction,
+    gas_correction,
+    harmonic_correction,
+    internal_modes,
+    is_linear,
+)
 from qdsurf.units import BOLTZMANN_EV_PER_K, INVERSE_CM_EV, KJ_PER_MOL_EV
 
 SETTINGS = ThermochemistrySpec(lowest_mode_cm=1.0)
@@ -62,3 +68,18 @@ def test_fewer_sites_give_an_adsorbate_more_room():
     dense, dilute = (adsorbed_correction(molecule("H2O"), modes, 400.0, d, settings) for d in (10.0, 1.0))
     # nearly free in two dimensions: the area enters as -kT ln A
     assert dense - dilute == pytest.approx(BOLTZMANN_EV_PER_K * 400 * np.log(10), rel=0.05)
+
+
+def test_a_harmonic_state_has_the_free_energy_of_its_oscillators():
+    modes, kT = np.array([100.0, 1500.0]) * INVERSE_CM_EV, BOLTZMANN_EV_PER_K * 313.15
+    expected = np.sum(modes / 2 + kT * np.log(1 - np.exp(-modes / kT)))
+    assert harmonic_correction(modes, 313.15, 50.0) == pytest.approx(expected)
+
+
+def test_soft_and_imaginary_modes_of_a_state_are_raised():
+    soft = harmonic_correction(np.array([50.0, 50.0]) * INVERSE_CM_EV, 313.15, 50.0)
+    assert harmonic_correction(np.array([-0.02, 1e-4]), 313.15, 50.0) == pytest.approx(soft)
+
+
+def test_a_bare_crystal_has_no_modes():
+    assert harmonic_correction([], 313.15, 50.0) == 0.0

@@ -1,0 +1,60 @@
+"""What follows from a configuration: one calculator for each slab, and never a difference between two."""
+
+import pytest
+
+from qdsurf.config import System
+from qdsurf.errors import InputError, UnsupportedElementError
+from qdsurf.plan import Plan
+
+GFN2 = {"name": "tblite", "parameters": {"method": "GFN2-xTB"}}
+PM7 = {"name": "mopac", "parameters": {"method": "PM7"}}
+
+
+def slab(**keys) -> dict:
+    return {"layers": 2, "supercell": [3, 3], "ligands": ["oleate"]} | keys
+
+
+def config(**keys) -> dict:
+    common = {"precursors": ["TMA"], "calculator": GFN2, "kinetics": {"recipe": "alumina_thermal_40C"}}
+    return common | {"slabs": {"PbS_100_PbS": slab(), "CsPbBr3_100_CsBr": slab(layers=3, calculator=PM7)}} | keys
+
+
+def test_everything_that_a_slab_is_compared_with_is_at_its_level():
+    plan = Plan.check(config())
+    assert set(plan.calculators) == {"tblite-GFN2-xTB", "mopac-PM7"}
+    for name, folder in (("PbS_100_PbS", "tblite-GFN2-xTB"), ("CsPbBr3_100_CsBr", "mopac-PM7")):
+        paths = plan.molecule_room(name, "TMA"), plan.qualification(name), plan.errors(name)
+        assert all(path.split("/")[2] == folder for path in paths)
+        assert plan.qualifications[plan.qualification(name)] == name
+
+
+def test_one_name_cannot_mean_two_calculators():
+    loose = {"name": "tblite", "parameters": {"method": "GFN2-xTB", "accuracy": 10.0}}
+    slabs = {"PbS_100_PbS": slab(), "CdSe_110_CdSe": slab(layers=3, calculator=loose)}
+    with pytest.raises(
+        InputError, match="slabs.PbS_100_PbS.calculator: tblite GFN2-xTB has other parameters elsewhere"
+    ):
+        Plan.check(config(slabs=slabs), "config.yaml")
+
+
+def test_a_slab_is_refused_by_its_own_calculator_only():
+    slabs = {"Ag_111_Ag": slab(supercell=[4, 4], ligands=["none"], calculator={"name": "emt"})}
+    assert "emt" in Plan.check(config(slabs=slabs)).calculators
+    with pytest.raises(UnsupportedElementError, match="emt has no parameters for .*Pb"):
+        Plan.check(config(slabs={"PbS_100_PbS": slab(calculator={"name": "emt"})}))
+
+
+def test_partial_hessians_are_made_where_they_are_asked_for():
+    system = System("PbS_100_PbS", "oleate", "TMA")
+    assert Plan.check(config()).mode_files(system) == []
+    plan = Plan.check(config(thermochemistry={"adsorbates": "partial_hessian"}))
+    assert len(plan.mode_files(system)) == len(plan.states(system)) > 5
+    assert "results/ligated/PbS_100_PbS~oleate/modes.json" in plan.mode_files(system)
+
+
+def test_a_dissociated_acid_may_protonate_the_precursor_that_its_anion_binds():
+    plan = Plan.check(config())
+    acid = plan.reactions(System("PbS_100_PbS", "oleate", "TMA"))
+    assert {"protonolysis_acid", "carboxylate_transfer"} <= acid.keys()
+    assert acid["protonolysis_acid"].reaction_class == "precursor-ligand"
+    assert "protonolysis_acid" not in plan.reactions(System("CsPbBr3_100_CsBr", "oleate", "TMA"))
