@@ -10,9 +10,11 @@ import json
 import time
 
 from qdsurf import library
+from qdsurf.build.endpoints import judge
 from qdsurf.build.molecules import build_molecule
 from qdsurf.build.placement import place_precursor, precursor_fragment
 from qdsurf.build.slab import cut_slab
+from qdsurf.compute.calculators import METHODS
 from qdsurf.compute.relax import relax_batch
 from qdsurf.config import find_facet
 from qdsurf.records import CalculatorSpec
@@ -27,7 +29,7 @@ def adduct_energy(slab: str, precursor: str, layers: int, supercell: tuple[int, 
     _, bare = relax_batch([surface], spec, 0.1, 0, label="slab")
     poses = place_precursor(surface, precursor_fragment(molecule[0], record), "surface.anion", poses=3, seed=1)
     start = time.perf_counter()
-    _, results = relax_batch(poses, spec, 0.1, 100, keep=1, label="adduct")
+    _, results = relax_batch(poses, spec, 0.1, 100, keep=1, label="adduct", judge=judge)
     best = min((r for r in results if r["converged"]), key=lambda r: r["energy_eV"], default=None)
     energy = best and best["energy_eV"] - bare[0]["energy_eV"] - gas[0]["energy_eV"]
     return {
@@ -45,10 +47,12 @@ def main() -> None:
     parser.add_argument("slab")
     parser.add_argument("precursor")
     parser.add_argument("sizes", nargs="+", help="layers,a,b")
-    parser.add_argument("--method", default="GFN2-xTB")
+    methods = [method for methods in METHODS.values() for method in methods]
+    parser.add_argument("--method", default="GFN2-xTB", choices=methods)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    spec = CalculatorSpec(name="tblite", parameters={"method": arguments.method})
+    name = next(name for name, methods in METHODS.items() if arguments.method in methods)
+    spec = CalculatorSpec(name=name, parameters={"method": arguments.method})
     rows = []
     for size in arguments.sizes:
         layers, a, b = map(int, size.split(","))

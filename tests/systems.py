@@ -10,14 +10,14 @@ from qdsurf.build.molecules import build_molecule
 from qdsurf.build.placement import precursor_fragment
 from qdsurf.build.slab import cut_slab
 
-# Layers and surface cells that hold a precursor and a short ligand.
+# Layers and surface cells that hold a precursor and a short ligand, by phase.
 SIZES = {
-    "Ag": (2, (4, 4)),
-    "CdSe": (3, (3, 2)),
-    "CdSe-wz": (4, (3, 2)),
-    "CsPbBr3": (3, (3, 2)),
-    "CsPbBr3-Pnma": (3, (2, 2)),
-    "PbS": (2, (3, 3)),
+    "fcc metal": (2, (4, 4)),
+    "zinc blende": (3, (3, 2)),
+    "wurtzite": (4, (3, 2)),
+    "cubic perovskite": (3, (3, 2)),
+    "orthorhombic perovskite": (3, (2, 2)),
+    "rock salt": (2, (3, 3)),
 }
 FACETS = [(name, facet) for name in library.names("materials") for facet in library.material(name).facets]
 FACET_IDS = [f"{name}_{facet.name}" for name, facet in FACETS]
@@ -26,7 +26,7 @@ FACET_IDS = [f"{name}_{facet.name}" for name, facet in FACETS]
 @cache
 def make_slab(material: str) -> Atoms:
     record = library.material(material)
-    return cut_slab(record, record.facets[0], *SIZES[material], vacuum=20.0)
+    return cut_slab(record, record.facets[0], *SIZES[record.phase], vacuum=20.0)
 
 
 @cache

@@ -111,23 +111,28 @@ def crystal_layers(material: Material, miller_index: Sequence[int]) -> tuple[Ato
     # The origin goes into the widest gap, so that no layer straddles the period's end.
     gaps = np.diff(z[order], append=z[order[0]] + height)
     z = (z - z[order[np.argmax(gaps)]] - gaps.max() / 2) % height
+    # c was tilted: an atom that went to another period went sideways too, and so does stacking.
+    lifted = z - period.positions[:, 2]
+    turns = np.round((lifted - lifted[0]) / height)
+    period.positions[:, :2] += turns[:, None] * cell[2, :2]
     period.positions[:, 2] = z
     order = np.argsort(z, kind="stable")
     breaks = np.flatnonzero(np.diff(z[order]) > LAYER_GAP_A) + 1
-    # c was tilted: stacking needs the lateral shift of one period.
     period.info["shift"] = cell[2, :2]
     return period, np.split(order, breaks)
 
 
-def layer_name(symbols: Sequence[str]) -> str:
-    """Composition of a layer, as in PbBr2."""
-    return Composition(" ".join(symbols)).reduced_formula
+def layer_name(symbols: Sequence[str], material: Material) -> str:
+    """Composition of a layer, as in PbBr2, elements in the order of the material's formal charges."""
+    counts = {element: list(symbols).count(element) for element in material.formal_charges}
+    divisor = np.gcd.reduce(list(counts.values()))
+    return "".join(f"{e}{n // divisor if n > divisor else ''}" for e, n in counts.items() if n)
 
 
 def list_terminations(material: Material, miller_index: Sequence[int]) -> list[str]:
     """Names of the distinct layers that a cut along this facet can expose."""
     period, layers = crystal_layers(material, miller_index)
-    return sorted({layer_name(period.symbols[layer]) for layer in layers})
+    return sorted({layer_name(period.symbols[layer], material) for layer in layers})
 
 
 def cut_slab(
@@ -159,7 +164,7 @@ def cut_slab(
     BalanceError : the slab is charged; the message carries the ledger.
     """
     period, layer_atoms = crystal_layers(material, facet.miller_index)
-    names = [layer_name(period.symbols[atoms]) for atoms in layer_atoms]
+    names = [layer_name(period.symbols[atoms], material) for atoms in layer_atoms]
     top = facet.cut or facet.termination
     if top not in names:
         raise unknown("termination", top, set(names), f"{material.name} {facet.miller_index}")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from invariants import assert_valid_ligated, contacts, through_file
-from systems import SIZES, make_ligated, make_slab
+from systems import make_ligated, make_slab
 
 from qdsurf import library
 from qdsurf.build.ligands import attach_ligands, iter_ligands
@@ -12,7 +12,7 @@ from qdsurf.errors import BuildError, InputError
 
 SHORT = [
     (material, ligand)
-    for material in SIZES
+    for material in ("Ag", "CdSe", "CdSe-wz", "CsPbBr3", "CsPbBr3-Pnma", "PbS", "ZnO", "InP")
     for ligand in ("acetate", "methylamine", "oleylammonium")
     if (ligand == "oleylammonium") <= material.startswith("CsPbBr3") <= (ligand != "methylamine")
 ]

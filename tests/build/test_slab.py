@@ -16,21 +16,26 @@ from qdsurf.build.slab import bulk_cell, cut_slab, freeze_substrate, ledger, lis
 from qdsurf.errors import BalanceError, BuildError, InputError
 
 # In-plane cell of the lattice constants in A^2, from geometry.
-PRIMITIVE_AREA_A2 = {
-    "Ag": 4.086**2 * np.sqrt(3) / 4,  # two shortest lattice vectors a/sqrt(2) at 60 degrees
-    "CdSe": 6.052**2 / np.sqrt(2),  # a times a/sqrt(2)
-    "CdSe-wz": 4.2999 * 7.0109,
-    "CsPbBr3": 5.87**2,
-    "CsPbBr3-Pnma": 8.255 * 8.207,
-    "PbS": 5.936**2 / 2,
+PRIMITIVE_AREA = {  # of the first facet on record, from the lattice constants
+    "fcc metal": lambda a, c: a**2 * np.sqrt(3) / 4,  # two shortest lattice vectors a/sqrt(2) at 60 degrees
+    "zinc blende": lambda a, c: a**2 / np.sqrt(2),  # a times a/sqrt(2)
+    "wurtzite": lambda a, c: a * c,
+    "cubic perovskite": lambda a, c: a**2,
+    "orthorhombic perovskite": lambda a, c: 8.255 * 8.207,
+    "rock salt": lambda a, c: a**2 / 2,
 }
 NEIGHBOURS = {  # in the crystal: nearest distance in A, coordination numbers that occur
-    "Ag": (4.086 / np.sqrt(2), {12}),
-    "CdSe": (6.052 * np.sqrt(3) / 4, {4}),
-    "CdSe-wz": (7.0109 * 0.375, {4}),
-    "CsPbBr3": (5.87 / 2, {0, 2, 6}),  # Cs, Br, Pb by Pb-Br distances
-    "PbS": (5.936 / 2, {6}),
+    "fcc metal": (lambda a, c: a / np.sqrt(2), {12}),
+    "zinc blende": (lambda a, c: a * np.sqrt(3) / 4, {4}),
+    "wurtzite": (lambda a, c: max(c * 0.375, np.sqrt(a**2 / 3 + (c / 8) ** 2)), {4}),
+    "cubic perovskite": (lambda a, c: a / 2, {0, 2, 6}),  # Cs, Br, Pb by Pb-Br distances
+    "rock salt": (lambda a, c: a / 2, {6}),
 }
+
+
+def constants(name: str) -> tuple[float, float]:
+    lattice = library.material(name).lattice
+    return lattice.a_A, lattice.c_A or lattice.a_A
 
 
 def wurtzite():
@@ -44,17 +49,19 @@ def wurtzite():
 def test_every_facet_gives_a_valid_slab_again_after_a_file(name, facet, layers, supercell, tmp_path):
     vacuum = 9.0 + layers
     slab = cut_slab(library.material(name), facet, layers, supercell, vacuum)
+    area = PRIMITIVE_AREA[library.material(name).phase](*constants(name))
     arguments = (layers, facet.cut or facet.termination, vacuum, facet.adlayer and facet.adlayer.element)
     assert_valid_slab(slab, *arguments)
     assert_valid_slab(through_file(slab, tmp_path), *arguments)
-    assert surface_area(slab) * 100 == pytest.approx(PRIMITIVE_AREA_A2[name] * np.prod(supercell), rel=1e-6)
+    assert surface_area(slab) * 100 == pytest.approx(area * np.prod(supercell), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize("name", [n for n in library.names("materials") if library.material(n).phase in NEIGHBOURS])
 def test_the_middle_of_a_slab_has_the_coordination_of_the_crystal(name):
     material = library.material(name)
     slab = cut_slab(material, material.facets[0], 7, (1, 1))
-    distance, numbers = NEIGHBOURS[name]
+    length, numbers = NEIGHBOURS[material.phase]
+    distance = length(*constants(name))
     counts = np.bincount(neighbor_list("i", slab, distance * 1.05), minlength=len(slab))
     assert set(counts[slab.arrays["layer"] == 4].tolist()) <= numbers
     assert counts[slab.arrays["layer"] == 1].sum() < counts[slab.arrays["layer"] == 4].sum(), "no bonds are broken"
