@@ -301,7 +301,13 @@ def test_place_errors(fails, folder, tmp_path):
         ("Ag.xyz", {"adduct_surface", "dissociation_surface"}),
         (
             "PbS-oleate.xyz",
-            {"adduct_surface", "dissociation_surface", "protonolysis_surface_hydrogen", "adduct_ligand"}
+            {
+                "adduct_surface",
+                "dissociation_surface",
+                "protonolysis_surface_hydrogen",
+                "adduct_ligand",
+                "protonolysis_acid",
+            }
             | {"carboxylate_transfer", "ligand_desorption_acid"},
         ),
         ("CsPbBr3-oleylammonium.xyz", {"adduct_surface", "dissociation_surface", "protonolysis_ammonium"}),
@@ -405,7 +411,7 @@ def test_qualify_with_emt(ok_json):
 
 def test_qualify_errors(fails):
     assert "has no parameters for Cd, Se" in fails("qualify", "CdSe", "--calculator", "emt")
-    assert "unknown material 'CdS'" in fails("qualify", "CdS", "--calculator", "emt")
+    assert "unknown material 'CdX'" in fails("qualify", "CdX", "--calculator", "emt")
 
 
 @pytest.fixture

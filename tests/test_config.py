@@ -49,7 +49,7 @@ def test_systems_are_every_slab_ligand_and_precursor():
         ("kinetics.sample", 1, "kinetics.sample: unknown key 'sample'; did you mean 'samples'"),
         ("slabs.PbS_100_PbS.layer", 1, "slabs.PbS_100_PbS.layer: unknown key 'layer'; did you mean 'layers'"),
         ("calculator.parameter", {}, "calculator.parameter: unknown key 'parameter'; did you mean 'parameters'"),
-        ("slabs.PbSe_100_PbSe", SMALL["slabs"]["PbS_100_PbS"], "unknown material 'PbSe'.*Accepted: .*PbS"),
+        ("slabs.PbX_100_PbX", SMALL["slabs"]["PbS_100_PbS"], "unknown material 'PbX'.*Accepted: .*PbS"),
         ("slabs.PbS_111_Pb", SMALL["slabs"]["PbS_100_PbS"], "unknown facet of PbS '111_Pb'.*Accepted: 100_PbS"),
         ("slabs.PbS", SMALL["slabs"]["PbS_100_PbS"], "'PbS': write MATERIAL_HKL_TERMINATION"),
         (

@@ -40,10 +40,10 @@ def test_columns_and_constraints_survive_a_file(water, tmp_path):
 
 @pytest.mark.parametrize("value", [[], [[1, 2]], [[1, 2], [3, 4]], [[0, 1], [2, 3], [4, 5]]])
 def test_bond_lists_survive_a_file(water, tmp_path, value):
-    from qdsurf.build.endpoints import _pairs
+    from qdsurf.connectivity import recorded_pairs
 
     water.info["formed"] = value
-    assert _pairs(through_file(water, tmp_path), "formed") == [tuple(pair) for pair in value]
+    assert recorded_pairs(through_file(water, tmp_path), "formed") == [tuple(pair) for pair in value]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -164,7 +164,8 @@ def _partners(slab: Atoms, site: int, entry: str, mode: str, anchors: int) -> li
         below = _nearest(slab, site, cations)  # the cation that the halide leaves open, then its neighbours
         return [below[0]] * 1 if mode == "monodentate" else [below[0], below[0]]
     if mode == "bridging" and anchors > 1:
-        return [site, _nearest(slab, site, cations[cations != site])[0]]
+        beside = cations[(slab.arrays["layer"][cations] == slab.arrays["layer"][site]) & (cations != site)]
+        return [site, _nearest(slab, site, beside)[0]] if len(beside) else [site]
     return [site] * (2 if mode == "chelating" and anchors > 1 else 1)
 
 
