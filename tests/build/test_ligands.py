@@ -52,7 +52,7 @@ def test_ligands_come_as_their_entry_says(material, ligand, entry, change):
 @pytest.mark.parametrize(
     ("material", "ligand", "expected"),
     [
-        ("PbS", "acetate", {"chelating", "monodentate"}),  # 4.2 A from Pb to Pb is too far to bridge
+        ("PbS", "acetate", {"chelating", "bridging", "monodentate"}),
         ("CdSe", "acetate", {"chelating", "bridging", "monodentate"}),
         ("CsPbBr3", "acetate", {"monodentate", "chelating"}),
         ("PbS", "methylamine", {"monodentate"}),
@@ -60,6 +60,17 @@ def test_ligands_come_as_their_entry_says(material, ligand, entry, change):
 )
 def test_binding_modes_are_enumerated(material, ligand, expected):
     assert set(modes(material, ligand)) == expected
+
+
+@pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz"])
+def test_a_bridge_stands_on_two_cations_of_the_outermost_layer(material):
+    (bridge,) = (atoms for atoms in make_ligated(material, "acetate") if atoms.info["binding_mode"] == "bridging")
+    cations = np.flatnonzero((bridge.arrays["role"] == "substrate") & (bridge.arrays["formal_charge"] > 0))
+    partners = {
+        int(cations[np.argmin(bridge.get_distances(int(anchor), cations, mic=True))])
+        for anchor in np.flatnonzero(bridge.arrays["anchor"])
+    }
+    assert len(partners) == 2 and set(bridge.arrays["layer"][sorted(partners)]) == {1}
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe"])
