@@ -2,7 +2,7 @@
 rule place_precursor:
     input:
         structure=lambda w: f"results/ligated/{w.system.rpartition('~')[0]}/selected.extxyz",
-        molecule=lambda w: PLAN.molecule_room(slab_of(w), System.parse(w.system).precursor) + "/selected.extxyz",
+        molecule=lambda w: f"{PLAN.molecule_room(slab_of(w), System.parse(w.system).precursor)}/selected.extxyz",
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
         reaction=lambda w: record("reactions", w.reaction),
     output:

@@ -1,5 +1,6 @@
 # What all rooms share: the checked configuration, and functions from wildcards to records.
 import os
+from pathlib import Path
 
 # One thread a job; Snakemake fills the cores with jobs.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -42,7 +43,8 @@ def record(kind, name):
 
 def slab_of(w):
     """Slab that a job belongs to, whichever wildcard says so."""
-    return next(w[key] for key in ("slab", "ligated", "system", "owner") if key in w.keys()).split("~")[0]
+    name = next(w[key] for key in ("slab", "ligated", "system", "owner", "room") if key in w.keys())
+    return (Path(name).parts[1] if "room" in w.keys() else name).split("~")[0]
 
 
 def slab_size(slab):

@@ -7,7 +7,7 @@ use rule find_modes as find_surface_modes with:
     log:
         "logs/find_surface_modes/{room}.log",
     params:
-        calculator=lambda w: PLAN.calculator(w.room.split("/")[1].split("~")[0]).model_dump(),
+        calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
         code=code_version("compute.vibrations"),
 
 
