@@ -124,8 +124,7 @@ def relax_one(
             walk.run(min(HELD_STEPS, max_steps), HELD_FMAX)
             work.set_constraint(atoms.constraints)
             walk.release()
-        walk.judge = judge
-        reason = walk.run(max_steps, fmax)
+        reason = walk.run(max_steps, fmax, judge)
     except Exception as error:  # a calculator can raise anything; whatever it is, the other structures go on
         reason = f"failed: {type(error).__name__}: {error}"
     finally:
@@ -172,8 +171,9 @@ class _Walk:
         self.atoms.positions = self.positions
         self.jumps = 0
 
-    def run(self, max_steps: int, fmax: float) -> str:
+    def run(self, max_steps: int, fmax: float, judge: Judge | None = None) -> str:
         """Walk; returns `converged` or the reason for stopping."""
+        self.judge = judge
         max_step, self.first_call = MAX_STEP_A, self.calls
         while self.jumps <= MAX_JUMPS:
             try:
