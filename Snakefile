@@ -22,5 +22,8 @@ rule all:
         "results/energetics/states.csv",
         "results/energetics/steps.csv",
         "results/kinetics/selectivity.csv",
+        expand(
+            "results/kinetics/{system}/{table}", system=SYSTEMS, table=("mechanism.yaml", "ledger.csv", "window.csv")
+        ),
         FIGURES,
         "results/provenance.json",

@@ -62,6 +62,10 @@ class ThermochemistrySpec(Record):
     translation_barrier_eV: float = Field(0.1, gt=0, description="of an adsorbate between sites")
     rotation_barrier_eV: float = Field(0.02, gt=0, description="of an adsorbate about the surface normal")
     frustrated_mode_cm: float = Field(100.0, gt=0, description="wavenumber of each of the three other external modes")
+    temperatures_K: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (291.15, 323.15, 373.15, 423.15, 473.15, 523.15, 573.15, 623.15, 673.15),
+        description="besides the recipe's; the map over temperature reaches from the lowest to the highest",
+    )
     source: str = Field("assumed", description="where the three parameters come from")
 
 
@@ -70,6 +74,11 @@ class KineticsSpec(Record):
 
     recipe: str
     samples: int = Field(512, ge=1, description="energy samples for the probabilities")
+    cycles: int = Field(1, ge=1, description="how often the recipe is run")
+    map_points: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]] = Field(
+        (16, 16), description="temperatures and pressures of the map"
+    )
+    map_samples: int = Field(32, ge=0, description="energy samples at every point of the map; 0: no probability")
 
 
 class Config(Record):

@@ -11,7 +11,7 @@ from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles,
 from qdsurf.build.slab import bulk_cell
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.config import Config, System, find_facet, load_config
-from qdsurf.energetics.collect import Tables, collect_tables, thermal_gas
+from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.thermochemistry import harmonic_correction
 from qdsurf.errors import InputError
 from qdsurf.records import CalculatorSpec, Ligand, Molecule, Reaction
@@ -115,9 +115,20 @@ class Plan:
         bound = self.ligand(ligand)
         return "no ligand" if bound is None else describe_model(bound, self.config.truncate_to_carbons)
 
-    def collect(self, system: System) -> Tables:
-        """Read the states that the rooms have selected and make the tables of a system."""
-        temperature = library.recipe(self.config.kinetics.recipe).temperature_K
+    def collect(self, system: System) -> tuple[pd.DataFrame, ...]:
+        """Read the states that the rooms have selected and make the tables of a system.
+
+        Returns
+        -------
+        states, steps, sites at the temperature of the recipe; gibbs, the free energies at the other temperatures.
+        """
+        own = library.recipe(self.config.kinetics.recipe).temperature_K
+        others = [t for t in self.config.thermochemistry.temperatures_K if t != own]
+        gibbs = [self._tables_at(system, temperature)[0][GIBBS_COLUMNS] for temperature in others]
+        return *self._tables_at(system, own), pd.concat([pd.DataFrame(columns=GIBBS_COLUMNS), *gibbs])
+
+    def _tables_at(self, system: System, temperature: float) -> Tables:
+        """States, steps and sites of a system at one temperature."""
         states = {name: read_json(f"{room}/state.json") for name, room in self.states(system).items()}
         substrate = read_json(f"{self.qualification(system.slab)}/qualification.json")["substrate"]
         substrate = substrate if self.config.substrate == "auto" else self.config.substrate

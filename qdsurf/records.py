@@ -239,12 +239,27 @@ class Reaction(Record):
 
 
 class RecipeStep(Record):
-    """One piece of a cycle with constant partial pressure."""
+    """One piece of a cycle with constant supply."""
 
     role: Literal["precursor", "coreactant", "purge"]
     species: str = Field(description="name of the molecule, or 'inert' for a purge")
-    pressure_Pa: float = Field(ge=0, description="partial pressure of the species")
+    pressure_Pa: float | None = Field(
+        None, ge=0, description="partial pressure of the species; absent: its vapour pressure at source_temperature_K"
+    )
     duration_s: float = Field(gt=0)
+    source_temperature_K: float | None = Field(None, gt=0, description="of the vessel from which the species comes")
+    time_constant_s: float = Field(0.0, ge=0, description="with which pressures follow the supply; 0: at once")
+    area_per_volume_per_m: float = Field(
+        0.0, ge=0, description="exposure mode: area of the surface by volume of the closed cell; 0: gas flows"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_pressure(self):
+        if self.role != "purge" and self.pressure_Pa is None and self.source_temperature_K is None:
+            raise ValueError(f"{self.species}: give pressure_Pa, or source_temperature_K for its vapour pressure")
+        if self.time_constant_s and self.area_per_volume_per_m:
+            raise ValueError("a closed cell (area_per_volume_per_m) has no supply to follow; leave time_constant_s out")
+        return self
 
 
 class Recipe(Record):
@@ -252,8 +267,21 @@ class Recipe(Record):
 
     name: str
     temperature_K: float = Field(gt=0)
+    speciation: Literal["equilibrium", "frozen"] = Field(
+        "equilibrium", description="of oligomers: at the surface's temperature, or as in the source vessel"
+    )
     steps: tuple[RecipeStep, ...] = Field(min_length=1)
     source: Source
+
+    @model_validator(mode="after")
+    def _exposes_something(self):
+        if not any(step.role != "purge" and step.pressure_Pa != 0 for step in self.steps):
+            raise ValueError("no step exposes the surface to anything; give one a role and a pressure above zero")
+        if self.speciation == "frozen":
+            for step in self.steps:
+                if step.role == "precursor" and step.source_temperature_K is None:
+                    raise ValueError(f"speciation 'frozen' needs source_temperature_K in the step of {step.species}")
+        return self
 
 
 class CalculatorSpec(Record):

@@ -2,6 +2,8 @@
 
 from scipy import constants
 
+EV_J = constants.e
+AVOGADRO = constants.N_A
 BOLTZMANN_EV_PER_K = constants.k / constants.e
 PLANCK_EV_S = constants.h / constants.e
 STANDARD_PRESSURE_PA = 1e5  # IUPAC standard pressure, 10.1351/goldbook.S05921

@@ -504,7 +504,31 @@ def test_kinetics_writes_both_tables(ok, ok_json, tables, tmp_path):
     coverages = pd.read_csv(out / "coverages.csv")
     total = coverages[["free@surface", "adduct@surface", "dissociated@surface"]].sum(axis=1)
     assert np.allclose(total, 1) and coverages["time_s"].iloc[-1] == pytest.approx(row["time_s"])
-    assert "precursor_surface      1" in ok(*words)
+    assert "precursor_surface          1" in ok(*words)
+    for name in ("control.csv", "ledger.csv", "saturation.png", "coverages.svg", "dose.csv", "growth.csv"):
+        assert (out / name).stat().st_size > 0, name
+    assert "no column formula" in (out / "mechanism.yaml").read_text()
+
+
+def test_kinetics_of_a_mechanism_by_hand(ok_json, fails, tmp_path):
+    out, path = tmp_path / "alumina", Path(__file__).parent.parent / "config" / "mechanisms" / "alumina_OH.yaml"
+    words = ("kinetics", path, "--recipe", "alumina_thermal_40C", "--samples", 4, "-o", out)
+    row = ok_json(*words, "--map", "--cycles", 3, "--temperature_K", 450)
+    assert row["temperature_K"] == 450 and row["time_s"] == pytest.approx(3 * 12.055)
+    assert row["growth_per_cycle_per_nm2"] > 1 and row["dose_95_langmuir"] > 0
+    assert len(pd.read_csv(out / "map.csv")) == 625 and (out / "map.png").stat().st_size > 0
+    assert (out / "mechanism.yaml").read_text().startswith("description: Al2O3_OH, made by qdsurf; exact at 450.0 K")
+    assert "holds at 291.15 to 673.15 K" in fails(*words, "--temperature_K", 200)
+
+
+def test_a_recipe_may_come_from_a_file(ok_json, tables, tmp_path):
+    recipe = tmp_path / "short.yaml"
+    recipe.write_text(
+        "{name: short, temperature_K: 313.15, source: assumed for the test, steps: "
+        "[{role: precursor, species: TMA, pressure_Pa: 1, duration_s: 0.1}]}"
+    )
+    row = ok_json("kinetics", tables, "--recipe", recipe, "--samples", 2, "-o", tmp_path / "out")
+    assert row["time_s"] == 0.1 and row["pressure_Pa"] == 1
 
 
 def test_kinetics_errors(fails, tables, tmp_path):
@@ -512,9 +536,9 @@ def test_kinetics_errors(fails, tables, tmp_path):
         return ("kinetics", folder, "--system", system, "--recipe", recipe, "-o", tmp_path / "out")
 
     assert "unknown system 'PbS_100_PbS~oleate~TMA'" in fails(*words(system="PbS_100_PbS~oleate~TMA"))
-    assert "write MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR" in fails(*words(system="PbS"))
+    assert "unknown system 'PbS'" in fails(*words(system="PbS"))
     assert "unknown recipe" in fails(*words(recipe="alumina"))
-    assert "states.csv: no such file; DIR must hold" in fails(*words(folder=tmp_path))
+    assert "states.csv: no such file; the folder must hold" in fails(*words(folder=tmp_path))
     assert "holds at 313.15 K" in fails(*words(), "--temperature_K", 400)
     pd.read_csv(tables / "steps.csv").drop(columns="lattice").to_csv(tables / "steps.csv", index=False)
     assert "steps.csv: has no column lattice" in fails(*words())

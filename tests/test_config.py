@@ -10,7 +10,7 @@ from qdsurf import library
 from qdsurf.config import System, find_facet, load_config
 from qdsurf.errors import InputError
 
-CONFIGS = sorted((Path(__file__).parent.parent / "config").rglob("*.yaml"))
+CONFIGS = sorted(p for p in (Path(__file__).parent.parent / "config").rglob("*.yaml") if p.parent.name != "mechanisms")
 SMALL = {
     "slabs": {"PbS_100_PbS": {"layers": 2, "supercell": [3, 3], "ligands": ["none", "oleate"]}},
     "precursors": ["TMA", "DEZ"],

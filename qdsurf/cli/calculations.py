@@ -1,10 +1,8 @@
-"""Verbs that compute: relax, qualify, corrections, kinetics."""
+"""Verbs that run a calculator: relax, qualify, corrections."""
 
 from argparse import Namespace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 
 from qdsurf import library
@@ -16,25 +14,15 @@ from qdsurf.cli.files import check_output, note, read_frames, write_frames
 from qdsurf.compute.calculators import describe_calculator, make_calculator, supported_elements
 from qdsurf.compute.qualify import qualify
 from qdsurf.compute.relax import relax_batch
-from qdsurf.config import QualificationSpec, RelaxSpec, System
+from qdsurf.config import QualificationSpec, RelaxSpec
 from qdsurf.energetics.corrections import measure_errors, typical_errors
-from qdsurf.errors import CalculationError, InputError, unknown
-from qdsurf.kinetics.analysis import run_kinetics
+from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec, Material, ReferenceSet
-from qdsurf.report.tables import write_table
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
 RATTLE_SEED = 0
 REFERENCE_RELAXATION = 0.01, 500  # fmax in eV/A and steps, as the workflow relaxes gas molecules
 PLACEHOLDER = "none"  # level of a reference reaction that waits for its energy
-TABLES = {
-    "states": ("system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "mass_amu"),
-    "steps": (
-        *("system", "step", "reaction_class", "activation_energy_eV", "activation_sigma_eV", "barrier_source"),
-        *("initial_state", "final_state", "lattice", "reactive", "removes_ligand", "removes_cation", "status"),
-    ),
-    "sites": ("system", "family", "initial_species", "density_per_nm2"),
-}
 
 
 def _spec(arguments: Namespace) -> CalculatorSpec:
@@ -126,50 +114,3 @@ def _known_reference() -> ReferenceSet:
         note(f"{words} and are left out")
     needed = {name for reaction in reactions for name in reaction.stoichiometry}
     return ReferenceSet(molecules=tuple(m for m in full.molecules if m.name in needed), reactions=reactions)
-
-
-def run_cycle(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Run one cycle of a recipe on the tables of the energetics, and write coverages and selectivity."""
-    precursor = library.precursor(System.parse(arguments.system).precursor)
-    recipe = library.recipe(arguments.recipe)
-    states, steps, sites = (_read_table(Path(arguments.tables), name) for name in TABLES)
-    if arguments.system not in set(states["system"]):
-        raise unknown("system", arguments.system, states["system"].unique(), f"{arguments.tables}/states.csv")
-    coverages, selectivity = run_kinetics(
-        arguments.system,
-        states,
-        steps,
-        sites,
-        recipe,
-        precursor,
-        arguments.samples,
-        arguments.seed,
-        arguments.temperature_K,
-        arguments.pressure_Pa,
-    )
-    folder = Path(arguments.output)
-    for name, table in (("coverages", coverages), ("selectivity", selectivity)):
-        write_table(folder / f"{name}.csv", table)
-    row = selectivity.iloc[0].to_dict()
-    lines = [f"{key:<22} {f'{value:.4g}' if isinstance(value, float) else value}" for key, value in row.items()]
-    return row, [f"{folder}: coverages.csv, selectivity.csv", *lines]
-
-
-def _read_table(folder: Path, name: str) -> pd.DataFrame:
-    """Read one table and check that its columns are there.
-
-    Raises
-    ------
-    InputError : names the file, and the columns that are missing.
-    """
-    path = folder / f"{name}.csv"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; DIR must hold {', '.join(f'{table}.csv' for table in TABLES)}")
-    try:
-        table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as CSV: {error}") from None
-    missing = [column for column in TABLES[name] if column not in table]
-    if missing:
-        raise InputError(f"{path}: has no column {', '.join(missing)}")
-    return table

@@ -239,19 +239,26 @@ def _kinetics(verbs) -> None:
     parser = _verb(
         verbs,
         "kinetics",
-        "calculations:run_cycle",
-        "run one ALD cycle on the tables of one system",
-        "results/energetics --system PbS_100_PbS~oleate~TMA --recipe alumina_thermal_40C -o cycle",
+        "kinetics:run_recipe",
+        "run the cycles of a recipe on one system, from its tables or from a mechanism written by hand",
+        "config/mechanisms/alumina_OH.yaml --recipe alumina_thermal_40C --map -o alumina",
+        "results/energetics/PbS_100_PbS~oleate~TMA --recipe alumina_thermal_40C -o cycle",
     )
-    parser.add_argument("tables", metavar="DIR", help="folder with states.csv, steps.csv and sites.csv")
-    parser.add_argument("--system", required=True, metavar="NAME", help="MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR")
-    parser.add_argument("--recipe", required=True, metavar="R", help="see `qdsurf list recipes`")
     parser.add_argument(
-        "--temperature_K", type=positive, metavar="T", help="must be that of states.csv (default: the recipe's)"
+        "file", metavar="FILE", help="mechanism in YAML, or a folder with states.csv, steps.csv, sites.csv"
     )
+    parser.add_argument("--system", metavar="NAME", help="which one, where the tables hold several")
+    parser.add_argument("--recipe", required=True, metavar="R", help="a name of `qdsurf list recipes`, or a YAML file")
+    parser.add_argument("--temperature_K", type=positive, metavar="T", help="of the surface (default: the recipe's)")
     parser.add_argument("--pressure_Pa", type=positive, metavar="P", help="of the precursor (default: the recipe's)")
+    parser.add_argument(
+        "--cycles", type=whole(1), default=1, metavar="N", help="how often the recipe is run (default 1)"
+    )
     parser.add_argument(
         "--samples", type=whole(1), default=512, metavar="N", help="energy samples, a power of 2 (default 512)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the samples (default 0)")
-    _output(parser, "DIR", "folder for coverages.csv and selectivity.csv")
+    parser.add_argument(
+        "--map", action="store_true", help="also a map over temperature and pressure, and the process window"
+    )
+    _output(parser, "DIR", "folder for tables, figures and mechanism.yaml")

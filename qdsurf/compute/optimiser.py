@@ -8,9 +8,9 @@ from ase.optimize import BFGS
 from qdsurf.connectivity import bond_matrix, bond_ratios
 
 # Force constants in eV/A^2. A single bond has 20 to 40 (30 at the sum of covalent radii, falling by e for each
-# fifth of it), a bond angle seen as a spring between next neighbours about 4; 2 for everything else keeps first
+# fifth of it), a bond angle seen as a spring between next neighbours about 4; 0.5 for everything else keeps first
 # steps short. Only the number of steps depends on them, not the minimum.
-BOND_STIFFNESS, BOND_DECAY, ANGLE_STIFFNESS, FLOOR = 30.0, 5.0, 4.0, 2.0
+BOND_STIFFNESS, BOND_DECAY, ANGLE_STIFFNESS, FLOOR = 30.0, 5.0, 4.0, 0.5
 
 
 def model_hessian(atoms: Atoms) -> np.ndarray:

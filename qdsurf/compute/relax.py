@@ -26,7 +26,7 @@ MAX_STEP_A = 0.15
 QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate is cheaper than the last one
 # With its bonds held a structure only has to shed what the springs of the builder left.
 HELD_FMAX, HELD_STEPS = 0.5, 30
-LOOK_EVERY = 10  # calls after which a walk looks whether its structure is still what it is meant to be
+LOOK_EVERY = 5  # calls after which a walk looks whether its structure is still what it is meant to be
 
 
 def relax_batch(

@@ -14,6 +14,7 @@ from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correctio
 from qdsurf.records import Molecule, Precursor, Reaction
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+GIBBS_COLUMNS = ["system", "state", "temperature_K", "gibbs_eV"]
 
 
 def thermal_gas(

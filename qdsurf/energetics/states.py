@@ -107,7 +107,7 @@ def state_table(
 
 STATE_COLUMNS = [
     "system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "pressure_Pa", "calculator", "converged",
-    "flags", "phase", "mass_amu", "substrate", "sample_model", "note",
+    "flags", "phase", "mass_amu", "formula", "charge", "substrate", "sample_model", "note",
 ]  # fmt: skip
 
 
@@ -131,5 +131,7 @@ def _row(name: str, state: dict, energy: float | None, gibbs: float | None, sigm
         "calculator": f"{calculator.get('name', '')} {settings}".strip(),
         "converged": state["converged"],
         "flags": flags,
+        "formula": "".join(f"{element}{count}" for element, count in sorted(state.get("composition", {}).items())),
+        "charge": state.get("charge"),
         "substrate": state.get("substrate", ""),
     }

@@ -1,10 +1,24 @@
-"""The vapour: monomer and oligomer of a precursor in equilibrium."""
+"""The vapour of a precursor: its pressure above the source, and monomer and oligomer in equilibrium."""
 
 import math
 
 from qdsurf.errors import InputError
-from qdsurf.records import Oligomer
+from qdsurf.records import Antoine, Oligomer
 from qdsurf.units import BOLTZMANN_EV_PER_K, STANDARD_PRESSURE_PA
+
+
+def vapour_pressure(antoine: Antoine, temperature_K: float) -> float:
+    """Saturation pressure above the source, Pa: log10(p/Pa) = A - B / (T + C).
+
+    Raises
+    ------
+    InputError
+        The temperature lies outside the range of the measurement.
+    """
+    low, high = antoine.range_K
+    if not low <= temperature_K <= high:
+        raise InputError(f"vapour pressure at {temperature_K} K: the record holds from {low} to {high} K.")
+    return 10 ** (antoine.A - antoine.B_K / (temperature_K + antoine.C_K))
 
 
 def dissociation_constant(oligomer: Oligomer, temperature_K: float) -> float:

@@ -44,7 +44,8 @@ def sticking_coefficients(network: Network) -> np.ndarray:
     """Initial sticking S0 of each step that takes a gas molecule, 0 for the others, shape (S,).
 
     S0 is the share of the step's family in all sites. Steps in which the same gas lands on the same species share
-    it equally. Thus no more molecules react than arrive: the sum over all steps of one gas is never above 1.
+    it equally. Thus no more molecules react than arrive: the sum over all steps of one gas is never above 1. A step's
+    own sticking coefficient, between 0 and 1, multiplies it.
     """
     share = network.densities_per_m2[network.reactant_family] / network.densities_per_m2.sum()
     arrives = network.gas_left.sum(axis=0) > 0
@@ -59,7 +60,10 @@ def rate_constants(network: Network, landscape: Landscape) -> RateConstants:
     Steps that take a gas molecule (adsorption), by collision theory; Ea is an electronic energy because the flux
     already holds the entropy, and is never below zero nor below the reaction energy dE:
 
-        k_f = S0 exp(-max(Ea, 0, dE)/kT) p0 / (Gamma sqrt(2 pi m k T))
+        k_f = S0 exp(-max(Ea, 0, dE)/kT) p0 / (Gamma sqrt(2 pi m k T)),   k_r = k_f exp(dG/kT) <= kT/h
+
+    Where the bound on k_r cuts, k_f falls with it: a complex that leaves faster than kT/h is no state, and what
+    passes through it is limited by kT/h times its equilibrium coverage.
 
     All other steps, by transition state theory; a state's free energy G includes the gases on its side at p0:
 
@@ -89,8 +93,10 @@ def rate_constants(network: Network, landscape: Landscape) -> RateConstants:
 
     arrives = network.gas_left.sum(axis=0) > 0
     with np.errstate(divide="ignore", invalid="ignore"):  # 0 times inf where no gas arrives; not used below
-        log_collision = np.log(sticking_coefficients(network) * _collisions_per_site(network, landscape, "left"))
+        sticking = landscape.sticking * sticking_coefficients(network)
+        log_collision = np.log(sticking * _collisions_per_site(network, landscape, "left"))
     log_adsorption = log_collision - np.maximum(np.maximum(landscape.barrier_eV, 0), reaction_energy) / thermal_eV
+    log_adsorption = np.minimum(log_adsorption, log_attempt - reaction_gibbs / thermal_eV)
 
     ceiling = _reverse_ceiling(network, landscape)
     collision_penalty = np.maximum(0, log_attempt - np.log(ceiling)) * thermal_eV

@@ -1,25 +1,31 @@
-"""Integration of the coverages, and of what every step has done so far, through a cycle of a recipe."""
+"""Integration of the coverages, and of what every step has done so far, through the cycles of a recipe."""
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import ODEintWarning, odeint, solve_ivp
 
 from qdsurf.errors import CalculationError
-from qdsurf.kinetics.network import Network
+from qdsurf.kinetics import lsoda, rosenbrock
+from qdsurf.kinetics.network import Network, conservation_laws
+from qdsurf.kinetics.ratelaw import RateLaw, compile_law
 from qdsurf.kinetics.rates import RateConstants
-from qdsurf.units import NM2_PER_M2, STANDARD_PRESSURE_PA
+from qdsurf.kinetics.recipe import Piece, Schedule
+from qdsurf.units import BOLTZMANN_EV_PER_K, EV_J, NM2_PER_M2, STANDARD_PRESSURE_PA
 
-Schedule = Sequence[tuple[float, dict[str, float]]]
-
-RELATIVE_TOLERANCE = 1e-6
-# A coverage below this counts as absent. It is so low because a rare adduct can carry the whole flux.
-ABSOLUTE_TOLERANCE = 1e-20
+# Relative tolerance of each step of a batch: coverages are then right to 1e-6, see benchmarks/kinetics.py.
+RELATIVE_TOLERANCE = 1e-4
+FINE_TOLERANCE = 1e-6  # of the one run that is drawn and tabulated
+ABSOLUTE_TOLERANCE = 1e-10  # of coverages; what steps have done is right relative to itself
+MAXIMUM_STEPS = 20_000  # for one piece of a recipe, which takes some tens
+FIRST_STEP_S = 1e-9  # what is faster is over within the first step, which an L-stable method survives
 CONSERVATION_TOLERANCE = 1e-8
-MAXIMUM_STEPS = 20_000  # of LSODA between two output times; a cycle takes a few hundred
-MAXIMUM_EVALUATIONS = 50_000  # of the rescue; the hardest of 512 stiff samples took 3000
+STEADY_TOLERANCE = 1e-10  # change of every coverage and rate over a tenfold time
+LONGEST_TIME_S = 1e30
+PROBLEMS = {
+    rosenbrock.TOO_MANY_STEPS: f"more than {MAXIMUM_STEPS} steps",
+    rosenbrock.NOT_FINITE: "a rate or coverage is not finite",
+    rosenbrock.SITES_LOST: "the sites of a family are not conserved",
+}
 
 
 @dataclass(frozen=True)
@@ -28,179 +34,230 @@ class Trajectory:
 
     Attributes
     ----------
-    time_s : times from the start of the cycle, shape (t,).
+    time_s : times from the start, shape (t,).
     coverages : occupied share of the own family's sites, shape (t, n).
     flux_per_nm2 : net events of each step since time zero, nm^-2, shape (t, S); negative runs backwards.
+    pressures_Pa : partial pressures of the gases, shape (t, g).
     """
 
     time_s: np.ndarray
     coverages: np.ndarray
     flux_per_nm2: np.ndarray
+    pressures_Pa: np.ndarray
 
 
-class RateLaw:
-    """Mass-action rates of a network with analytic Jacobian, for one set of partial pressures.
+@dataclass(frozen=True)
+class Ends:
+    """What many members of a batch have come to at the end of every piece of a recipe.
 
-    The state vector is y = (coverages, cumulative net fluxes in nm^-2), length n + S. The 2S one-way rates are
-    products of a rate constant and at most m coverages, y[slots[0]] * ... * y[slots[m-1]], where an empty slot
-    points to a constant 1 behind the coverages; dy/dt is linear in the one-way rates.
+    Attributes
+    ----------
+    coverages : shape (members, pieces, n); NaN for a member that failed.
+    flux_per_nm2 : net events of each step since time zero, nm^-2, shape (members, pieces, S).
+    problems : what went wrong with a member, by its number.
     """
 
-    def __init__(self, network: Network):
-        n, steps = len(network.species), len(network.steps)
-        self.network = network
-        self.size, self.coverages = n + steps, n
-        counts = np.hstack([network.left, network.right])
-        order = max(2, counts.sum(axis=0).max(initial=0))
-        self.slots = np.full((order, 2 * steps), n)
-        for column, count in enumerate(counts.T):
-            self.slots[: count.sum(), column] = np.repeat(np.arange(n), count)
-        self.rows = np.arange(2 * steps)
-        density_per_nm2 = network.step_density_per_m2 / NM2_PER_M2
-        own_density = network.densities_per_m2[network.family_of] / NM2_PER_M2
-        change = (network.right - network.left) * (density_per_nm2 / own_density[:, None])
-        self.matrix = np.vstack([change, np.diag(density_per_nm2)])
-        self.steps = steps
-        self.constants = np.zeros(2 * steps)
-        self._factors = np.ones(n + 1)
-        self._slopes = np.zeros((2 * steps, n + 1))
-
-    def set_conditions(self, rates: RateConstants, pressures_Pa: dict[str, float]) -> None:
-        """Fix the rate constants (shape (S,)) and partial pressures; a gas not named has pressure zero."""
-        activities = np.array([pressures_Pa.get(gas, 0.0) for gas in self.network.gases]) / STANDARD_PRESSURE_PA
-        gas = np.hstack([self.network.gas_left, self.network.gas_right])
-        self.constants = np.concatenate([rates.forward_per_s, rates.reverse_per_s]) * np.prod(
-            activities[:, None] ** gas, axis=0
-        )
-
-    def derivative(self, y: np.ndarray, time_s: float = 0.0) -> np.ndarray:
-        """Compute dy/dt, s^-1, shape (n + S,)."""
-        self._factors[:-1] = y[: self.coverages]
-        rates = self.constants
-        for values in self._factors.take(self.slots):
-            rates = rates * values
-        # Subtracting first keeps the sites: rounding of a fast step and its reverse is the same for all its species.
-        return self.matrix.dot(rates[: self.steps] - rates[self.steps :])
-
-    def jacobian(self, y: np.ndarray, time_s: float = 0.0) -> np.ndarray:
-        """Compute d(dy/dt)/dy, s^-1, shape (n + S, n + S); the columns of the fluxes are zero."""
-        self._factors[:-1] = y[: self.coverages]
-        values = self._factors.take(self.slots)
-        self._slopes[:] = 0
-        for j, slot in enumerate(self.slots):
-            others = self.constants
-            for k in range(len(self.slots)):
-                if k != j:
-                    others = others * values[k]
-            self._slopes[self.rows, slot] += others
-        jacobian = np.zeros((self.size, self.size))
-        net = self._slopes[: self.steps, :-1] - self._slopes[self.steps :, :-1]
-        jacobian[:, : self.coverages] = self.matrix @ net
-        return jacobian
+    coverages: np.ndarray
+    flux_per_nm2: np.ndarray
+    problems: dict[int, str]
 
 
 def integrate(
-    network: Network, rates: RateConstants, schedule: Schedule, temperature_K: float, points: int = 50
+    network: Network,
+    rates: RateConstants,
+    schedule: Schedule,
+    temperature_K: float,
+    cycles: int = 1,
+    rtol: float = FINE_TOLERANCE,
 ) -> Trajectory:
-    """Integrate one cycle, starting anew at each switch of the pressures.
+    """Integrate a recipe, starting anew at each switch of the supply.
 
-    LSODA through `odeint` with the analytic Jacobian, chosen by measurement: 7 ms for a cycle of 8 steps and 4
-    pressures at rtol 1e-6, where `solve_ivp` takes 11 (LSODA), 63 (BDF) and 94 ms (Radau). The first step is short
-    against the fastest process: left alone, LSODA starts explicitly with a long one and fails in 1 stiff purge in
-    10. The rare interval in which it still gives up (1 cycle in 50 when rates reach 1e17 s^-1) is repeated with BDF.
+    By the Rosenbrock method of `rosenbrock`; where it gives up, LSODA takes the piece over.
 
     Parameters
     ----------
     rates : rate constants of one sample, shape (S,).
-    schedule : pairs of duration in s and partial pressures in Pa; a gas not named is absent.
-    temperature_K : for the message of a failure only; the rates already hold it.
-    points : output times per entry of the schedule, spaced logarithmically up to its end.
+    schedule : pieces with durations in s and partial pressures in Pa; a gas not named is absent.
+    rtol : relative tolerance of each step.
 
     Returns
     -------
     Trajectory
-        Starts at time zero; each switch of the pressures appears once.
+        At time zero and after every step that the solver took; each switch of the supply appears once.
 
     Raises
     ------
     CalculationError
-        The integration failed, or lost or gained sites.
+        The integration failed, or broke a law of conservation.
     """
-    law = RateLaw(network)
-    times, rows = [np.zeros(1)], [np.concatenate([network.initial, np.zeros(len(network.steps))])[None]]
-    for duration_s, pressures_Pa in schedule:
-        law.set_conditions(rates, pressures_Pa)
-        grid = np.concatenate([[0.0], np.geomspace(duration_s, 1e-6 * duration_s, points)[::-1]])
-        solution, problem = _advance(law, rows[-1][-1], grid)
-        problem = problem or _site_defect(network, solution)
-        if problem:
-            gases = ", ".join(f"{gas} {pressure:.4g} Pa" for gas, pressure in pressures_Pa.items()) or "no gas"
-            raise CalculationError(
-                f"{network.system}: could not integrate at {temperature_K} K, {gases} ({problem}); "
-                f"fastest rate constant {law.constants.max(initial=0):.3g} s^-1."
-            )
-        times.append(times[-1][-1] + grid[1:])
-        rows.append(solution[1:])
-    solution = np.vstack(rows)
-    return Trajectory(np.concatenate(times), solution[:, : law.coverages], solution[:, law.coverages :])
+    law = compile_law(network)
+    n, size, steps = len(network.species), len(law.order), len(network.steps)
+    batch = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None])
+    path = np.empty((MAXIMUM_STEPS, 1 + size + steps))
+    _, _, status, rows = _run(network, law, batch, [schedule], np.array([temperature_K]), cycles, rtol, path)
+    start = np.concatenate([[0.0], network.initial, activities(network, schedule[0][1]), np.zeros(steps)])
+    table = np.vstack([start, path[:rows]])
+    problem = PROBLEMS.get(status[0], "") or _defect(network, table[:, 1 : 1 + n])
+    if problem:
+        table = lsoda.follow(
+            law, rates, BOLTZMANN_EV_PER_K * temperature_K, _supplies(network, schedule), _numbers(schedule), cycles,
+            start, 1e-2 * rtol, ABSOLUTE_TOLERANCE,
+        )  # fmt: skip
+        second = "LSODA failed too" if table is None else _defect(network, table[:, 1 : 1 + n])
+        if second:
+            raise CalculationError(_failure(network, rates, schedule, temperature_K, f"{problem}; {second}"))
+    return Trajectory(
+        time_s=table[:, 0],
+        coverages=table[:, 1 : 1 + n],
+        flux_per_nm2=table[:, 1 + size :] * network.step_density_per_m2 / NM2_PER_M2,
+        pressures_Pa=table[:, 1 + n : 1 + size] * STANDARD_PRESSURE_PA,
+    )
 
 
-def _advance(law: RateLaw, start: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, str]:
-    """Integrate over one time grid; returns the states, shape (times, n + S), and what went wrong, if anything."""
-    fastest = np.abs(law.jacobian(start)).max(initial=0)
-    if not np.isfinite(fastest):
-        return start[None], "a rate constant is not finite"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ODEintWarning)
-        solution, info = odeint(
-            law.derivative,
-            start,
-            grid,
-            Dfun=law.jacobian,
-            rtol=RELATIVE_TOLERANCE,
-            atol=ABSOLUTE_TOLERANCE,
-            h0=min(grid[-1], 0.1 / fastest) if fastest else 0.0,
-            mxstep=MAXIMUM_STEPS,
-            full_output=True,
+def integrate_many(
+    network: Network,
+    rates: RateConstants,
+    schedules: list[Schedule],
+    temperatures_K: np.ndarray,
+    cycles: int = 1,
+    rtol: float = RELATIVE_TOLERANCE,
+    law: RateLaw | None = None,
+) -> Ends:
+    """Integrate many members of one network, each with its own rate constants, temperature and pressures.
+
+    Parameters
+    ----------
+    rates : shape (members, S).
+    schedules : of the members, or one for all; they differ in their pressures only.
+    temperatures_K : shape (members,) or a number for all.
+    """
+    temperatures = np.broadcast_to(np.asarray(temperatures_K, dtype=float), len(rates.forward_per_s))
+    law = law or compile_law(network)
+    ends, extents, status, _ = _run(network, law, rates, schedules, temperatures, cycles, rtol, np.empty((0, 0)))
+    coverages = ends[:, :, : len(network.species)]
+    flux = extents * network.step_density_per_m2 / NM2_PER_M2
+    problems = {}
+    for member in np.flatnonzero(status):
+        own = RateConstants(rates.forward_per_s[member], rates.reverse_per_s[member])
+        schedule = schedules[member if len(schedules) > 1 else 0]
+        try:
+            rescued = integrate(network, own, schedule, temperatures[member], cycles, rtol)
+        except CalculationError as error:
+            coverages[member], flux[member], problems[int(member)] = np.nan, np.nan, str(error)
+        else:
+            at = np.searchsorted(rescued.time_s, np.cumsum([p[0] for p in schedule] * cycles) * (1 - 1e-12))
+            coverages[member], flux[member] = rescued.coverages[at], rescued.flux_per_nm2[at]
+    return Ends(coverages, flux, problems)
+
+
+def steady_state(
+    network: Network, rates: RateConstants, pressures_Pa: dict[str, float], temperature_K: float
+) -> np.ndarray:
+    """Coverages that no longer change under constant pressures, from the initial surface, shape (n,).
+
+    Time is followed tenfold by tenfold, with steps as long as it is, until nothing changes: the pivots from the site
+    balance keep their digits, so that the last steps are Newton's.
+
+    Raises
+    ------
+    CalculationError
+        The integration failed, or something still changes after 1e30 s.
+    """
+    law, n = compile_law(network), len(network.species)
+    batch, temperatures = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None]), np.array([temperature_K])
+    coverages, duration = network.initial, 1e-3
+    while duration < LONGEST_TIME_S:
+        schedule = [Piece(duration, pressures_Pa)]
+        ends, _, status, _ = _run(
+            network, law, batch, [schedule], temperatures, 1, RELATIVE_TOLERANCE, np.empty((0, 0)), coverages
         )
-    if info["message"] == "Integration successful." and not _site_defect(law.network, solution):
-        return solution, ""
-    return _rescue(law, start, grid)
+        if status[0] != rosenbrock.SUCCESS:
+            raise CalculationError(_failure(network, rates, schedule, temperature_K, PROBLEMS[status[0]]))
+        before, coverages = coverages, ends[0, 0, :n]
+        if np.all(np.abs(coverages - before) <= STEADY_TOLERANCE * np.abs(coverages) + ABSOLUTE_TOLERANCE):
+            return coverages
+        duration *= 10
+    raise CalculationError(_failure(network, rates, schedule, temperature_K, "no steady state within 1e30 s"))
 
 
-def _rescue(law: RateLaw, start: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, str]:
-    """Repeat one time grid with SciPy's BDF, giving up after a number of evaluations."""
-    evaluations = 0
+def _run(
+    network: Network,
+    law: RateLaw,
+    rates: RateConstants,
+    schedules: list[Schedule],
+    temperatures_K: np.ndarray,
+    cycles: int,
+    rtol: float,
+    path: np.ndarray,
+    coverages: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Call the compiled batch; returns ends, extents, status and the number of rows of the path."""
+    members, pieces = len(rates.forward_per_s), _numbers(schedules[0])
+    supplies = np.array([_supplies(network, schedule) for schedule in schedules])
+    supplies = np.ascontiguousarray(np.broadcast_to(supplies, (members, *supplies.shape[1:])))
+    ends = np.full((members, cycles * len(pieces), len(law.order)), np.nan)
+    extents = np.full((members, cycles * len(pieces), len(network.steps)), np.nan)
+    status = np.zeros(members, dtype=np.int64)
+    start = np.concatenate([network.initial if coverages is None else coverages, supplies[0, 0]])
+    _, rows = rosenbrock.run_batch(
+        law, np.ascontiguousarray(rates.forward_per_s), np.ascontiguousarray(rates.reverse_per_s),
+        BOLTZMANN_EV_PER_K * temperatures_K, supplies, pieces, cycles, start,
+        np.array([rtol, ABSOLUTE_TOLERANCE, MAXIMUM_STEPS, FIRST_STEP_S]), ends, extents, status, path,
+    )  # fmt: skip
+    return ends, extents, status, rows
 
-    def derivative(time_s: float, y: np.ndarray) -> np.ndarray:
-        nonlocal evaluations
-        evaluations += 1
-        if evaluations > MAXIMUM_EVALUATIONS:
-            raise CalculationError(f"more than {MAXIMUM_EVALUATIONS} evaluations")
-        return law.derivative(y)
 
-    try:
-        result = solve_ivp(
-            derivative,
-            (0.0, grid[-1]),
-            start,
-            method="BDF",
-            t_eval=grid,
-            jac=lambda time_s, y: law.jacobian(y),
-            rtol=RELATIVE_TOLERANCE,
-            atol=ABSOLUTE_TOLERANCE,
-        )
-    except (CalculationError, ValueError, np.linalg.LinAlgError) as error:
-        return start[None], str(error)
-    return result.y.T, "" if result.success else result.message
+def net_turnover(
+    network: Network, rates: RateConstants, coverages: np.ndarray, pressures_Pa: dict[str, float], temperature_K: float
+) -> np.ndarray:
+    """Net rate of every step per reference site at given coverages and pressures, s^-1, shape (S,)."""
+    gas = activities(network, pressures_Pa)
+    thermal = BOLTZMANN_EV_PER_K * temperature_K
+    derivative, _ = lsoda.derivatives(compile_law(network), rates, thermal, gas, 0.0, 0.0)
+    state = np.concatenate([coverages, gas, np.zeros(len(network.steps))])
+    return derivative(state)[len(coverages) + len(gas) :]
 
 
-def _site_defect(network: Network, solution: np.ndarray) -> str:
-    """Say which family lost or gained sites, or has a negative coverage; empty when all is well."""
-    coverages = solution[:, : len(network.species)]
-    for index, family in enumerate(network.families):
-        members = coverages[:, network.family_of == index]
-        defect = max(np.abs(members.sum(axis=1) - 1).max(), -members.min())
+def activities(network: Network, pressures_Pa: dict[str, float]) -> np.ndarray:
+    """Activities p/p0 of the gases of a network; one that is not named is absent, shape (g,)."""
+    return np.array([pressures_Pa.get(gas, 0.0) for gas in network.gases]) / STANDARD_PRESSURE_PA
+
+
+def _supplies(network: Network, schedule: Schedule) -> np.ndarray:
+    """Activities p/p0 of the gases in every piece of a recipe, shape (P, g)."""
+    return np.array([activities(network, piece[1]) for piece in schedule])
+
+
+def _numbers(schedule: Schedule) -> np.ndarray:
+    """Duration in s, 1/tau in s^-1 and (1 eV/p0)(A/V) in m^2 of every piece, shape (P, 3)."""
+    pieces = [Piece(*piece) for piece in schedule]
+    rates = [1 / piece.time_constant_s if piece.time_constant_s else np.inf for piece in pieces]
+    depletion = [EV_J / STANDARD_PRESSURE_PA * piece.area_per_volume_per_m for piece in pieces]
+    return np.column_stack([[piece.duration_s for piece in pieces], rates, depletion]).astype(float)
+
+
+def _defect(network: Network, coverages: np.ndarray) -> str:
+    """Say which law of conservation is broken, or which coverage is negative; empty when all is well."""
+    if not len(coverages):
+        return ""
+    if not np.isfinite(coverages).all():
+        return "a coverage is not finite"
+    lowest = np.unravel_index(np.argmin(coverages), coverages.shape)
+    if coverages[lowest] < -CONSERVATION_TOLERANCE:
+        return f"the coverage of {network.species[lowest[1]]} falls to {coverages[lowest]:.2g}"
+    for law in conservation_laws(network):
+        defect = np.abs((coverages - network.initial) @ law).max()
         if not defect <= CONSERVATION_TOLERANCE:
-            return f"sites of family {family!r} are off by {defect:.2g}"
+            names = [name for name, part in zip(network.species, law, strict=True) if abs(part) > 1e-9]
+            return f"the conserved sum of {', '.join(names)} is off by {defect:.2g}"
     return ""
+
+
+def _failure(network: Network, rates: RateConstants, schedule: Schedule, temperature_K: float, problem: str) -> str:
+    exposed = next((piece[1] for piece in schedule if piece[1]), {})
+    gases = ", ".join(f"{gas} {pressure:.4g} Pa" for gas, pressure in exposed.items()) or "no gas"
+    fastest = max(rates.forward_per_s.max(initial=0), rates.reverse_per_s.max(initial=0))
+    return (
+        f"{network.system}: could not integrate at {temperature_K} K, {gases} ({problem}); "
+        f"fastest rate constant {fastest:.3g} s^-1."
+    )

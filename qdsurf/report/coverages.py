@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from qdsurf.records import Recipe
 from qdsurf.report import style
-from qdsurf.report.systems import parse_system, require_columns
+from qdsurf.report.systems import label_of, require_columns
 
 # sizes in inch
 _PANEL, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP, _ROW_GAP = 1.15, 1.5, 0.62, 1.55, 0.55, 0.48, 0.06, 0.28
@@ -16,7 +16,7 @@ VISIBLE = 1e-3  # a species that never reaches this coverage gets no line
 
 @style.styled
 def plot_coverages(coverages: pd.DataFrame, recipe: Recipe, system: str) -> Figure:
-    """Draw the coverages of each site family, one panel for each step of the recipe.
+    """Draw the coverages of each site family over the last cycle, one panel for each step of the recipe.
 
     Parameters
     ----------
@@ -30,35 +30,33 @@ def plot_coverages(coverages: pd.DataFrame, recipe: Recipe, system: str) -> Figu
     """
     require_columns(coverages, ["time_s"], "coverages")
     species = [column for column in coverages.columns if "@" in column]
-    families = list(dict.fromkeys(name.split("@")[1] for name in species))
+    families = list(dict.fromkeys(_family(name) for name in species))
     if not families:
-        return _nothing(system)
+        return style.nothing(label_of(system), "no coverages: no step has a number")
     edges = np.cumsum([0.0, *(step.duration_s for step in recipe.steps)])
+    edges += coverages.time_s.max() - edges[-1]  # the last of several cycles
     columns, rows = len(recipe.steps), len(families)
     figure = style.canvas(
         _LEFT + columns * _PANEL + (columns - 1) * _GAP + _RIGHT,
         _TOP + rows * _HEIGHT + (rows - 1) * _ROW_GAP + _BOTTOM,
     )
     for row, family in enumerate(families):
-        members = [name for name in species if name.endswith(f"@{family}") and coverages[name].max() > VISIBLE]
+        members = [name for name in species if _family(name) == family and coverages[name].max() > VISIBLE]
         bottom = _BOTTOM + (rows - 1 - row) * (_HEIGHT + _ROW_GAP)
         for column, step in enumerate(recipe.steps):
             axes = style.axes_at(figure, _LEFT + column * (_PANEL + _GAP), bottom, _PANEL, _HEIGHT)
             _draw_panel(axes, coverages, members, edges[column], edges[column + 1])
             _dress(axes, row, column, family, rows, system, step)
         _label_ends(axes, coverages, members)
-    name = parse_system(system).label if "~" in system else system
     height = figure.get_size_inches()[1]
-    figure.text(_LEFT / figure.get_size_inches()[0], 1 - 0.14 / height, name, va="top", fontsize=style.TEXT_PT)
+    left = _LEFT / figure.get_size_inches()[0]
+    figure.text(left, 1 - 0.14 / height, label_of(system), va="top", fontsize=style.TEXT_PT)
     return figure
 
 
-def _nothing(system: str) -> Figure:
-    """A figure that says that there is nothing to draw."""
-    figure = style.canvas(4.0, 1.0)
-    name = parse_system(system).label if "~" in system else system
-    figure.text(0.5, 0.5, f"{name}\nno coverages: no step has a number", ha="center", va="center")
-    return figure
+def _family(species: str) -> str:
+    """The family to which a species binds, the first one behind the @."""
+    return species.split("@")[1].split("&")[0]
 
 
 def _draw_panel(axes: Axes, coverages: pd.DataFrame, members: list[str], start: float, end: float) -> None:
@@ -75,7 +73,7 @@ def _dress(axes: Axes, row: int, column: int, family: str, rows: int, system: st
     if step.role != "purge":
         axes.set_facecolor(style.tint(style.SKY, 0.8))
     if row == 0:
-        species = system.split("~")[-1] if step.role == "precursor" else step.species
+        species = system.split("~")[-1] if step.role == "precursor" and "~" in system else step.species
         axes.set_title("purge" if step.role == "purge" else f"{species} pulse", fontsize=style.SMALL_PT, pad=3)
     if column == 0:
         axes.set_ylabel(f"coverage of\n{family} sites (fraction)")

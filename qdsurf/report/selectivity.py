@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from qdsurf.report import style
-from qdsurf.report.systems import parse_system, require_columns
+from qdsurf.report.systems import label_of, require_columns
 
 SHARES = {
     "precursor_surface": "precursor-surface",
@@ -47,15 +47,11 @@ def plot_selectivity(selectivity: pd.DataFrame) -> Figure:
     for height, (_, row) in zip(heights, selectivity.iterrows(), strict=True):
         _draw_row(axes, height, row, width)
     axes.set(xlim=(0, 1), ylim=(-top - _ROW / 2, 0), xlabel="share of the reactive flux over one cycle (dimensionless)")
-    axes.set_yticks(heights, [_label(system) for system in selectivity.system])
+    axes.set_yticks(heights, [label_of(system) for system in selectivity.system])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     _head(figure, axes)
     return figure
-
-
-def _label(system: str) -> str:
-    return parse_system(system).label if "~" in system else system
 
 
 def _draw_row(axes: Axes, height: float, row: pd.Series, width_in: float) -> None:

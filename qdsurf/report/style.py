@@ -70,6 +70,13 @@ def canvas(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in))
 
 
+def nothing(title: str, reason: str) -> Figure:
+    """A figure that says that there is nothing to draw, and why."""
+    figure = canvas(4.0, 1.0)
+    figure.text(0.5, 0.5, f"{title}\n{reason}", ha="center", va="center")
+    return figure
+
+
 def axes_at(figure: Figure, left_in: float, bottom_in: float, width_in: float, height_in: float, **options) -> Axes:
     """Add axes whose frame stands at a place given in inches from the lower left corner."""
     width, height = figure.get_size_inches()

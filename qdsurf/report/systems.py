@@ -55,6 +55,11 @@ def parse_system(system: str) -> SystemName:
     return SystemName(*surface, *parts[1:])
 
 
+def label_of(system: str) -> str:
+    """One line for a system: its parts in words where the name has that form, else the name as it is."""
+    return parse_system(system).label if system.count("~") == 2 else system
+
+
 def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> None:
     """Refuse a table that lacks columns.
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from qdsurf.kinetics.landscape import Landscape, read_landscape
-from qdsurf.kinetics.network import Network, build_network
+from qdsurf.kinetics import tables as kinetics_tables
+from qdsurf.kinetics.assembly import build_network
+from qdsurf.kinetics.landscape import Landscape, read_landscape, sample_shifts
+from qdsurf.kinetics.model import Model
+from qdsurf.kinetics.network import Network
 
 SYSTEM = "PbS_111_Pb~acetate~TMA"
 STEP_DEFAULTS = {
@@ -26,19 +29,33 @@ STATE_DEFAULTS = {"system": SYSTEM, "sigma_eV": 0.0, "pressure_Pa": 1e5, "flags"
 
 @dataclass(frozen=True)
 class Tables:
-    """The three tables of one system."""
+    """The three tables of one system, which tests change before they use them."""
 
     states: pd.DataFrame
     steps: pd.DataFrame
     sites: pd.DataFrame
+    gibbs: pd.DataFrame | None = None
+    factors: pd.DataFrame | None = None
+    interactions: pd.DataFrame | None = None
+
+    @property
+    def tables(self) -> kinetics_tables.Tables:
+        return kinetics_tables.Tables(self.states, self.steps, self.sites, self.gibbs, self.factors, self.interactions)
 
     @property
     def network(self) -> Network:
-        return build_network(SYSTEM, self.steps, self.sites)
+        return build_network(SYSTEM, self.tables)
 
     @property
     def landscape(self) -> Landscape:
-        return read_landscape(self.network, self.states, self.steps)
+        return read_landscape(self.network, self.tables)
+
+    @property
+    def model(self) -> Model:
+        return Model(self.network, self.tables)
+
+    def sampled(self, samples: int, seed: int) -> Landscape:
+        return self.landscape.shifted(sample_shifts(self.network, self.tables, samples, seed))
 
 
 def make_tables(

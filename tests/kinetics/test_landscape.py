@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from qdsurf.errors import InputError
-from qdsurf.kinetics.landscape import read_landscape, sample_landscape
+from qdsurf.kinetics.landscape import read_landscape
 from qdsurf.kinetics.network import assert_cycles_close
 
 
 def sample(made, count=256, seed=0):
-    return sample_landscape(made.network, made.landscape, made.states, made.steps, count, seed)
+    return made.sampled(count, seed)
 
 
 def test_ends_include_the_gases(templates):
@@ -75,7 +75,7 @@ def test_messages_name_the_state(templates, state, column, value, message):
     made = templates()
     made.states.loc[made.states["state"] == state, column] = value
     with pytest.raises(InputError, match=message):
-        read_landscape(made.network, made.states, made.steps)
+        read_landscape(made.network, made.tables)
 
 
 def test_messages_about_sigma_and_barrier(templates):
@@ -85,4 +85,4 @@ def test_messages_about_sigma_and_barrier(templates):
         sample(made)
     made.steps.loc[0, "activation_energy_eV"] = np.nan
     with pytest.raises(InputError, match="step 'adduct_surface': activation_energy_eV is empty"):
-        read_landscape(made.network, made.states, made.steps)
+        read_landscape(made.network, made.tables)

@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 
 from qdsurf.errors import BalanceError, InputError
-from qdsurf.kinetics.network import assert_cycles_close, build_network, find_cycles
+from qdsurf.kinetics.assembly import build_network
+from qdsurf.kinetics.network import assert_cycles_close, find_cycles
+from qdsurf.kinetics.tables import Tables
 
 SITES = {"free@surface": 4.0, "intact@ligand": 3.0}
 ADSORPTION = {"step": "adduct", "lattice": "TMA(g) + free@surface -> adduct@surface", "initial_state": "ligated"}
@@ -36,7 +38,7 @@ def test_counts_may_be_written_before_a_species(tables):
 
 def _one(tables, *steps):
     made = tables({"ligated": 0.0}, list(steps), sites=SITES)
-    return made.sites["system"][0], made.steps, made.sites
+    return made.sites["system"][0], made.tables
 
 
 def test_steps_without_number_and_what_only_they_reach_are_left_out(templates):
@@ -78,17 +80,17 @@ def test_messages_name_the_step_and_the_line(tables, change, error, message):
 
 
 def test_messages_about_the_tables(tables):
-    system, steps, sites = _one(tables, ADSORPTION, ADSORPTION)
+    system, (states, steps, sites, *_) = _one(tables, ADSORPTION, ADSORPTION)
     with pytest.raises(InputError, match="step 'adduct' stands twice"):
-        build_network(system, steps, sites)
+        build_network(system, Tables(states, steps, sites))
     with pytest.raises(InputError, match="sites table: unknown system 'PbS_110~none~TMA'"):
-        build_network("PbS_110~none~TMA", steps, sites)
+        build_network("PbS_110~none~TMA", Tables(states, steps, sites))
     with pytest.raises(InputError, match="family 'surface' stands twice"):
-        build_network(system, steps, pd.concat([sites, sites]))
+        build_network(system, Tables(states, steps, pd.concat([sites, sites])))
     with pytest.raises(InputError, match=r"density_per_nm2 of family 'surface' is -4.0; it must be positive"):
-        build_network(system, steps, sites.assign(density_per_nm2=[-4.0, 3.0]))
+        build_network(system, Tables(states, steps, sites.assign(density_per_nm2=[-4.0, 3.0])))
     with pytest.raises(InputError, match="initial species 'free@edge' must be written 'name@surface'"):
-        build_network(system, steps, sites.assign(initial_species=["free@edge", "intact@ligand"]))
+        build_network(system, Tables(states, steps, sites.assign(initial_species=["free@edge", "intact@ligand"])))
 
 
 @pytest.fixture

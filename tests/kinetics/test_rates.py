@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import constants
 
-from qdsurf.kinetics.landscape import sample_landscape
 from qdsurf.kinetics.rates import collision_flux, rate_constants, sticking_coefficients
 from qdsurf.units import BOLTZMANN_EV_PER_K, PLANCK_EV_S
 
@@ -46,9 +45,17 @@ def test_a_saddle_is_never_below_either_end(tables, barrier, final, saddle):
 
 def test_an_endothermic_adsorption_has_at_least_its_energy_as_barrier(tables):
     step = {"step": "ads", "lattice": "A(g) + free@surface -> A@surface", "initial_state": "ligated"}
-    uphill = rates_of(tables({"ligated": 0.0, "ads": 0.9}, [step], {"A": (72.0, 0.0)}, entropy_eV=0.6))["ads"][0]
-    free = rates_of(tables({"ligated": 0.0, "ads": 0.2}, [step], {"A": (72.0, 0.0)}, entropy_eV=0.6))["ads"][0]
-    assert uphill / free == pytest.approx(np.exp(-0.3 / KT))  # dE = 0.9 - 0.6
+    uphill = rates_of(tables({"ligated": 0.0, "ads": 0.4}, [step], {"A": (72.0, 0.0)}, entropy_eV=0.1))["ads"][0]
+    free = rates_of(tables({"ligated": 0.0, "ads": -0.2}, [step], {"A": (72.0, 0.0)}, entropy_eV=0.1))["ads"][0]
+    assert uphill / free == pytest.approx(np.exp(-0.3 / KT))  # dE = 0.4 - 0.1
+
+
+def test_nothing_desorbs_faster_than_a_vibration(tables):
+    """A complex at dG = +0.9 eV would leave 1e6 times faster than kT/h; arrival and departure fall together."""
+    step = {"step": "ads", "lattice": "A(g) + free@surface -> A@surface", "initial_state": "ligated"}
+    forward, reverse = rates_of(tables({"ligated": 0.0, "ads": 0.9}, [step], {"A": (72.0, 0.0)}, entropy_eV=0.9))["ads"]
+    assert reverse == pytest.approx(ATTEMPT, rel=1e-12)
+    assert forward == pytest.approx(ATTEMPT * np.exp(-0.9 / KT), rel=1e-12)
 
 
 def test_desorption_written_forward_is_adsorption_written_backward(tables):
@@ -85,7 +92,7 @@ def test_no_more_molecules_stick_than_arrive(tables):
 def test_detailed_balance_holds_for_all_samples(templates, seed, sigma):
     made = templates()
     made.states.loc[(made.states["sigma_eV"] > 0), "sigma_eV"] = sigma
-    landscape = sample_landscape(made.network, made.landscape, made.states, made.steps, 4, seed)
+    landscape = made.sampled(4, seed)
     rates = rate_constants(made.network, landscape)
     thermal = BOLTZMANN_EV_PER_K * landscape.temperature_K
     ratio = np.log(rates.forward_per_s / rates.reverse_per_s) * thermal
@@ -95,10 +102,10 @@ def test_detailed_balance_holds_for_all_samples(templates, seed, sigma):
 def test_samples_are_the_same_as_one_by_one(templates):
     made = templates()
     network, central = made.network, made.landscape
-    batch = rate_constants(network, sample_landscape(network, central, made.states, made.steps, 4, 0))
+    batch = rate_constants(network, made.sampled(4, 0))
     made.states["sigma_eV"] = 0.0
     made.steps["activation_sigma_eV"] = 0.0
-    still = rate_constants(network, sample_landscape(network, central, made.states, made.steps, 4, 0))
+    still = rate_constants(network, made.sampled(4, 0))
     single = rate_constants(network, central)
     assert batch.forward_per_s.shape == (4, 8)
     assert np.array_equal(still.forward_per_s, np.tile(single.forward_per_s, (4, 1)))

@@ -58,7 +58,7 @@ def test_every_table_says_what_was_computed_and_that_emt_means_nothing(smoke):
 def test_figures_and_provenance_are_there(smoke):
     for ending in ("svg", "png"):
         assert (smoke / f"results/report/selectivity.{ending}").stat().st_size > 1000
-        assert len(list((smoke / "results/report").glob(f"*/*.{ending}"))) == 6
+        assert len(list((smoke / "results/report").glob(f"*/*.{ending}"))) == 15
     provenance = json.loads((smoke / "results/provenance.json").read_text())
     assert provenance["force_calls"] > 0 and provenance["packages"]["ase"]
 

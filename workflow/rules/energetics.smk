@@ -28,6 +28,7 @@ rule collect_energies:
         states="results/energetics/{system}/states.csv",
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
+        gibbs="results/energetics/{system}/gibbs.csv",
     log:
         "logs/collect_energies/{system}.log",
     conda:

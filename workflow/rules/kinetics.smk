@@ -1,24 +1,68 @@
-# One cycle of the recipe: coverages in time, and who wins.
+# One recipe on every system: coverages in time, who wins, and what that hangs on.
+CYCLE_TABLES = ("coverages", "selectivity", "control", "ledger", "growth", "saturation", "dose")
+
+
 rule run_kinetics:
     input:
         states="results/energetics/{system}/states.csv",
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
+        gibbs="results/energetics/{system}/gibbs.csv",
         recipe=record("recipes", PLAN.config.kinetics.recipe),
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
     output:
-        coverages="results/kinetics/{system}/coverages.csv",
-        selectivity="results/kinetics/{system}/selectivity.csv",
+        **{name: f"results/kinetics/{{system}}/{name}.csv" for name in CYCLE_TABLES},
     log:
         "logs/run_kinetics/{system}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        samples=PLAN.config.kinetics.samples,
+        settings=PLAN.config.kinetics.model_dump(),
         seed=PLAN.config.seed,
-        code=code_version("kinetics.analysis"),
+        code=code_version("kinetics.study"),
     script:
         "../scripts/run_kinetics.py"
+
+
+rule map_selectivity:
+    input:
+        states="results/energetics/{system}/states.csv",
+        steps="results/energetics/{system}/steps.csv",
+        sites="results/energetics/{system}/sites.csv",
+        gibbs="results/energetics/{system}/gibbs.csv",
+        recipe=record("recipes", PLAN.config.kinetics.recipe),
+        precursor=lambda w: record("precursors", System.parse(w.system).precursor),
+    output:
+        map="results/kinetics/{system}/map.csv",
+        window="results/kinetics/{system}/window.csv",
+    log:
+        "logs/map_selectivity/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        settings=PLAN.config.kinetics.model_dump(),
+        seed=PLAN.config.seed,
+        code=code_version("kinetics.study"),
+    script:
+        "../scripts/map_selectivity.py"
+
+
+rule export_mechanism:
+    input:
+        states="results/energetics/{system}/states.csv",
+        steps="results/energetics/{system}/steps.csv",
+        sites="results/energetics/{system}/sites.csv",
+        gibbs="results/energetics/{system}/gibbs.csv",
+    output:
+        mechanism="results/kinetics/{system}/mechanism.yaml",
+    log:
+        "logs/export_mechanism/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("kinetics.export"),
+    script:
+        "../scripts/export_mechanism.py"
 
 
 use rule join_tables as join_selectivity with:

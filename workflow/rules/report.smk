@@ -4,7 +4,14 @@ FIGURES = [
     "results/report/selectivity.svg",
     "results/report/selectivity.png",
     *expand("results/report/profile/{system}.{ending}", system=SYSTEMS, ending=("svg", "png")),
-    *expand("results/report/coverages/{system}.{ending}", system=SYSTEMS, ending=("svg", "png")),
+    *expand(
+        "results/report/{kind}/{system}.{ending}",
+        kind=("coverages", "control", "saturation", "map"),
+        system=SYSTEMS,
+        ending=("svg", "png"),
+    ),
+    "results/report/ranking.svg",
+    "results/report/ranking.png",
 ]
 
 
@@ -70,6 +77,91 @@ rule plot_coverages:
         code=code_version("report.figures"),
     script:
         "../scripts/plot_coverages.py"
+
+
+rule plot_control:
+    input:
+        control="results/kinetics/{system}/control.csv",
+    output:
+        svg=report(
+            "results/report/control/{system}.svg",
+            category="6 Figures",
+            subcategory="what it hangs on",
+            caption="../report/control.rst",
+        ),
+        png="results/report/control/{system}.png",
+    log:
+        "logs/plot_control/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.figures"),
+    script:
+        "../scripts/plot_control.py"
+
+
+rule plot_saturation:
+    input:
+        saturation="results/kinetics/{system}/saturation.csv",
+        dose="results/kinetics/{system}/dose.csv",
+    output:
+        svg=report(
+            "results/report/saturation/{system}.svg",
+            category="6 Figures",
+            subcategory="dose",
+            caption="../report/saturation.rst",
+        ),
+        png="results/report/saturation/{system}.png",
+    log:
+        "logs/plot_saturation/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.figures"),
+    script:
+        "../scripts/plot_saturation.py"
+
+
+rule plot_map:
+    input:
+        map="results/kinetics/{system}/map.csv",
+        selectivity="results/kinetics/{system}/selectivity.csv",
+    output:
+        svg=report(
+            "results/report/map/{system}.svg",
+            category="6 Figures",
+            subcategory="temperature and pressure",
+            caption="../report/map.rst",
+        ),
+        png="results/report/map/{system}.png",
+    log:
+        "logs/plot_map/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.figures"),
+    script:
+        "../scripts/plot_map.py"
+
+
+rule plot_ranking:
+    input:
+        table="results/kinetics/selectivity.csv",
+    output:
+        svg=report(
+            "results/report/ranking.svg",
+            category="6 Figures",
+            caption="../report/ranking.rst",
+        ),
+        png="results/report/ranking.png",
+    log:
+        "logs/plot_ranking.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.figures"),
+    script:
+        "../scripts/plot_ranking.py"
 
 
 rule write_provenance:

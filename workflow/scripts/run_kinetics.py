@@ -1,17 +1,17 @@
-import pandas as pd
-
 from qdsurf import library
 from qdsurf.config import System
-from qdsurf.kinetics.analysis import run_kinetics
+from qdsurf.kinetics.study import Case, study_cycle
+from qdsurf.kinetics.tables import read_tables
 from qdsurf.report.tables import write_table
 
-coverages, selectivity = run_kinetics(
+case = Case(
     snakemake.wildcards.system,
-    *(pd.read_csv(snakemake.input[name]) for name in ("states", "steps", "sites")),
+    read_tables(snakemake.input.states.removesuffix("/states.csv")),
     library.read_record(snakemake.input.recipe, library.Recipe),
     library.precursor(System.parse(snakemake.wildcards.system).precursor),
-    samples=snakemake.params.samples,
+    cycles=snakemake.params.settings["cycles"],
+    samples=snakemake.params.settings["samples"],
     seed=snakemake.params.seed,
 )
-write_table(snakemake.output.coverages, coverages)
-write_table(snakemake.output.selectivity, selectivity)
+for name, table in study_cycle(case).items():
+    write_table(snakemake.output[name], table)

@@ -1,0 +1,73 @@
+"""The verb kinetics: a mechanism or the tables of the energetics in, everything about one system out."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from qdsurf import library
+from qdsurf.config import System
+from qdsurf.errors import InputError, unknown
+from qdsurf.kinetics.export import export_mechanism
+from qdsurf.kinetics.mechanism import read_mechanism
+from qdsurf.kinetics.study import Case, study_cycle, study_range
+from qdsurf.kinetics.tables import Tables, read_tables
+from qdsurf.records import Precursor, Recipe
+from qdsurf.report import figures
+from qdsurf.report.tables import write_table
+
+MAP_POINTS, MAP_SAMPLES = (25, 25), 64
+
+
+def run_recipe(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Run a recipe on one system; write its tables, its figures and, where it can be, a mechanism for Cantera."""
+    system, tables, precursor = _read_system(arguments)
+    case = Case(
+        system, tables, _read_recipe(arguments.recipe), precursor, arguments.temperature_K, arguments.pressure_Pa,
+        arguments.cycles, arguments.samples, arguments.seed,
+    )  # fmt: skip
+    results = study_cycle(case)
+    if arguments.map:
+        results |= study_range(case, MAP_POINTS, min(MAP_SAMPLES, arguments.samples))
+    folder = Path(arguments.output)
+    for name, table in results.items():
+        write_table(folder / f"{name}.csv", table)
+    (folder / "mechanism.yaml").write_text(export_mechanism(system, tables, case.temperature))
+    written = [*(f"{name}.csv" for name in results), *_draw(case, results, folder), "mechanism.yaml"]
+    row = results["selectivity"].iloc[0].to_dict() | results["dose"].iloc[0].to_dict()
+    lines = [f"{key:<26} {f'{value:.4g}' if isinstance(value, float) else value}" for key, value in row.items()]
+    return row, [f"{folder}: {', '.join(written)}", *lines]
+
+
+def _read_system(arguments: Namespace) -> tuple[str, Tables, Precursor | None]:
+    """One system with its tables, and the precursor that its name promises."""
+    path = Path(arguments.file)
+    if path.is_file():
+        return *read_mechanism(path), None
+    tables = read_tables(path)
+    systems = list(dict.fromkeys(tables.states["system"]))
+    if arguments.system is None and len(systems) > 1:
+        raise InputError(f"{path}: holds {len(systems)} systems; choose one with --system: {', '.join(systems)}")
+    system = arguments.system or systems[0]
+    if system not in systems:
+        raise unknown("system", system, systems, f"{path}/states.csv")
+    return system, tables, library.precursor(System.parse(system).precursor)
+
+
+def _read_recipe(name: str) -> Recipe:
+    """A recipe by name or from a file."""
+    return library.read_record(Path(name), Recipe) if name.endswith((".yaml", ".yml")) else library.recipe(name)
+
+
+def _draw(case: Case, results: dict[str, pd.DataFrame], folder: Path) -> list[str]:
+    """The figures of the tables."""
+    made = {
+        "coverages": figures.plot_coverages(results["coverages"], case.recipe, case.system),
+        "control": figures.plot_control(results["control"], case.system),
+        "saturation": figures.plot_saturation(results["saturation"], results["dose"], case.system),
+    }
+    if "map" in results:
+        made["map"] = figures.plot_selectivity_map(results["map"], results["selectivity"], case.system)
+    for name, figure in made.items():
+        figures.save(figure, folder / name)
+    return [f"{name}.{ending}" for name in made for ending in ("svg", "png")]
