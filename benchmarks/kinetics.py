@@ -20,7 +20,8 @@ import cantera
 import numpy as np
 from scipy.integrate import odeint, solve_ivp
 
-from qdsurf.kinetics import lsoda, rosenbrock
+from qdsurf.kinetics import lsoda
+from qdsurf.kinetics.batch import run_batch
 from qdsurf.kinetics.export import cantera_mechanism
 from qdsurf.kinetics.landscape import sample_shifts
 from qdsurf.kinetics.lanes import LANES
@@ -264,7 +265,7 @@ def measure_growth() -> dict[str, float]:
         for _ in range(REPEATS):
             ends, extents = np.empty((LANES, 1, len(law.order))), np.empty((LANES, 1, len(network.steps)))
             clock = time.perf_counter()
-            tried, _ = rosenbrock.run_batch(
+            tried, _ = run_batch(
                 law, *constants, np.full(LANES, BOLTZMANN_EV_PER_K * 433.15), supplies, pieces, 1, start,
                 np.array([1e-4, 1e-10, 20000, 1e-9]), ends, extents, np.zeros(LANES, dtype=np.int64), np.empty((0, 0)),
             )  # fmt: skip

@@ -513,10 +513,12 @@ def test_kinetics_writes_both_tables(ok, ok_json, tables, tmp_path):
 def test_kinetics_of_a_mechanism_by_hand(ok_json, fails, tmp_path):
     out, path = tmp_path / "alumina", Path(__file__).parent.parent / "config" / "mechanisms" / "alumina_OH.yaml"
     words = ("kinetics", path, "--recipe", "alumina_thermal_40C", "--samples", 4, "-o", out)
-    row = ok_json(*words, "--map", "--cycles", 3, "--temperature_K", 450)
+    row = ok_json(*words, "--map", "--cycles", 3, "--temperature_K", 450, "--pore_nm", 5)
     assert row["temperature_K"] == 450 and row["time_s"] == pytest.approx(3 * 12.055)
     assert row["growth_per_cycle_per_nm2"] > 1 and row["dose_95_langmuir"] > 0
     assert len(pd.read_csv(out / "map.csv")) == 625 and (out / "map.png").stat().st_size > 0
+    assert pd.read_csv(out / "penetration.csv")["depth_nm"].is_monotonic_increasing
+    assert "Knudsen diffusion is assumed, give 0 to 30 nm" in fails(*words, "--pore_nm", 100)
     assert (out / "mechanism.yaml").read_text().startswith("description: Al2O3_OH, made by qdsurf; exact at 450.0 K")
     assert "holds at 291.15 to 673.15 K" in fails(*words, "--temperature_K", 200)
 

@@ -10,7 +10,7 @@ from qdsurf.config import System
 from qdsurf.errors import InputError, unknown
 from qdsurf.kinetics.export import export_mechanism
 from qdsurf.kinetics.mechanism import read_mechanism
-from qdsurf.kinetics.study import Case, study_cycle, study_range
+from qdsurf.kinetics.study import Case, study_cycle, study_pore, study_range
 from qdsurf.kinetics.tables import Tables, read_tables
 from qdsurf.records import Precursor, Recipe
 from qdsurf.report import figures
@@ -29,6 +29,8 @@ def run_recipe(arguments: Namespace) -> tuple[dict, list[str]]:
     results = study_cycle(case)
     if arguments.map:
         results |= study_range(case, MAP_POINTS, min(MAP_SAMPLES, arguments.samples))
+    if arguments.pore_nm is not None:
+        results["penetration"] = study_pore(case, results["dose"], arguments.pore_nm)
     folder = Path(arguments.output)
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table)

@@ -261,4 +261,7 @@ def _kinetics(verbs) -> None:
     parser.add_argument(
         "--map", action="store_true", help="also a map over temperature and pressure, and the process window"
     )
+    parser.add_argument(
+        "--pore_nm", type=positive, metavar="D", help="also how deep it reaches into a film with pores of this diameter"
+    )
     _output(parser, "DIR", "folder for tables, figures and mechanism.yaml")

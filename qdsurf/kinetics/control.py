@@ -1,7 +1,7 @@
 """What the answer hangs on: degrees of rate control and of selectivity control, and sensitivities.
 
 All are central differences over one batch of integrations: each step's two rate constants times exp(+-epsilon), so
-that no equilibrium constant moves (10.1016/j.jcat.2017.03.002, eq. 6), and each state's free energy up and down while
+that no equilibrium constant moves (10.1021/acscatal.7b00115), and each state's free energy up and down while
 all saddles stay.
 """
 

@@ -26,7 +26,7 @@ def derivatives(law: RateLaw, rates: RateConstants, thermal_eV: float, supply, s
     up, down = (np.tile(np.asarray(k)[:, None], LANES) for k in (rates.forward_per_s, rates.reverse_per_s))
     kT, leaving = np.full(LANES, thermal_eV), np.full((1, LANES), depletion)
     net, gross, slopes = np.zeros((steps, LANES)), np.zeros((steps, LANES)), np.zeros((len(law.depends), LANES))
-    changed = np.zeros((size, LANES))
+    changed, scratch = np.zeros((size, LANES)), np.zeros((2, LANES))
 
     def derivative(state: np.ndarray, time_s: float = 0.0) -> np.ndarray:
         y = np.repeat(state[:size, None], LANES, axis=1)
@@ -37,7 +37,7 @@ def derivatives(law: RateLaw, rates: RateConstants, thermal_eV: float, supply, s
         return out
 
     def jacobian(state: np.ndarray, time_s: float = 0.0) -> np.ndarray:
-        rate_slopes(law, up, down, kT, np.repeat(state[:size, None], LANES, axis=1), slopes)
+        rate_slopes(law, up, down, kT, np.repeat(state[:size, None], LANES, axis=1), slopes, scratch)
         out = np.zeros((size + steps, size + steps))
         for s in range(steps):
             changes = slice(law.changes_from[s], law.changes_from[s + 1])
@@ -63,7 +63,7 @@ def follow(
     rtol: float,
     atol: float,
 ) -> np.ndarray | None:
-    """Integrate the pieces of a recipe; the arguments are those of `rosenbrock.run_batch` for one member.
+    """Integrate the pieces of a recipe; the arguments are those of `batch.run_batch` for one member.
 
     Returns
     -------

@@ -172,11 +172,13 @@ def _shift(depends_from, depends, bias_eV, s, y, lane):
 
 
 @njit(**COMPILED)
-def rate_slopes(law, forward, reverse, thermal_eV, y, slopes):
-    """Write the derivatives of the net rates by the variables of `law.depends` into `slopes`, s^-1."""
+def rate_slopes(law, forward, reverse, thermal_eV, y, slopes, work):
+    """Write the derivatives of the net rates by the variables of `law.depends` into `slopes`, s^-1.
+
+    `work` is scratch, shape (2, lanes).
+    """
     factors, slots, steps = law.factors, law.slots, len(forward)
     order, empty = factors.shape[1], law.weights.shape[1]
-    work = np.zeros((2, LANES))
     slopes[:] = 0.0
     for row in range(2 * steps):
         s = row if row < steps else row - steps

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qdsurf.errors import CalculationError
-from qdsurf.kinetics import lsoda, rosenbrock
+from qdsurf.kinetics import batch, lsoda
 from qdsurf.kinetics.network import Network, conservation_laws
 from qdsurf.kinetics.ratelaw import RateLaw, compile_law
 from qdsurf.kinetics.rates import RateConstants
@@ -22,9 +22,9 @@ CONSERVATION_TOLERANCE = 1e-8
 STEADY_TOLERANCE = 1e-10  # change of every coverage and rate over a tenfold time
 LONGEST_TIME_S = 1e30
 PROBLEMS = {
-    rosenbrock.TOO_MANY_STEPS: f"more than {MAXIMUM_STEPS} steps",
-    rosenbrock.NOT_FINITE: "a rate or coverage is not finite",
-    rosenbrock.SITES_LOST: "the sites of a family are not conserved",
+    batch.TOO_MANY_STEPS: f"more than {MAXIMUM_STEPS} steps",
+    batch.NOT_FINITE: "a rate or coverage is not finite",
+    batch.SITES_LOST: "the sites of a family are not conserved",
 }
 
 
@@ -72,7 +72,7 @@ def integrate(
 ) -> Trajectory:
     """Integrate a recipe, starting anew at each switch of the supply.
 
-    By the Rosenbrock method of `rosenbrock`; where it gives up, LSODA takes the piece over.
+    By the Rosenbrock method of `rosenbrock`; where it gives up, LSODA takes over.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ def integrate(
     """
     law = compile_law(network)
     n, size, steps = len(network.species), len(law.order), len(network.steps)
-    batch = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None])
+    alone = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None])
     path = np.empty((MAXIMUM_STEPS, 1 + size + steps))
-    _, _, status, rows = _run(network, law, batch, [schedule], np.array([temperature_K]), cycles, rtol, path)
+    _, _, status, rows = _run(network, law, alone, [schedule], np.array([temperature_K]), cycles, rtol, path)
     start = np.concatenate([[0.0], network.initial, activities(network, schedule[0][1]), np.zeros(steps)])
     table = np.vstack([start, path[:rows]])
     problem = PROBLEMS.get(status[0], "") or _defect(network, table[:, 1 : 1 + n])
@@ -164,14 +164,14 @@ def steady_state(
         The integration failed, or something still changes after 1e30 s.
     """
     law, n = compile_law(network), len(network.species)
-    batch, temperatures = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None]), np.array([temperature_K])
+    alone, temperatures = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None]), np.array([temperature_K])
     coverages, duration = network.initial, 1e-3
     while duration < LONGEST_TIME_S:
         schedule = [Piece(duration, pressures_Pa)]
         ends, _, status, _ = _run(
-            network, law, batch, [schedule], temperatures, 1, RELATIVE_TOLERANCE, np.empty((0, 0)), coverages
+            network, law, alone, [schedule], temperatures, 1, RELATIVE_TOLERANCE, np.empty((0, 0)), coverages
         )
-        if status[0] != rosenbrock.SUCCESS:
+        if status[0] != batch.SUCCESS:
             raise CalculationError(_failure(network, rates, schedule, temperature_K, PROBLEMS[status[0]]))
         before, coverages = coverages, ends[0, 0, :n]
         if np.all(np.abs(coverages - before) <= STEADY_TOLERANCE * np.abs(coverages) + ABSOLUTE_TOLERANCE):
@@ -199,7 +199,7 @@ def _run(
     extents = np.full((members, cycles * len(pieces), len(network.steps)), np.nan)
     status = np.zeros(members, dtype=np.int64)
     start = np.concatenate([network.initial if coverages is None else coverages, supplies[0, 0]])
-    _, rows = rosenbrock.run_batch(
+    _, rows = batch.run_batch(
         law, np.ascontiguousarray(rates.forward_per_s), np.ascontiguousarray(rates.reverse_per_s),
         BOLTZMANN_EV_PER_K * temperatures_K, supplies, pieces, cycles, start,
         np.array([rtol, ABSOLUTE_TOLERANCE, MAXIMUM_STEPS, FIRST_STEP_S]), ends, extents, status, path,

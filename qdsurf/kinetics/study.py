@@ -10,6 +10,7 @@ from qdsurf.kinetics.control import CONTROL_COLUMNS, rate_control
 from qdsurf.kinetics.dose import growth, nucleation_delay, saturation_curve, saturation_dose
 from qdsurf.kinetics.ledger import tabulate_ledger
 from qdsurf.kinetics.model import Model, prepare
+from qdsurf.kinetics.pores import penetration
 from qdsurf.kinetics.recipe import Schedule, schedule_recipe
 from qdsurf.kinetics.solver import integrate
 from qdsurf.kinetics.tables import Tables
@@ -21,6 +22,7 @@ from qdsurf.units import LANGMUIR_PA_S
 LOWEST_PA, HIGHEST_PA = 0.133322, 101325.0  # 1 mTorr to 1 atm, the range of ALD on dots
 LOWEST_K, HIGHEST_K = 291.15, 673.15  # 18 to 400 C
 WINDOW_POINTS = 21
+EXPOSURES_PA_S = np.geomspace(1e-2, 1e5, 29)  # from a short pulse to an hour at 0.3 mbar
 
 
 class Case(NamedTuple):
@@ -119,6 +121,26 @@ def _dose(case: Case, model: Model, grown: pd.DataFrame) -> dict[str, pd.DataFra
         "nucleation_delay_cycles": nucleation_delay(grown),
     }
     return {"saturation": curve, "dose": pd.DataFrame([row])}
+
+
+def study_pore(case: Case, dose: pd.DataFrame, diameter_nm: float) -> pd.DataFrame:
+    """How deep the precursor reaches into pores between the dots, against exposure; see `penetration`.
+
+    Parameters
+    ----------
+    dose : table of `study_cycle`; its saturated uptake and its initial sticking go in.
+
+    Raises
+    ------
+    InputError : the pore is not between 0 and 30 nm, or nothing is taken up.
+    """
+    row = dose.iloc[0]
+    model = prepare(case.system, case.tables)
+    mass = model.landscape(case.temperature).masses_amu[model.network.gases.index(case.gas)]
+    sticking = min(1.0, row["initial_sticking"])
+    table = penetration(EXPOSURES_PA_S, diameter_nm, row["saturated_uptake_per_nm2"], sticking, mass, case.temperature)
+    table.insert(0, "system", case.system)
+    return table
 
 
 def study_range(case: Case, points: tuple[int, int], samples: int) -> dict[str, pd.DataFrame]:

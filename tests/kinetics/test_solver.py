@@ -6,7 +6,6 @@ from scipy.integrate import solve_ivp
 
 from qdsurf.errors import CalculationError
 from qdsurf.kinetics import lsoda, rosenbrock, solver
-from qdsurf.kinetics.lanes import LANES
 from qdsurf.kinetics.ratelaw import compile_law
 from qdsurf.kinetics.rates import RateConstants, collision_flux, rate_constants
 from qdsurf.kinetics.solver import activities, integrate
@@ -182,18 +181,14 @@ def test_order_four(tables):
     law, rates = compile_law(made.network), rate_constants(made.network, made.landscape)
     exact = 3.0 / (0.5 - 3.0) * (np.exp(-3.0) - np.exp(-0.5))
     errors = []
-    lane, nothing = np.full(LANES, 1.0), np.zeros((1, LANES))
-    up, down = (np.outer(k, lane) for k in (rates.forward_per_s, rates.reverse_per_s))
     for steps in (4, 8, 16):
-        y, q = np.outer(made.network.initial, lane), np.zeros((2, LANES))
+        lanes = rosenbrock.make_lanes(law)
+        lanes.forward[:], lanes.reverse[:] = rates.forward_per_s[:, None], rates.reverse_per_s[:, None]
+        lanes.y[:], lanes.h[:] = made.network.initial[:, None], 1 / steps
         for _ in range(steps):
-            after = np.empty_like(y), np.empty_like(q)
-            rosenbrock.step(
-                law, up, down, KT * lane, np.zeros((0, LANES)), nothing, nothing, lane[None] / steps, y, q,
-                np.array([1e-4, 1e-12]), rosenbrock.workspace(law), *after,
-            )  # fmt: skip
-            y, q = after
-        errors.append(abs(y[1, 0] - exact))
+            rosenbrock.step(law, lanes, 1e-4, 1e-12, rosenbrock.make_workspace(law))
+            lanes.y[:], lanes.q[:] = lanes.y_after, lanes.q_after
+        errors.append(abs(lanes.y[1, 0] - exact))
     assert np.log2(errors[0] / errors[1]) == pytest.approx(4, abs=0.4)
     assert np.log2(errors[1] / errors[2]) == pytest.approx(4, abs=0.3)
 

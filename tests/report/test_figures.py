@@ -1,11 +1,22 @@
 """Figures show what the tables say: units on the axes, missing numbers as missing, the same bytes twice."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase.build import fcc111
 
 from qdsurf.errors import InputError
-from qdsurf.report.figures import plot_coverages, plot_energy_profile, plot_selectivity, save, write
+from qdsurf.report.figures import (
+    plot_control,
+    plot_coverages,
+    plot_energy_profile,
+    plot_ranking,
+    plot_saturation,
+    plot_selectivity,
+    plot_selectivity_map,
+    save,
+    write,
+)
 from qdsurf.report.viewer import draw_structure
 
 MISSING = "PbS_100_PbS~oleate~DEZ"
@@ -82,3 +93,70 @@ def test_two_saves_are_identical(selectivity, tmp_path):
 def test_an_unknown_format_is_refused(selectivity, tmp_path):
     with pytest.raises(InputError, match=r"written as \.svg or \.png"):
         write(plot_selectivity(selectivity), tmp_path / "figure.pdf")
+
+
+@pytest.fixture
+def points() -> pd.DataFrame:
+    """A map on which the ligand route takes over as it gets hotter."""
+    rows = []
+    for temperature in np.linspace(290, 670, 6):
+        for pressure in np.geomspace(0.1, 1e5, 5):
+            wins = 1 / (1 + np.exp((480 - temperature) / 30))
+            rows.append((MISSING, temperature, pressure, 1 - wins, wins, wins))
+    columns = ["system", "temperature_K", "pressure_Pa", "precursor_surface", "precursor_ligand", "p_ligand_wins"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_map_marks_the_recipe_and_the_contours(points, selectivity):
+    row = selectivity[selectivity.system == MISSING]
+    figure = plot_selectivity_map(points, row, MISSING)
+    words = texts(figure)
+    assert "temperature (°C)" in words and "pressure of the precursor (Pa)" in words
+    assert "P = 0.5" in words and "P = 0.9" in words and "ring: the recipe" in words
+    (ring,) = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert ring.get_xdata()[0] == pytest.approx(row.temperature_K.iloc[0] - 273.15)
+    outside = plot_selectivity_map(points, row.assign(temperature_K=900.0), MISSING)
+    assert "the recipe lies outside" in texts(outside)
+
+
+def test_bars_of_control_are_those_of_the_table_largest_on_top():
+    rows = [("step", "slow", 0.9, -0.8), ("step", "fast", 1e-6, 0.0), ("state", "adduct", -0.3, np.nan)]
+    control = pd.DataFrame(rows, columns=["kind", "name", "uptake_control", "selectivity_control"]).assign(
+        system=MISSING
+    )
+    figure = plot_control(control, MISSING)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["adduct (state)", "slow (step)"]  # what controls nothing is left out
+    np.testing.assert_allclose([bar.get_width() for bar in figure.axes[0].patches], [-0.3, 0.9])
+    assert "not defined" in texts(figure) and "(dimensionless)" in texts(figure)
+
+
+def test_saturation_shows_both_units_and_both_doses():
+    dose = np.geomspace(1e-6, 1e3, 40)
+    taken = 4 * (1 - np.exp(-dose / 0.1))
+    curve = pd.DataFrame({"dose_Pa_s": dose, "uptake_per_nm2": taken, "sticking": taken / dose / 1e3})
+    marks = pd.DataFrame([{"dose_95_Pa_s": 0.3, "pulse_Pa_s": 0.1}])
+    words = texts(plot_saturation(curve, marks, MISSING))
+    for label in ("dose (Pa s)", "dose (Langmuir)", "uptake (nm", "sticking so far (dimensionless)", "95 %", "recipe"):
+        assert label in words
+    assert "nothing is taken up" in texts(plot_saturation(curve.assign(uptake_per_nm2=0.0), marks, MISSING))
+
+
+def test_the_ranking_names_every_precursor_and_lists_what_has_no_number(selectivity):
+    figure = plot_ranking(selectivity)
+    words = texts(figure)
+    assert "no number:\nCsPbBr₃(100) CsBr  oleate  TDMAT" in words
+    for label in ("TMA", "DEZ", "TDMAT", "uptake over the recipe (nm", "(fraction)"):
+        assert label in words
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot_control(pd.DataFrame(columns=["system", "kind", "name"]), MISSING),
+        lambda: plot_saturation(pd.DataFrame(columns=["dose_Pa_s"]), pd.DataFrame(), MISSING),
+        lambda: plot_selectivity_map(pd.DataFrame(columns=["temperature_K"]), pd.DataFrame(), MISSING),
+    ],
+)
+def test_an_empty_table_makes_a_figure_that_says_so(draw):
+    assert "PbS(100)  oleate  DEZ" in texts(draw()) and "no " in texts(draw())
