@@ -26,6 +26,7 @@ MAX_STEP_A = 0.15
 QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate is cheaper than the last one
 # With its bonds held a structure only has to shed what the springs of the builder left.
 HELD_FMAX, HELD_STEPS = 0.5, 30
+HOPELESS_EV_PER_A, HOPELESS_CALLS = 1.0, 50  # a walk that still feels this then is not on its way into a minimum
 LOOK_EVERY = 5  # calls after which a walk looks whether its structure is still what it is meant to be
 
 
@@ -197,6 +198,8 @@ class _Walk:
                 return ""
             if self.max_force < fmax:
                 return "converged"
+            if self.calls - self.first_call > HOPELESS_CALLS and self.max_force > HOPELESS_EV_PER_A:
+                return f"stopped: a force of {self.max_force:.2f} eV/A is left after {HOPELESS_CALLS} calls"
             if self.judge and self.calls % LOOK_EVERY == 0 and (verdict := self.judge(self.start, self.atoms)):
                 return f"stopped: {verdict}"
         return f"not converged in {max_steps} steps"

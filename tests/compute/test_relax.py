@@ -178,6 +178,25 @@ def test_a_walk_that_loses_its_bonds_is_not_followed_to_the_end():
     assert not result["converged"]
 
 
+class Slope(Calculator):
+    """Nearly the same force everywhere: a walk on it never arrives."""
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        forces = np.zeros((len(self.atoms), 3))
+        x = self.atoms.positions[0, 0]
+        forces[0, 0] = 2.0 - 0.01 * x
+        self.results = {"energy": -2.0 * x + 0.005 * x**2, "forces": forces}
+
+
+def test_a_walk_on_a_steep_slope_is_given_up():
+    _, result = relax_one(shaken("H2O"), Slope(), 0.1, 100)
+    assert result["reason"].startswith("stopped: a force of 1.9") and result["reason"].endswith("left after 50 calls")
+    assert result["force_calls"] == 51 and "not_converged" in result["flags"]
+
+
 def test_a_structure_that_names_no_bonds_is_not_judged():
     _, (result,) = relax_batch([copper()], EMT, judge=lambda before, after: 1 / 0)
     assert result["converged"]
