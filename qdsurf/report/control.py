@@ -25,9 +25,9 @@ def plot_control(control: pd.DataFrame, system: str) -> Figure:
     ------
     InputError : a column is missing.
     """
-    require_columns(control, ["system", "kind", "name", *PANELS], "control")
     if control.empty:
         return style.nothing(label_of(system), "no degrees of control: no step has a number")
+    require_columns(control, ["system", "kind", "name", *PANELS], "control")
     size = control[list(PANELS)].abs().max(axis=1)
     kept = control[size > NEGLIGIBLE].assign(size=size).sort_values("size", ascending=False).groupby("kind").head(SHOWN)
     kept = kept.sort_values(["kind", "size"], ascending=[True, True]).reset_index(drop=True)

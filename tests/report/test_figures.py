@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ase.build import fcc111
+from matplotlib.text import Text
 
 from qdsurf.errors import InputError
 from qdsurf.report.figures import (
@@ -24,7 +25,7 @@ NO_NUMBER = "CsPbBr3_100_CsBr~oleate~TDMAT"
 
 
 def texts(figure) -> str:
-    return " ".join(text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text")))
+    return " ".join(text.get_text() for text in figure.findobj(match=Text))
 
 
 def test_the_bars_are_the_shares_of_the_table(selectivity):
