@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from qdsurf.kinetics.branching import class_flux, class_shares, loss_per_ligand, reactive_steps, uptake
+from qdsurf.kinetics.branching import class_flux, class_shares, loss_per_ligand, lost_classes, reactive_steps, uptake
 from qdsurf.kinetics.lattice import REACTION_CLASSES
 from qdsurf.kinetics.model import prepare
 from qdsurf.kinetics.network import Network
@@ -82,7 +82,7 @@ def run_kinetics(
         "missing_steps": ";".join((*network.missing, *_missing_classes(network))),
         "sample_model": _sample_model(tables.states, system),
     }
-    if _lost_classes(own, network):  # a share of what could be computed would pass for a share of what happens
+    if lost_classes(own, network):  # a share of what could be computed would pass for a share of what happens
         row |= dict.fromkeys((*SHARE_COLUMNS, *SAMPLE_COLUMNS), np.nan)
     return tabulate_coverages(network, trajectory), pd.DataFrame([row])
 
@@ -118,12 +118,6 @@ def tabulate_coverages(network: Network, trajectory: Trajectory) -> pd.DataFrame
 def _missing_classes(network: Network) -> list[str]:
     """Name the reaction classes in which no reactive step has a number."""
     return [f"class {name}" for name in REACTION_CLASSES if not reactive_steps(network, name).any()]
-
-
-def _lost_classes(steps: pd.DataFrame, network: Network) -> set[str]:
-    """Classes that the system has reactive steps for, of which not one has a number."""
-    expected = set(steps.loc[steps["reactive"].astype(bool), "reaction_class"])
-    return {name for name in expected if not reactive_steps(network, name).any()}
 
 
 def central_results(network: Network, trajectory: Trajectory, precursor: str) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Branching, losses and uptake, counted from what every step has done."""
 
 import numpy as np
+import pandas as pd
 
 from qdsurf.kinetics.lattice import REACTION_CLASSES
 from qdsurf.kinetics.network import Network
@@ -34,6 +35,12 @@ def class_shares(flux: np.ndarray) -> np.ndarray:
     """Shares of the classes, shape (..., 3); NaN where nothing reacts."""
     total = flux.sum(axis=-1, keepdims=True)
     return np.divide(flux, total, out=np.full_like(flux, np.nan), where=total > 0)
+
+
+def lost_classes(steps: pd.DataFrame, network: Network) -> set[str]:
+    """Classes that the system has reactive steps for, of which not one has a number."""
+    expected = set(steps.loc[steps["reactive"].astype(bool), "reaction_class"])
+    return {name for name in expected if not reactive_steps(network, name).any()}
 
 
 def loss_per_ligand(network: Network, flux: np.ndarray, removes: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from qdsurf.kinetics.analysis import precursor_name
-from qdsurf.kinetics.branching import class_flux, class_shares, loss_per_ligand, uptake
+from qdsurf.kinetics.branching import class_flux, class_shares, loss_per_ligand, lost_classes, uptake
 from qdsurf.kinetics.landscape import sample_shifts
 from qdsurf.kinetics.model import Model
 from qdsurf.kinetics.ratelaw import compile_law
@@ -41,7 +41,8 @@ def selectivity_map(
     Returns
     -------
     pandas.DataFrame
-        One row a point, columns MAP_COLUMNS; p_ligand_wins is NaN without samples.
+        One row a point, columns MAP_COLUMNS; p_ligand_wins is NaN without samples, and with the shares where a whole
+        class of reactions has no number.
     """
     network, law = model.network, compile_law(model.network)
     gas = precursor_name(recipe, precursor)
@@ -65,7 +66,11 @@ def selectivity_map(
             rows.append(
                 (network.system, temperature, pressure, *shares[point], taken[point], wins[point], failed[point])
             )
-    return pd.DataFrame(rows, columns=MAP_COLUMNS)
+    table = pd.DataFrame(rows, columns=MAP_COLUMNS)
+    steps = model.tables.steps
+    if lost_classes(steps[steps["system"] == network.system], network):
+        table[["precursor_surface", "precursor_ligand", "ligand_surface", "p_ligand_wins"]] = np.nan
+    return table
 
 
 def _repeat(rates: RateConstants, members: int) -> RateConstants:

@@ -112,6 +112,14 @@ def test_the_map_agrees_with_single_runs(alumina):
         assert row.uptake_per_nm2 == pytest.approx(taken, rel=1e-5)
 
 
+def test_the_map_is_empty_where_a_whole_class_has_no_number(templates):
+    made = templates()
+    made.steps.loc[made.steps["step"].isin(["carboxylate_transfer", "protonolysis_ligand"]), "status"] = "lost"
+    table = selectivity_map(made.model, RECIPE, library.precursor("TMA"), np.array([T]), np.array([1.0]), 2)
+    assert table[["precursor_surface", "precursor_ligand", "p_ligand_wins"]].isna().all(axis=None)
+    assert table["uptake_per_nm2"].iloc[0] > 0
+
+
 def test_no_point_fails_from_18_to_400_C_and_1_mTorr_to_1_atm(templates, alumina):
     temperatures, pressures = np.linspace(291.15, 673.15, 9), np.geomspace(0.133322, 101325, 7)
     assert selectivity_map(alumina, RECIPE, None, temperatures, pressures, 8)["failed_samples"].sum() == 0
