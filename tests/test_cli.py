@@ -521,6 +521,8 @@ def test_kinetics_of_a_mechanism_by_hand(ok_json, fails, tmp_path):
     assert "Knudsen diffusion is assumed, give 0 to 30 nm" in fails(*words, "--pore_nm", 100)
     assert (out / "mechanism.yaml").read_text().startswith("description: Al2O3_OH, made by qdsurf; exact at 450.0 K")
     assert "holds at 291.15 to 673.15 K" in fails(*words, "--temperature_K", 200)
+    missing = fails("kinetics", tmp_path / "none.yaml", "--recipe", "alumina_thermal_40C", "-o", out)
+    assert "none.yaml: no such file" in missing
 
 
 def test_a_recipe_may_come_from_a_file(ok_json, tables, tmp_path):

@@ -44,7 +44,7 @@ def run_recipe(arguments: Namespace) -> tuple[dict, list[str]]:
 def _read_system(arguments: Namespace) -> tuple[str, Tables, Precursor | None]:
     """One system with its tables, and the precursor that its name promises."""
     path = Path(arguments.file)
-    if path.is_file():
+    if path.is_file() or path.suffix in (".yaml", ".yml"):
         return *read_mechanism(path), None
     tables = read_tables(path)
     systems = list(dict.fromkeys(tables.states["system"]))
