@@ -194,7 +194,8 @@ def _run(
     """Call the compiled batch; returns ends, extents, status and the number of rows of the path."""
     members, pieces = len(rates.forward_per_s), _numbers(schedules[0])
     supplies = np.array([_supplies(network, schedule) for schedule in schedules])
-    supplies = np.ascontiguousarray(np.broadcast_to(supplies, (members, *supplies.shape[1:])))
+    # a copy of its own: the compiled functions meet one type of array, and are compiled once
+    supplies = np.broadcast_to(supplies, (members, *supplies.shape[1:])).copy()
     ends = np.full((members, cycles * len(pieces), len(law.order)), np.nan)
     extents = np.full((members, cycles * len(pieces), len(network.steps)), np.nan)
     status = np.zeros(members, dtype=np.int64)
@@ -233,7 +234,7 @@ def _numbers(schedule: Schedule) -> np.ndarray:
     pieces = [Piece(*piece) for piece in schedule]
     rates = [1 / piece.time_constant_s if piece.time_constant_s else np.inf for piece in pieces]
     depletion = [EV_J / STANDARD_PRESSURE_PA * piece.area_per_volume_per_m for piece in pieces]
-    return np.column_stack([[piece.duration_s for piece in pieces], rates, depletion]).astype(float)
+    return np.array([[piece.duration_s for piece in pieces], rates, depletion], dtype=float).T.copy()
 
 
 def _defect(network: Network, coverages: np.ndarray) -> str:

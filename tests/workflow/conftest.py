@@ -27,12 +27,12 @@ def planned_rules(tree: Path) -> set[str]:
 
 
 def copy_tree(target: Path) -> Path:
-    """Copy what git would clone."""
+    """Copy what git would clone, and what numba has compiled of it."""
     keep = ["Snakefile", "config", "profiles", "qdsurf", "structures", "workflow", "pyproject.toml"]
     for name in keep:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("*.pyc"))
         else:
             shutil.copy(source, target / name)
     return target
