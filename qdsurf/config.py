@@ -9,6 +9,7 @@ from pydantic import Field
 
 from qdsurf import library
 from qdsurf.errors import InputError, unknown
+from qdsurf.miller import parse_miller_index
 from qdsurf.records import CalculatorSpec, Facet, Record
 
 
@@ -136,23 +137,23 @@ class System(NamedTuple):
 
 
 def find_facet(slab: str, where: str = "") -> tuple[str, Facet]:
-    """Material name and facet record of a slab's name.
+    """Material name and facet of a slab's name, from the material's record or, for any other plane, made up here.
 
     Raises
     ------
-    InputError : the name has another form, or the material has no such facet.
+    InputError : the name has another form. Whether the crystal has such a termination is seen when it is cut.
     """
     match = re.fullmatch(r"(.+?)_([-\d,]+)_(.+)", slab)
     if not match:
         raise InputError(f"{where}{slab!r}: write MATERIAL_HKL_TERMINATION, such as PbS_100_PbS")
-    material = library.get("materials", match[1]) if match[1] in library.names("materials") else None
-    if material is None:
+    if match[1] not in library.names("materials"):
         raise unknown("material", match[1], library.names("materials"), f"{where}{slab}")
-    facets = {facet.name: facet for facet in material.facets}
+    material = library.material(match[1])
+    recorded = {facet.name: facet for facet in material.facets}
     name = f"{match[2]}_{match[3]}"
-    if name not in facets:
-        raise unknown(f"facet of {material.name}", name, facets, f"{where}{slab}")
-    return material.name, facets[name]
+    return material.name, recorded.get(name) or Facet(
+        miller_index=parse_miller_index(match[2], reduced=False), termination=match[3]
+    )
 
 
 def load_config(source: Path | dict, where: str = "configuration") -> Config:
@@ -170,11 +171,9 @@ def load_config(source: Path | dict, where: str = "configuration") -> Config:
         where, source = str(source), library.read_yaml(source)
     config = library.validate(Config, source, where)
     for slab, spec in config.slabs.items():
-        material, _ = find_facet(slab, f"{where}: slabs: ")
+        find_facet(slab, f"{where}: slabs: ")
         for ligand in spec.ligands:
             _known("ligands", ligand, f"{where}: slabs.{slab}.ligands", extra=["none"])
-            if ligand != "none":
-                library.ligand_entry(library.material(material), library.ligand(ligand))
     for precursor in config.precursors:
         _known("precursors", precursor, f"{where}: precursors")
     _known("recipes", config.kinetics.recipe, f"{where}: kinetics.recipe")

@@ -1,5 +1,6 @@
 """The data in `structures/`, read once, validated, and found by name."""
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -142,25 +143,31 @@ def reference_set() -> ReferenceSet:
     return read_record(STRUCTURES / "reference" / "gas_reactions.yaml", ReferenceSet)
 
 
-def ligand_entry(crystal: Material, bound: Ligand | None) -> LigandEntry:
-    """How a ligand comes to this crystal, decided by formal charges.
+def ligand_entry(charges: Collection[int], bound: Ligand | None, where: str) -> LigandEntry:
+    """How a ligand comes to a surface, decided by the formal charges of its ions.
 
-    A neutral ligand binds as it is (`dative`). A charged one replaces an ion of its own charge where the crystal
-    has one (`anion`, `cation`); an acid meets other crystals as `acid`: its anion on a cation, its H on an anion.
+    A neutral ligand binds as it is (`dative`). A charged one replaces ions of charge one and of its own sign where the
+    surface has some (`anion`, `cation`); an acid meets other surfaces as `acid`: its anion on a cation, its H on an
+    anion.
+
+    Parameters
+    ----------
+    charges : of the ions of the surface in e, stand-ins included.
+    where : name of the surface, for the message.
 
     Raises
     ------
-    InputError : a cationic ligand meets a crystal that has no cation of charge one to give.
+    InputError : an ion meets a surface that has nothing of its charge to give.
     """
     if bound is None:
         return "none"
     if bound.charge == 0:
         return "dative"
-    if bound.charge in crystal.formal_charges.values():
+    if (1 if bound.charge > 0 else -1) in charges:
         return "anion" if bound.charge < 0 else "cation"
-    if bound.leaving_proton:
+    if bound.leaving_protons:
         return "acid"
     raise InputError(
-        f"ligand {bound.name} (charge {bound.charge:+d}) has no place on {crystal.name}, whose ions are "
-        f"{', '.join(f'{e} {q:+d}' for e, q in crystal.formal_charges.items())}; use a neutral ligand or an acid"
+        f"ligand {bound.name} (charge {bound.charge:+d}) has no place on {where}, whose ions have the charges "
+        f"{', '.join(f'{q:+d}' for q in sorted(charges))}; use a neutral ligand, an acid, or a polar facet"
     )

@@ -8,13 +8,13 @@ import pandas as pd
 
 from qdsurf import library
 from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles, released_ligand, released_salt
-from qdsurf.build.slab import bulk_cell
+from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.config import Config, System, find_facet, load_config
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.thermochemistry import harmonic_correction
 from qdsurf.errors import InputError
-from qdsurf.records import CalculatorSpec, Ligand, Molecule, Reaction
+from qdsurf.records import CalculatorSpec, Ligand, LigandEntry, Molecule, Reaction
 from qdsurf.structure_io import read_json, read_structures
 
 
@@ -34,9 +34,7 @@ class Plan:
         """
         plan = cls(load_config(data, where))
         for slab in plan.config.slabs:
-            elements = set(bulk_cell(plan.material(slab)).symbols)
-            adlayer = find_facet(slab)[1].adlayer
-            elements |= {adlayer.element} if adlayer else set()
+            elements = plan.elements(slab)
             systems = [system for system in plan.config.systems if system.slab == slab]
             for molecule in {m.name: m for system in systems for m in plan.gas_roles(system).values()}.values():
                 if molecule.smiles:
@@ -50,6 +48,14 @@ class Plan:
                 if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:
                     raise InputError(f"{where}: slabs.{slab}.calculator: {spec.label} has other parameters elsewhere")
         return plan
+
+    def elements(self, slab: str) -> set[str]:
+        """Elements of a slab, seen by cutting it."""
+        material, facet = find_facet(slab, f"slabs: {slab}: ")
+        spec = self.config.slabs[slab]
+        return set(
+            cut_slab(library.material(material), facet, spec.layers, spec.supercell, spec.vacuum_A, spec.bottom).symbols
+        )
 
     def calculator(self, slab: str) -> CalculatorSpec:
         """Calculator of a slab and of everything that its energies are compared with."""
@@ -88,6 +94,11 @@ class Plan:
         """Table of the errors of a slab's calculator on the reference reactions."""
         return f"results/reference/{self.calculator(slab).folder}/errors.csv"
 
+    def entry(self, system: System) -> LigandEntry:
+        """How the ligand of a system comes to its slab."""
+        charges = surface_charges(self.material(system.slab), find_facet(system.slab)[1])
+        return library.ligand_entry(charges, self.ligand(system.ligand), system.slab)
+
     def gas_roles(self, system: System) -> dict[str, Molecule]:
         """Gas molecules of a system by the role they play in templates."""
         precursor = library.precursor(system.precursor)
@@ -95,14 +106,14 @@ class Plan:
         bound = self.ligand(system.ligand)
         if bound is None:
             return roles
-        entry = library.ligand_entry(self.material(system.slab), bound)
+        entry = self.entry(system)
         truncate = self.config.truncate_to_carbons
         if entry in ("acid", "dative"):
             roles["ligand"] = released_ligand(bound, truncate)
-        if entry == "anion":
-            charges = self.material(system.slab).formal_charges
-            counterion = next(element for element, charge in charges.items() if charge == -bound.charge)
-            roles["salt"] = released_salt(bound, counterion, truncate)
+        charges = self.material(system.slab).formal_charges
+        counterions = [element for element, charge in charges.items() if charge == -bound.charge]
+        if entry == "anion" and counterions:
+            roles["salt"] = released_salt(bound, counterions[0], truncate)
         return roles
 
     @cached_property
@@ -161,7 +172,7 @@ class Plan:
 
     def reactions(self, system: System) -> dict[str, Reaction]:
         """Templates that apply to a system, each after the one it starts from."""
-        entry = library.ligand_entry(self.material(system.slab), self.ligand(system.ligand))
+        entry = self.entry(system)
         gases = self.gas_roles(system)
         fitting = {
             name: template

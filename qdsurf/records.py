@@ -19,6 +19,7 @@ Role = Literal[
     "precursor.leaving",
 ]
 RolePair = tuple[Role, Role]
+BindingMode = Literal["monodentate", "chelating", "bridging"]
 LigandEntry = Literal["acid", "anion", "cation", "dative", "none"]
 Source = Annotated[str, Field(min_length=3, description="DOI, data base, or 'assumed' with the reason")]
 
@@ -30,12 +31,13 @@ class Record(BaseModel):
 
 
 class Molecule(Record):
-    """A closed-shell molecule of the gas phase."""
+    """A molecule of the gas phase."""
 
     name: str = Field(description="name used in tables, such as CH4")
     smiles: str | None = Field(None, description="SMILES; exactly one of smiles and geometry is given")
     geometry: str | None = Field(None, description="structure file beside the record, readable by ASE")
     symmetry_number: int = Field(1, ge=1, description="rotational symmetry number of the point group")
+    spin_multiplicity: int = Field(1, ge=1, description="2 S + 1 of the ground state")
     source: Source = "SMILES"
 
     @model_validator(mode="after")
@@ -80,6 +82,22 @@ class Adlayer(Record):
     source: Source
 
 
+class MolecularIon(Record):
+    """A molecule that takes the place of an ion in a crystal, such as formamidinium."""
+
+    name: str = Field(description="as in the formula and among the sites")
+    smiles: str
+    charge: int = Field(description="in e")
+    source: Source
+
+
+class SurfaceEnergy(Record):
+    """What it costs to make a surface, in any unit common to the facets of a material: ratios make a Wulff shape."""
+
+    ratio: float = Field(gt=0)
+    source: Source
+
+
 class Facet(Record):
     """A facet and one of its terminations."""
 
@@ -87,6 +105,8 @@ class Facet(Record):
     termination: str = Field(description="composition of the outermost layer, or the name of its adlayer")
     cut: str | None = Field(None, description="composition of the outermost crystal layer, where an adlayer hides it")
     adlayer: Adlayer | None = None
+    hydroxylated: bool = Field(False, description="cut bonds are closed by OH and H, as by water that dissociates")
+    surface_energy: SurfaceEnergy | None = None
 
     @property
     def name(self) -> str:
@@ -104,8 +124,32 @@ class Material(Record):
     lattice: Lattice
     sites: tuple[WyckoffSite, ...] = Field(min_length=1)
     formal_charges: dict[str, int] = Field(description="element: charge in e; 0 throughout for a metal")
+    substitutions: dict[str, dict[str, Annotated[float, Field(gt=0, le=1)]]] = Field(
+        {}, description="of an alloy: element of the sites: {other element: its share of them}"
+    )
+    molecular_ion: MolecularIon | None = None
     facets: tuple[Facet, ...] = ()
     source: Source
+
+    def occupancy(self, element: str) -> dict[str, float]:
+        """Shares of the elements on the sites of one element; they add up to 1."""
+        others = self.substitutions.get(element, {})
+        return {element: 1 - sum(others.values())} | others
+
+    @model_validator(mode="after")
+    def _charges_are_known(self):
+        for parent, others in self.substitutions.items():
+            for element in (parent, *others):
+                if element not in self.formal_charges:
+                    raise ValueError(f"substitutions: {element} has no formal charge")
+                if self.formal_charges[element] != self.formal_charges[parent]:
+                    raise ValueError(f"substitutions: {element} and {parent} differ in formal charge")
+            if sum(others.values()) > 1 + 1e-9:
+                raise ValueError(f"substitutions: the shares on {parent} add up to {sum(others.values()):g}, above 1")
+        for site in self.sites:
+            if site.element not in self.formal_charges:
+                raise ValueError(f"formal_charges: {site.element} is missing")
+        return self
 
 
 class Ligand(Record):
@@ -116,8 +160,8 @@ class Ligand(Record):
     cbc_class: Literal["X", "L", "Z"] = Field(description="covalent bond classification")
     charge: int = Field(description="formal charge when bound, in e")
     anchor: str = Field(description="SMARTS; its atoms with map numbers bind to the surface")
-    leaving_proton: bool = Field(False, description="the neutral form loses the H of the anchor when it binds")
-    binding_modes: tuple[Literal["monodentate", "chelating", "bridging"], ...]
+    leaving_protons: int = Field(0, ge=0, description="hydrogens of the anchors that the neutral form loses on binding")
+    binding_modes: tuple[BindingMode, ...] = Field(min_length=1)
     symmetry_number: int = Field(1, ge=1, description="of the neutral molecule, truncated")
     source: Source
 

@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 
+from qdsurf.records import Facet, Material
 from qdsurf.structure_io import read_structure, write_structures
 
 CLASH = 0.6  # of the sum of covalent radii: shorter than the shortest bond there is (H-H 1.19, N-N triple 0.77)
@@ -39,17 +40,24 @@ def assert_valid_model(atoms: Atoms) -> None:
     assert cell[2, 2] - np.ptp(atoms.positions[:, 2]) > 5, "the model meets its own image along c"
 
 
-def assert_valid_slab(slab: Atoms, layers: int, top: str, vacuum: float, adatom: str | None = None) -> None:
-    """`layers` layers numbered from the top, `top` (a composition) outermost, `vacuum` empty A along c."""
+def assert_valid_slab(slab: Atoms, material: Material, facet: Facet, layers: int, vacuum: float) -> None:
+    """`layers` layers numbered from the top, the facet's composition outermost, `vacuum` empty A along c."""
     assert_valid_model(slab)
     assert set(slab.arrays["role"]) == {"substrate"} and set(slab.arrays["fragment"]) == {0}
     assert abs(slab.cell[2, 2] - np.ptp(slab.positions[:, 2]) - vacuum) < 1e-6
     layer, z = slab.arrays["layer"], slab.positions[:, 2]
-    crystal = ~(slab.symbols == adatom) if adatom else np.ones(len(slab), dtype=bool)
     assert sorted(set(layer.tolist())) == list(range(1, layers + 1))
+    # Adatoms and stand-ins are of elements that the crystal does not have, except the O and H of a hydroxide.
+    own = {element for site in material.sites for element in material.occupancy(site.element)}
+    if material.molecular_ion or facet.hydroxylated:
+        return
+    adatom = {facet.adlayer.element} if facet.adlayer else set()
+    crystal = np.isin(slab.symbols, sorted(own - adatom))
     for n in range(1, layers):
         assert z[crystal & (layer == n)].min() > z[crystal & (layer == n + 1)].max(), f"layer {n} is not above {n + 1}"
-    found = Atoms(slab.symbols[crystal & (layer == 1)]).symbols.formula.reduce()[0]
+    parent = {other: element for element, others in material.substitutions.items() for other in others}
+    found = Atoms([parent.get(s, s) for s in slab.symbols[crystal & (layer == 1)]]).symbols.formula.reduce()[0]
+    top = (facet.cut or facet.termination).partition("-")[0]
     assert found.count() == Atoms(top).symbols.formula.reduce()[0].count(), f"{found} on top, {top} was asked for"
     if adatom:
         assert z[~crystal].min() > z[crystal].max() and (layer[~crystal] == 1).all()

@@ -31,8 +31,7 @@ def make_slab(material: str) -> Atoms:
 
 @cache
 def make_ligated(material: str, ligand: str, count: int = 1, carbons: int | None = 2) -> tuple[Atoms, ...]:
-    record = library.material(material)
-    return tuple(attach_ligands(make_slab(material), record, library.ligand(ligand), count, carbons))
+    return tuple(attach_ligands(make_slab(material), library.ligand(ligand), count, carbons))
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
-from ase.build import molecule
+from ase.build import bulk, molecule
 from ase.io import read, write
 
 from qdsurf import library
@@ -98,7 +98,7 @@ def test_help_has_an_example(verb, capsys):
         (["slab", "PbS", "100", "-o", "x.xyz", "--vacuum", "nan"], "'nan' is no number above 0"),
         (["list", "colours"], "invalid choice: 'colours'"),
         (["ligate", "x.xyz", "oleate", "--count", "1", "--coverage", "1", "-o", "y.xyz"], "not allowed with"),
-        (["ligate", "x.xyz", "oleate", "--pattern", "random", "-o", "y.xyz"], "unrecognized arguments: --pattern"),
+        (["ligate", "x.xyz", "oleate", "--pattern", "dense", "-o", "y.xyz"], "invalid choice: 'dense'"),
     ],
 )
 def test_words_that_are_not_understood(words, message, capsys):
@@ -174,11 +174,13 @@ def test_slab_writes_other_formats_and_says_what_they_lose(capsys, tmp_path):
     [
         ("Pbs 100", "unknown material 'Pbs'; did you mean 'PbS'?"),
         ("PbS 10x", "Miller index '10x': 'x' is no integer; write 100, 10-10 or 1,0,-1,0"),
-        ("PbS 111", r"PbS (1, 1, 1) can end in Pb or S; choose one with --termination"),
         (
-            "PbS 111 --termination Pb",
-            "the model is charged: substrate Pb 2 x +2 = +4; substrate S 1 x -2 = -2; total +2",
+            "CdSe 111 --layers 4",
+            "carries +0.5 e in this cell, which ions of charge one cannot balance; take a supercell",
         ),
+        ("PbS 100 --thickness 7", "no slab is 7 A thick; 3 layers have 5.94 A and 4 have 8.90 A"),
+        ("PbS 100 --defect V_Pb", "V_Pb leaves a charge: substrate Pb 2 x +2 = +4"),
+        ("PbS 100 --defect vacancy", "unknown defect 'vacancy'; accepted: V_Br (vacancy of an ion)"),
         ("CsPbBr3 100 --termination PbBr3", "unknown termination 'PbBr3'; did you mean 'PbBr2'?"),
         ("CsPbBr3 100 --bottom PbBr2", "no slab of 3 layers has CsBr on top and PbBr2 below"),
     ],
@@ -189,8 +191,21 @@ def test_slab_errors(words, message, fails, tmp_path):
 
 
 def test_a_charged_slab_is_cut_when_asked_for(ok_json, tmp_path):
-    words = ("slab", "PbS", "111", "--termination", "Pb", "--charged")
+    words = ("slab", "PbS", "111", "--termination", "Pb", "--allow-charged")
     assert ok_json(*words, "-o", tmp_path / "s.xyz")["charge"] == 2
+    assert read(tmp_path / "s.xyz").info["charge"] == 2
+
+
+def test_a_polar_slab_carries_its_stand_ins(ok_json, tmp_path):
+    data = ok_json("slab", "PbS", "111", "--stand-in", "Br", "-o", tmp_path / "s.xyz")
+    assert data["formula"] == "Br2Pb2S" and data["charge"] == 0
+    assert [t["name"] for t in data["terminations"]] == ["Pb", "S"]
+
+
+def test_a_neutral_defect_is_a_site(ok_json, tmp_path):
+    out = tmp_path / "s.xyz"
+    ok_json("slab", "CsPbBr3", "100", "--supercell", 3, 3, "--defect", "V_CsBr", "-o", out)
+    assert {"vacancy:Cs", "vacancy:Br"} <= {site["name"] for site in ok_json("sites", out)}
 
 
 @pytest.mark.parametrize(("name", "message"), [("s.foo", "does not know the format"), (".", "is a folder")])
@@ -209,14 +224,17 @@ def test_sites_of_our_slab_and_of_any_other(ok, ok_json, folder, tmp_path):
     bare = read(folder / "PbS.xyz")
     write(tmp_path / "POSCAR", Atoms(bare.symbols, bare.positions, cell=bare.cell, pbc=True))
     assert {s["name"]: s["multiplicity"] for s in ok_json("sites", tmp_path / "POSCAR")} == count
-    assert ok_json("sites", folder / "PbS-oleate.xyz") == sites  # the crystal's, not the ligand's
+    covered = ok_json("sites", folder / "PbS-oleate.xyz")
+    assert "anchor:O" in {site["name"] for site in covered}
+    assert any(site["free"] < site["multiplicity"] for site in covered)
+    assert all(site["free"] == site["multiplicity"] for site in sites)
     assert ok("sites", folder / "PbS.xyz").splitlines()[1].split()[:2] == ["top:Pb", "9"]
 
 
 def test_sites_errors(fails, tmp_path):
-    write(tmp_path / "water.xyz", molecule("H2O"))
+    write(tmp_path / "bulk.xyz", bulk("PbS", "rocksalt", a=5.9))
     (tmp_path / "bad.xyz").write_text("no structure\n")
-    assert "sites need a slab" in fails("sites", tmp_path / "water.xyz")
+    assert "sites need a slab" in fails("sites", tmp_path / "bulk.xyz")
     assert "not readable as a structure" in fails("sites", tmp_path / "bad.xyz")
     assert "absent.xyz: no such file" in fails("sites", tmp_path / "absent.xyz")
 
@@ -241,23 +259,66 @@ def test_ligate_by_count_coverage_and_mode(ok, ok_json, folder, tmp_path):
 def test_ligate_errors(fails, folder, tmp_path):
     slab, out = folder / "PbS.xyz", ("-o", tmp_path / "l.xyz")
     assert "unknown ligand 'oleat'; did you mean 'oleate'?" in fails("ligate", slab, "oleat", *out)
-    assert "modes that fit: monodentate" in fails("ligate", slab, "methylamine", "--mode", "bridging", *out)
+    assert "--mode: unknown binding mode of methylamine 'bridging'" in fails(
+        "ligate", slab, "methylamine", "--mode", "bridging", *out
+    )
     assert "one ligand is 0.631 nm^-2" in fails("ligate", slab, "methylamine", "--coverage", 0.1, *out)
     assert "at most 9 fit" in fails("ligate", slab, "methylamine", "--count", 10, *out)
     assert "has no place on PbS" in fails("ligate", slab, "oleylammonium", *out)
-    assert "holds molecules already" in fails("ligate", folder / "PbS-oleate.xyz", "methylamine", *out)
 
 
-def test_a_file_without_columns_or_material_is_told_how_to_get_them(fails, folder, tmp_path):
+def test_a_second_ligand_joins_the_first(ok_json, folder, tmp_path):
+    data = ok_json("ligate", folder / "PbS-oleate.xyz", "methylamine", "-o", tmp_path / "l.xyz")
+    assert data["ligands"] == 2 and data["charge"] == 0
+
+
+def test_a_slab_from_elsewhere_can_be_covered(ok_json, folder, tmp_path):
+    write(tmp_path / "s.cif", read(folder / "PbS.xyz"))
+    ours = ok_json("ligate", folder / "PbS.xyz", "acetate", "-o", tmp_path / "l.xyz")
+    theirs = ok_json("ligate", tmp_path / "s.cif", "acetate", "-o", tmp_path / "m.xyz")
+    assert [theirs[key] for key in ("formula", "ledger", "layers")] == [
+        ours[key] for key in ("formula", "ledger", "layers")
+    ]
+
+
+def test_a_structure_that_cannot_be_understood_is_refused(fails, folder, tmp_path):
     slab = read(folder / "PbS.xyz")
-    write(tmp_path / "s.cif", slab)
-    message = fails("ligate", tmp_path / "s.cif", "oleate", "-o", tmp_path / "l.xyz")
-    assert "s.cif: has no column role, fragment, layer, formal_charge, anchor; start from `qdsurf slab`" in message
-    del slab.info["material"]
-    write(tmp_path / "s.xyz", slab)
-    for words in (("ligate", tmp_path / "s.xyz", "oleate", "-o", tmp_path / "l.xyz"),):
-        assert "s.xyz: does not say its material; start from `qdsurf slab`" in fails(*words)
-    assert "does not say its material" in fails("reactions", tmp_path / "s.xyz", "--precursor", "TMA")
+    write(tmp_path / "s.cif", Atoms(["Pt"] * len(slab), slab.positions, cell=slab.cell, pbc=slab.pbc))
+    assert "no formal charge is known for Pt; give it as ELEMENT=CHARGE" in fails(
+        "ligate", tmp_path / "s.cif", "acetate", "-o", tmp_path / "l.xyz"
+    )
+    slab.positions[1] = slab.positions[0] + 0.1
+    write(tmp_path / "t.cif", slab)
+    assert "are 0.17 A apart" in fails("ligate", tmp_path / "t.cif", "acetate", "-o", tmp_path / "l.xyz")
+
+
+# nanocrystal
+
+
+def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
+    words = ("nanocrystal", "PbS", "--diameter_nm", 1.6, "--ligand", "acetate", "-o", tmp_path / "dot.xyz")
+    data = ok_json(*words)
+    dot = read(tmp_path / "dot.xyz")
+    assert data["charge"] == 0 and len(dot) == data["atoms"] and not dot.pbc.any()
+    assert data["ligands"] + data["stand_ins"] > 0 and data["surface_atoms_by_facet"]["100"] > 0
+    assert "nm^-2" in ok(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("CuInSe2 --diameter_nm 3", "has no surface energies on record; give facets with ratios, such as 100=1.0"),
+        ("PbS --diameter_nm 3 --facets 100", "--facets '100': write NAME=VALUE, such as 111=1.1"),
+        ("PbS --diameter_nm 3 --facets 100=x", "--facets 100: 'x' is no number"),
+        ("PbS --diameter_nm 3 --facets 100=-1", "facet 100: -1 is no surface energy"),
+        ("CdSe-wz --diameter_nm 3 --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
+        ("PbS --diameter_nm 3 --centre Pt", "unknown element 'Pt'"),
+        ("PbS --diameter_nm 0.2", "holds no atom with enough bonds; go larger"),
+        ("PbS --diameter_nm 3 --ligand methylamine", "ligand methylamine for * has charge +0; give X-type ones of -1"),
+    ],
+)
+def test_nanocrystal_errors(words, message, fails, tmp_path):
+    assert message in fails("nanocrystal", *words.split(), "-o", tmp_path / "s.xyz")
 
 
 # place

@@ -23,7 +23,7 @@ def nested_keys(data: object, path: tuple = ()) -> list[tuple]:
     """Places of all records inside a record; dictionaries with free keys are none."""
     if isinstance(data, list):
         return [key for i, item in enumerate(data) for key in nested_keys(item, (*path, i))]
-    if not isinstance(data, dict) or path[-1:] in (("formal_charges",), ("stoichiometry",)):
+    if not isinstance(data, dict) or path[-1:] in (("formal_charges",), ("stoichiometry",), ("substitutions",)):
         return []
     return [path, *(key for name, item in data.items() for key in nested_keys(item, (*path, name)))]
 
@@ -222,13 +222,19 @@ def test_a_template_that_starts_nowhere_is_refused(monkeypatch):
     ],
 )
 def test_formal_charges_decide_how_a_ligand_comes(material, ligand, entry):
-    assert library.ligand_entry(library.material(material), library.ligand(ligand) if ligand else None) == entry
+    charges = set(library.material(material).formal_charges.values())
+    assert library.ligand_entry(charges, library.ligand(ligand) if ligand else None, material) == entry
+
+
+def test_stand_ins_of_a_polar_facet_are_exchanged():
+    assert library.ligand_entry({2, -2, -1}, library.ligand("oleate"), "PbS(111)") == "anion"
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz", "Ag"])
 def test_a_cationic_ligand_has_no_place_where_no_cation_of_charge_one_can_leave(material):
-    with pytest.raises(InputError, match=rf"oleylammonium \(charge \+1\) has no place on {material}, whose ions are"):
-        library.ligand_entry(library.material(material), library.ligand("oleylammonium"))
+    charges = set(library.material(material).formal_charges.values())
+    with pytest.raises(InputError, match=rf"oleylammonium \(charge \+1\) has no place on {material}, whose ions have"):
+        library.ligand_entry(charges, library.ligand("oleylammonium"), material)
 
 
 def test_every_error_is_caught_by_one_base_class():

@@ -3,7 +3,7 @@
 import pytest
 
 from qdsurf.config import System
-from qdsurf.errors import InputError, UnsupportedElementError
+from qdsurf.errors import InputError, QDSurfError, UnsupportedElementError
 from qdsurf.plan import Plan
 
 GFN2 = {"name": "tblite", "parameters": {"method": "GFN2-xTB"}}
@@ -58,3 +58,21 @@ def test_a_dissociated_acid_may_protonate_the_precursor_that_its_anion_binds():
     assert {"protonolysis_acid", "carboxylate_transfer"} <= acid.keys()
     assert acid["protonolysis_acid"].reaction_class == "precursor-ligand"
     assert "protonolysis_acid" not in plan.reactions(System("CsPbBr3_100_CsBr", "oleate", "TMA"))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "message"),
+    [
+        ("PbS_111_Pt", {}, "PbS .*: unknown termination 'Pt'.*Accepted: Pb, S"),
+        ("PbS_100_PbS", {"ligands": ["oleylammonium"]}, "oleylammonium .* has no place on PbS"),
+        ("CdSe_111_Cd", {"layers": 4, "supercell": [1, 1]}, r"carries \+0.5 e in this cell"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_before_anything_runs(name, keys, message):
+    with pytest.raises(QDSurfError, match=message):
+        Plan.check(config(slabs={name: slab(**keys)}))
+
+
+def test_a_plane_that_is_not_on_record_can_be_asked_for():
+    plan = Plan.check(config(slabs={"PbS_210_PbS": slab(supercell=[1, 1], ligands=["none"])}))
+    assert plan.elements("PbS_210_PbS") == {"Pb", "S"}

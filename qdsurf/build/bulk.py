@@ -8,7 +8,7 @@ from ase.build import make_supercell
 from ase.constraints import FixAtoms
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from qdsurf.build.slab import bulk_cell
+from qdsurf.build.crystal import bulk_cell
 from qdsurf.records import Material
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.build.drive import drive
+from qdsurf.build.ledger import assert_neutral
 from qdsurf.build.roles import find_role
-from qdsurf.build.slab import assert_neutral
 from qdsurf.connectivity import (
     bond_ratios,
     changed_bonds,

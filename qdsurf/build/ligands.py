@@ -1,60 +1,68 @@
-"""Ligands on a slab: which ions they meet, in which binding modes, neutral by the ledger."""
+"""Ligands on a surface: which ions they meet, in which binding modes, neutral by the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from ase import Atoms
-from scipy.spatial.transform import Rotation
+from ase.data import covalent_radii
 
-from qdsurf.build.drive import drive
-from qdsurf.build.molecules import embed, ligand_molecule
+from qdsurf.build.conformers import bound_form, chain_conformers, stand_up
+from qdsurf.build.drive import FORMED, drive
+from qdsurf.build.ledger import assert_neutral
+from qdsurf.build.packing import TURNS, Chains, Seat, pack, turns
 from qdsurf.build.roles import outermost_ions, surface_anions, surface_cations
-from qdsurf.build.slab import assert_neutral
+from qdsurf.build.spread import Pattern, spread
 from qdsurf.connectivity import bond_matrix
 from qdsurf.errors import BuildError
 from qdsurf.library import ligand_entry
-from qdsurf.records import Ligand, Material
-from qdsurf.structure_io import LIGAND, annotate
+from qdsurf.records import BindingMode, Ligand, LigandEntry
+from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
 PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back, or meets what attacks the ligand
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
+CHAIN = 6  # heavy atoms from which on a ligand is packed as a chain; springs bend shorter ones into place
 
 
 def attach_ligands(
-    slab: Atoms, material: Material, ligand: Ligand, count: int = 1, truncate_to_carbons: int | None = None
+    slab: Atoms,
+    ligand: Ligand,
+    count: int = 1,
+    truncate_to_carbons: int | None = None,
+    modes: Sequence[BindingMode] | None = None,
+    pattern: Pattern = "uniform",
+    seed: int | None = None,
 ) -> list[Atoms]:
-    """Cover a slab with ligands: one candidate for every binding mode that the springs can reach.
+    """Cover a slab with ligands: one candidate for every binding mode that fits.
 
-    A ligand without charge binds to a cation. A carboxylate replaces a halide where the crystal has anions of
-    charge -1 and an ammonium a cation of charge +1; elsewhere it comes as the dissociated acid, its H on an anion.
+    A ligand without charge binds to a cation, a Z-type one with its metal to an anion. A charged one replaces ions of
+    its own sign where the surface has some of charge one (halides, caesium, stand-ins of a polar facet); elsewhere a
+    carboxylate or thiolate comes as the dissociated acid, its H on an anion. A second call adds to what is there.
 
     Parameters
     ----------
-    count : ligands in the cell, placed as far apart as the ions allow.
+    slab : with the columns of `structure_io.annotate`.
+    count : ligands in the cell.
     truncate_to_carbons : length of the model chain; None keeps the full ligand.
+    modes : binding modes to try; None tries all that the record allows.
+    pattern, seed : which sites are taken, see `spread`.
 
     Returns
     -------
-    Candidates with `info["binding_mode"]`, neutral, atom order: substrate, then ligand by ligand.
+    Candidates with `info["binding_mode"]`, neutral, atom order: what was there, then ligand by ligand.
 
     Raises
     ------
+    InputError : the ligand has no place on these ions.
     BuildError : no binding mode fits; the message lists each with its reason.
     """
-    entry = ligand_entry(material, ligand)
+    entry = ligand_entry(_charges(slab), ligand, str(slab.info.get("material", "this surface")))
     candidates, reasons = [], []
-    modes = (
-        ligand.binding_modes
-        if entry == "acid"
-        else ("monodentate", "chelating")[: len(_anchors(ligand, truncate_to_carbons))]
-    )
-    for mode in modes:
+    for mode in modes or _modes(ligand, entry):
         try:
-            covered = slab.copy()
-            for site in _spread(slab, _sites(slab, ligand, entry), count):
-                covered = _attach(covered, slab, site, ligand, entry, mode, truncate_to_carbons)
-            assert_neutral(covered)
+            covered = _cover(slab, ligand, entry, mode, count, truncate_to_carbons, pattern, seed)
+            if "charge" not in slab.info:
+                assert_neutral(covered)
             covered = _keep_vacuum(covered, slab)
             covered.info |= {"ligand": ligand.name, "ligand_entry": entry, "binding_mode": mode}
             candidates.append(covered)
@@ -65,6 +73,18 @@ def attach_ligands(
     return candidates
 
 
+def _modes(ligand: Ligand, entry: LigandEntry) -> list[BindingMode]:
+    """Binding modes in the order of the record; where an ion leaves a hole, the simplest first."""
+    simplest = ["monodentate", "chelating", "bridging"]
+    return sorted(ligand.binding_modes, key=simplest.index if entry in ("anion", "cation") else lambda mode: 0)
+
+
+def _charges(slab: Atoms) -> set[int]:
+    """Formal charges of the ions of the two outermost layers."""
+    outer = (slab.arrays["role"] == SUBSTRATE) & (slab.arrays["layer"] <= 2)
+    return set(np.round(slab.arrays["formal_charge"][outer]).astype(int).tolist())
+
+
 def _keep_vacuum(covered: Atoms, slab: Atoms) -> Atoms:
     """Lengthen the cell by the height of the ligands, so that they do not touch the next image of the slab."""
     growth = covered.positions[:, 2].max() - slab.positions[:, 2].max()
@@ -72,101 +92,75 @@ def _keep_vacuum(covered: Atoms, slab: Atoms) -> Atoms:
     return covered
 
 
-def _anchors(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[int, ...]:
-    return ligand_molecule(ligand, truncate_to_carbons)[1]
-
-
-def _sites(slab: Atoms, ligand: Ligand, entry: str) -> np.ndarray:
-    """Outermost ions at which the ligand binds, or which it replaces."""
-    if entry in ("anion", "cation"):
-        return outermost_ions(slab, ligand.charge)
-    cations = surface_cations(slab)
-    return cations[slab.arrays["layer"][cations] == slab.arrays["layer"][cations].min()]
-
-
-def _spread(slab: Atoms, sites: np.ndarray, count: int) -> list[int]:
-    """Sites as far from one another as possible, the first in the middle of the cell."""
-    if count > len(sites):
-        raise BuildError(f"{count} ligands for {len(sites)} sites; at most {len(sites)} fit")
-    middle = slab.cell.array[:2].sum(axis=0) / 2
-    chosen = [int(sites[np.argmin(np.linalg.norm((slab.positions[sites] - middle)[:, :2], axis=1))])]
-    while len(chosen) < count:
-        distance = np.min([slab.get_distances(c, sites, mic=True) for c in chosen], axis=0)
-        chosen.append(int(sites[np.argmax(distance)]))
-    return chosen
-
-
-def _attach(
-    covered: Atoms, slab: Atoms, site: int, ligand: Ligand, entry: str, mode: str, truncate_to_carbons: int | None
+def _cover(
+    slab: Atoms,
+    ligand: Ligand,
+    entry: LigandEntry,
+    mode: BindingMode,
+    count: int,
+    truncate_to_carbons: int | None,
+    pattern: Pattern,
+    seed: int | None,
 ) -> Atoms:
-    """Add one ligand at an ion of the bare slab and pull it into its binding mode."""
-    molecule, anchors, proton = _bound_form(ligand, truncate_to_carbons)
-    origin = slab.positions[site]
-    site = int(np.argmin(np.linalg.norm(covered.positions - origin, axis=1)))  # its number among what is left
-    fragment = covered.arrays["fragment"].max() + 1
-    molecule.arrays["fragment"][:] = fragment
-    upright = _stand_up(molecule, anchors)
-    partners = _partners(covered, site, entry, mode, len(anchors))
-    if len(partners) > 1 and partners[0] != partners[1]:
-        axis = covered.get_distance(partners[0], partners[1], vector=True, mic=True)
-        upright.rotate(np.degrees(np.arctan2(axis[1], axis[0])), "z")
-        origin = covered.positions[partners[0]] + axis / 2
-    upright.positions += [*origin[:2], origin[2] + (1.0 if entry in ("anion", "cation") else HEIGHT_A)]
+    """One candidate: choose the sites, take the replaced ions away, then place ligand by ligand."""
+    bound = bound_form(ligand, truncate_to_carbons)
+    hosts = _hosts(slab, ligand, entry)
+    replaced = abs(ligand.charge) if entry in ("anion", "cation") else 0
+    if count * max(replaced, 1) > len(hosts):
+        most = len(hosts) // max(replaced, 1)
+        raise BuildError(f"{count} ligands for {most} sites; at most {most} fit")
+    chosen = hosts[spread(slab.positions[hosts], count, slab, pattern, seed)]
+    gone = _replaced(slab, hosts, chosen, replaced)
+    partners = [_partners(slab, int(site), ligand, entry, mode, len(bound[1])) for site in chosen]
+    covered = slab[np.setdiff1d(np.arange(len(slab)), gone)]
+    partners = [[p - int((np.array(gone) < p).sum()) for p in own] for own in partners]
+    origins = slab.positions[chosen]
+    if (bound[0].numbers > 1).sum() < CHAIN:
+        for own, origin in zip(partners, origins, strict=True):
+            covered = _pull_in(covered, bound, own, origin, entry, ligand)
+        return covered
+    return _pack_in(covered, bound, partners, origins, entry, ligand, truncate_to_carbons, seed)
+
+
+def _hosts(slab: Atoms, ligand: Ligand, entry: LigandEntry) -> np.ndarray:
+    """Outermost ions at which the ligand binds, or which it replaces, and which no other ligand holds."""
     if entry in ("anion", "cation"):
-        partners = [p - (p > site) for p in partners]
-        del covered[site]
-    start = len(covered)
-    model = covered + upright
-    forms = [(p, start + a) for p, a in zip(partners, anchors, strict=False)]
-    if proton and entry == "acid":
-        anion = _proton_acceptor(covered, upright.positions[list(anchors)].mean(axis=0), partners)
-        hydrogen = annotate(Atoms("H", [covered.positions[anion] + [0, 0, 1.4]]), LIGAND, fragment, [1.0])
-        model += hydrogen
-        forms.append((anion, len(model) - 1))
-    model.info = dict(covered.info)
-    return drive(model, forms)
+        return outermost_ions(slab, np.sign(ligand.charge))
+    ions = surface_anions(slab) if ligand.cbc_class == "Z" else surface_cations(slab)
+    held = bond_matrix(slab)[:, slab.arrays["anchor"]].any(axis=1) if slab.arrays["anchor"].any() else None
+    ions = ions if held is None else ions[~held[ions]]
+    return ions[slab.arrays["layer"][ions] == slab.arrays["layer"][ions].min()] if len(ions) else ions
 
 
-def _bound_form(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[Atoms, tuple[int, ...], bool]:
-    """The ligand as it sits on the surface: without the acid proton, charge on its anchors."""
-    rdkit_molecule, anchors, proton = ligand_molecule(ligand, truncate_to_carbons)
-    atoms = annotate(embed(rdkit_molecule), LIGAND)
-    atoms.arrays["formal_charge"][list(anchors)] = ligand.charge / len(anchors)
-    atoms.arrays["anchor"][list(anchors)] = True
-    if proton is not None:
-        del atoms[proton]  # hydrogens come after the heavy atoms, so the anchors keep their numbers
-    return atoms, anchors, proton is not None
+def _replaced(slab: Atoms, hosts: np.ndarray, chosen: np.ndarray, each: int) -> list[int]:
+    """Ions that make room: each chosen one, and for a charge of two the nearest other beside it."""
+    gone: list[int] = list(map(int, chosen)) if each else []
+    for site in chosen if each > 1 else ():
+        left = np.setdiff1d(hosts, gone)
+        gone += _nearest(slab, int(site), left)[: each - 1]
+    return gone
 
 
-def _stand_up(atoms: Atoms, anchors: tuple[int, ...]) -> Atoms:
-    """Anchors at the origin, two anchors along x, the rest of the molecule pointing up."""
-    atoms = atoms.copy()
-    atoms.positions -= atoms.positions[list(anchors)].mean(axis=0)
-    others = np.setdiff1d(np.arange(len(atoms)), anchors)
-    up = atoms.positions[others].mean(axis=0) if len(others) else np.array([0, 0, 1.0])
-    aims, weights = [[0, 0, 1.0]], [1.0]
-    vectors = [up / np.linalg.norm(up)]
-    if len(anchors) > 1:
-        across = atoms.positions[anchors[1]] - atoms.positions[anchors[0]]
-        vectors.append(across / np.linalg.norm(across))
-        aims.append([1.0, 0, 0])
-        weights.append(0.5)
-    atoms.positions = Rotation.align_vectors(aims, vectors, weights=weights)[0].apply(atoms.positions)
-    return atoms
-
-
-def _partners(slab: Atoms, site: int, entry: str, mode: str, anchors: int) -> list[int]:
+def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: BindingMode, anchors: int) -> list[int]:
     """Ions to which the anchors bind, one for each anchor that binds."""
     if entry == "cation":
         return []  # it fills the vacancy that the ion leaves; hydrogen bonds are left to the calculator
+    binding = min(anchors, 1 if mode == "monodentate" else 2)
+    if ligand.cbc_class == "Z":
+        return [site]
     cations = surface_cations(slab)
     if entry == "anion":
-        below = _nearest(slab, site, cations)  # the cation that the halide leaves open, then its neighbours
-        return [below[0]] * 1 if mode == "monodentate" else [below[0], below[0]]
-    if mode == "bridging" and anchors > 1:
+        below = _nearest(slab, site, cations)
+        if mode != "bridging" or binding < 2:
+            return [below[0]] * binding  # the cation that the halide leaves open
+        beside = np.array([c for c in below[1:] if bond_matrix(slab)[site, c]], dtype=int)
+        if len(beside) == 0:
+            raise BuildError("no second cation is open where the ion was")
+        return [below[0], int(beside[0])]
+    if mode == "bridging" and binding > 1:
         beside = cations[(slab.arrays["layer"][cations] == slab.arrays["layer"][site]) & (cations != site)]
         return [site, _nearest(slab, site, beside)[0]] if len(beside) else [site]
-    return [site] * (2 if mode == "chelating" and anchors > 1 else 1)
+    return [site] * binding
 
 
 def _nearest(slab: Atoms, site: int, candidates: np.ndarray) -> list[int]:
@@ -174,11 +168,138 @@ def _nearest(slab: Atoms, site: int, candidates: np.ndarray) -> list[int]:
     return [int(i) for i in candidates[np.argsort(np.round(distances, 3), kind="stable")]]
 
 
+def _pull_in(
+    covered: Atoms, bound: tuple, partners: list[int], origin: np.ndarray, entry: LigandEntry, ligand: Ligand
+) -> Atoms:
+    """Add one short ligand above its ion and let springs pull it into its binding mode."""
+    molecule, anchors = bound[0].copy(), bound[1]
+    molecule.arrays["fragment"][:] = fragment = covered.arrays["fragment"].max() + 1
+    others = np.setdiff1d(np.arange(len(molecule)), anchors)
+    molecule.positions = stand_up(molecule.positions, anchors, others)
+    if len(partners) > 1 and partners[0] != partners[1]:
+        axis = covered.get_distance(partners[0], partners[1], vector=True, mic=True)
+        molecule.rotate(np.degrees(np.arctan2(axis[1], axis[0])), "z")
+        origin = covered.positions[partners[0]] + axis / 2
+    molecule.positions += [*origin[:2], origin[2] + (1.0 if entry in ("anion", "cation") else HEIGHT_A)]
+    start = len(covered)
+    model = covered + molecule
+    model.info = dict(covered.info)
+    forms = [(p, start + a) for p, a in zip(partners, anchors, strict=False)]
+    if ligand.leaving_protons and entry == "acid":
+        model, more = _add_protons(covered, model, list(anchors), partners, ligand, fragment)
+        forms += more
+    return drive(model, forms) if forms else drive(model)
+
+
+def _add_protons(
+    covered: Atoms, model: Atoms, anchors: list[int], partners: list[int], ligand: Ligand, fragment: int
+) -> tuple[Atoms, list[tuple[int, int]]]:
+    """Put what the acid has lost on anions of the surface."""
+    forms = []
+    head = model.positions[len(covered) + np.array(anchors)].mean(axis=0)
+    for _ in range(ligand.leaving_protons):
+        anion = _proton_acceptor(model, head, partners)
+        place = model.positions[anion] + [0, 0, 1.4]
+        model = model + annotate(Atoms("H", [place]), LIGAND, fragment, [1.0])
+        forms.append((anion, len(model) - 1))
+    model.info = dict(covered.info)
+    return model, forms
+
+
+def _pack_in(
+    covered: Atoms,
+    bound: tuple,
+    partners: list[list[int]],
+    origins: np.ndarray,
+    entry: LigandEntry,
+    ligand: Ligand,
+    truncate_to_carbons: int | None,
+    seed: int | None,
+) -> Atoms:
+    """Add long ligands, heads at bond length, chains where they touch nothing.
+
+    Raises
+    ------
+    BuildError : not all find room; the message says how many did.
+    """
+    molecule, anchors = bound
+    binding = max(1, len(partners[0]))
+    chains = chain_conformers(ligand, truncate_to_carbons, binding)
+    seats = [
+        seat(covered, own, origin, anchors[:binding], chains, np.array([0, 0, 1.0]))
+        for own, origin in zip(partners, origins, strict=True)
+    ]
+    placed = pack(covered, seats, [chains] * len(seats), seed or 0)
+    if fitted := sum(positions is not None for positions in placed):
+        if fitted < len(placed):
+            raise BuildError(f"{fitted} of {len(placed)} find room without a contact; give fewer, or shorter chains")
+    else:
+        raise BuildError(f"none of {len(placed)} finds room without a contact; take a larger cell, or a shorter chain")
+    model = covered.copy()
+    for own, positions in zip(partners, placed, strict=True):
+        before = model
+        one = molecule.copy()
+        one.positions = positions
+        one.arrays["fragment"][:] = fragment = model.arrays["fragment"].max() + 1
+        model = before + one
+        model.info = dict(covered.info)
+        if ligand.leaving_protons and entry == "acid":
+            model, _ = _add_protons(before, model, list(anchors), own, ligand, fragment)
+    return model
+
+
+def seat(
+    surface: Atoms, partners: Sequence[int], origin: np.ndarray, anchors: Sequence[int], chains: Chains, up: np.ndarray
+) -> Seat:
+    """Put a head at bond length from its ions.
+
+    Parameters
+    ----------
+    partners : ions for the anchors; empty where the head fills a vacancy at `origin`.
+    origin : position in A of the ion that the ligand binds to or replaces.
+    anchors : indices of the binding anchors in the chain.
+    up : unit vector out of the surface.
+
+    Raises
+    ------
+    BuildError : the ions of a bridge are too far apart.
+    """
+    around = turns(2 * np.pi * np.arange(TURNS) / TURNS)
+    if not partners:
+        return Seat(np.asarray(origin), _frame(up), around)
+    first = surface.positions[partners[0]]
+    lengths = FORMED * (covalent_radii[surface.numbers[partners[0]]] + covalent_radii[chains.numbers[list(anchors)]])
+    bond = float(np.mean(lengths))
+    out = np.asarray(origin) - first
+    up = out / np.linalg.norm(out) if np.linalg.norm(out) > 0.5 else up
+    spread_A = np.linalg.norm(np.subtract(*chains.conformers[0][list(anchors)])) if len(anchors) > 1 else 0.0
+    if len(partners) > 1 and partners[0] != partners[1]:
+        across = surface.get_distance(partners[0], partners[1], vector=True, mic=True)
+        aside = (np.linalg.norm(across) - spread_A) / 2
+        if aside > 0.95 * bond:
+            raise BuildError(f"the cations of a bridge are {np.linalg.norm(across):.1f} A apart, too far for it")
+        foot, around = first + across / 2, turns([0.0, np.pi])
+        up = up - (up @ across) * across / (across @ across)
+        up /= np.linalg.norm(up)
+        frame = _frame(up, across)
+    else:
+        foot, aside, frame = first, spread_A / 2, _frame(up)
+    return Seat(foot + np.sqrt(bond**2 - aside**2) * up, frame, around)
+
+
+def _frame(up: np.ndarray, along: np.ndarray | None = None) -> np.ndarray:
+    """Right-handed axes as columns: z up, x along a direction."""
+    along = np.eye(3)[np.argmin(np.abs(up))] if along is None else along
+    x = along - (along @ up) * up
+    x /= np.linalg.norm(x)
+    return np.column_stack([x, np.cross(up, x), up])
+
+
 def _proton_acceptor(slab: Atoms, anchor: np.ndarray, partners: list[int]) -> int:
     """The outermost free anion nearest to the anchor of those at least `PROTON_ASIDE_A` aside, else the farthest."""
     anions = surface_anions(slab)
     anions = anions[slab.arrays["layer"][anions] == 1]
-    taken = bond_matrix(slab)[:, slab.arrays["role"] != "substrate"].any(axis=1)
+    taken = bond_matrix(slab)[:, slab.arrays["role"] != SUBSTRATE].any(axis=1)
     free = anions[~taken[anions]]
     if len(free) == 0:
         raise BuildError("no free anion left for the proton of the acid")

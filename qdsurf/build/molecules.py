@@ -72,16 +72,18 @@ def chain_length(ligand: Ligand) -> int:
 
 
 @cache
-def ligand_molecule(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[Chem.Mol, tuple[int, ...], int | None]:
-    """The ligand with its anchor atoms and acid proton found, shortened to a number of carbon atoms.
+def ligand_molecule(
+    ligand: Ligand, truncate_to_carbons: int | None
+) -> tuple[Chem.Mol, tuple[int, ...], tuple[int, ...]]:
+    """The ligand with its anchor atoms and acid protons found, its chains shortened to a number of carbon atoms.
 
-    Truncation keeps the carbons nearest to the anchor and caps the cut with hydrogen.
+    Truncation keeps the first carbons of every chain, counted from the anchor, and caps the cut with hydrogen.
 
     Returns
     -------
     molecule : with hydrogens, before binding.
     anchors : indices of the atoms that bind.
-    proton : index of the H that is lost on binding, or None.
+    protons : indices of the H that are lost on binding; none where the ligand binds as it is.
 
     Raises
     ------
@@ -93,31 +95,35 @@ def ligand_molecule(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[Ch
     if pattern is None:
         raise InputError(f"{where}: anchor: {ligand.anchor!r} is no valid SMARTS")
     if truncate_to_carbons is not None:
-        molecule = _truncate(molecule, pattern, truncate_to_carbons)
+        molecule = _truncate(molecule, pattern, truncate_to_carbons, where)
     match = molecule.GetSubstructMatch(pattern)
     if not match:
         raise InputError(f"{where}: anchor: {ligand.anchor!r} is not found in {ligand.smiles!r}")
     anchors = tuple(i for i, atom in zip(match, pattern.GetAtoms(), strict=True) if atom.GetAtomMapNum())
     molecule = Chem.AddHs(molecule)
-    proton = None
-    if ligand.leaving_proton:
-        hydrogens = [
-            n.GetIdx() for a in anchors for n in molecule.GetAtomWithIdx(a).GetNeighbors() if n.GetAtomicNum() == 1
-        ]
-        if not hydrogens:
-            raise InputError(f"{where}: leaving_proton: no hydrogen on the anchor of {ligand.smiles!r}")
-        proton = hydrogens[0]
-    return molecule, anchors, proton
+    hydrogens = [
+        n.GetIdx() for a in anchors for n in molecule.GetAtomWithIdx(a).GetNeighbors() if n.GetAtomicNum() == 1
+    ]
+    if len(hydrogens) < ligand.leaving_protons:
+        raise InputError(
+            f"{where}: leaving_protons: {ligand.leaving_protons} asked for, {len(hydrogens)} hydrogen on the anchor "
+            f"of {ligand.smiles!r}"
+        )
+    return molecule, anchors, tuple(hydrogens[: ligand.leaving_protons])
 
 
-def _truncate(molecule: Chem.Mol, pattern: Chem.Mol, carbons: int) -> Chem.Mol:
-    """Keep the anchor and the `carbons` carbon atoms nearest to it along the bonds."""
+def _truncate(molecule: Chem.Mol, pattern: Chem.Mol, carbons: int, where: str) -> Chem.Mol:
+    """Keep the anchor and the first `carbons` carbon atoms of every chain on it."""
     match = molecule.GetSubstructMatch(pattern)
     if not match or carbons < 1:
         return molecule
-    reach = Chem.GetDistanceMatrix(molecule)[list(match)].min(axis=0)
-    chain = [a.GetIdx() for a in molecule.GetAtoms() if a.GetSymbol() == "C"]
-    dropped = set(sorted(chain, key=lambda i: reach[i])[carbons:])
+    is_carbon = np.array([atom.GetSymbol() == "C" for atom in molecule.GetAtoms()])
+    anchor = next(i for i, atom in zip(match, pattern.GetAtoms(), strict=True) if atom.GetAtomMapNum())
+    number = [
+        is_carbon[list(Chem.GetShortestPath(molecule, anchor, i))].sum() if i != anchor else 0
+        for i in range(molecule.GetNumAtoms())
+    ]
+    dropped = [i for i in np.flatnonzero(is_carbon).tolist() if number[i] > carbons]
     editable = Chem.RWMol(molecule)
     Chem.Kekulize(editable, clearAromaticFlags=True)
     for i in sorted(dropped, reverse=True):
@@ -125,7 +131,10 @@ def _truncate(molecule: Chem.Mol, pattern: Chem.Mol, carbons: int) -> Chem.Mol:
     shortened = editable.GetMol()
     Chem.SanitizeMol(shortened)
     fragments = Chem.GetMolFrags(shortened, asMols=True)
-    return next(f for f in fragments if f.HasSubstructMatch(pattern))
+    whole = [fragment for fragment in fragments if fragment.HasSubstructMatch(pattern)]
+    if not whole:
+        raise InputError(f"{where}: nothing that can bind is left with {carbons} carbon atoms a chain; give more")
+    return whole[0]
 
 
 def describe_model(ligand: Ligand, truncate_to_carbons: int | None) -> str:
@@ -140,15 +149,19 @@ def describe_model(ligand: Ligand, truncate_to_carbons: int | None) -> str:
 def released_ligand(ligand: Ligand, truncate_to_carbons: int | None) -> Molecule:
     """The neutral molecule as which the ligand leaves for the gas, such as acetic acid."""
     smiles = Chem.MolToSmiles(Chem.RemoveHs(ligand_molecule(ligand, truncate_to_carbons)[0]))
-    name = f"H-{ligand.name}" if ligand.leaving_proton else ligand.name
+    name = f"H-{ligand.name}" if ligand.leaving_protons else ligand.name
     return Molecule(name=name, smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source)
 
 
 def released_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) -> Molecule:
     """The ion pair as which an anionic ligand leaves together with a cation of charge one, such as caesium acetate."""
-    molecule, _, proton = ligand_molecule(ligand, truncate_to_carbons)
+    molecule, anchors, protons = ligand_molecule(ligand, truncate_to_carbons)
     editable = Chem.RWMol(molecule)
-    editable.GetAtomWithIdx(proton).SetAtomicNum(atomic_numbers[cation])
+    if protons:
+        editable.GetAtomWithIdx(protons[0]).SetAtomicNum(atomic_numbers[cation])
+    else:  # a bare ion
+        editable.GetAtomWithIdx(anchors[0]).SetFormalCharge(0)
+        editable.AddBond(anchors[0], editable.AddAtom(Chem.Atom(cation)), Chem.BondType.SINGLE)
     smiles = Chem.MolToSmiles(Chem.RemoveHs(editable.GetMol()))
     return Molecule(
         name=f"{cation}-{ligand.name}", smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source

@@ -20,6 +20,7 @@ from qdsurf.structure_io import ADSORBATE, annotate, content_hash
 PER_TARGET = 3  # directions of approach that are followed for each target atom ...
 APART_DEG = 50.0  # ... at least this far from one another
 APPROACH_A = 1.5  # the springs pull a pose in from this far
+SUNK = 0.01  # weight of the room of a pose that reaches below the outermost layer
 TRIALS = 256  # rigid orientations looked at for each target atom; a power of two suits Sobol points
 
 
@@ -72,7 +73,8 @@ def place_precursor(
     if not found:
         raise BuildError(f"no pose on {target_role}: {'; '.join(reasons)}")
     distinct: list[Atoms] = []
-    for pose in sorted(found, key=lambda pose: pose.info["strain"]):
+    # Differences of strain below a thousandth are noise of the springs; the roomier start comes first then.
+    for pose in sorted(found, key=lambda pose: round(pose.info["strain"], 3)):
         if not any(_alike(pose, other) for other in distinct):
             distinct.append(pose)
     return distinct[:poses]
@@ -132,10 +134,11 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
 
     for k, (direction, rotation) in enumerate(zip(directions, rotations, strict=True)):
         bound, away = (rotation.apply(centred) + distance * direction for distance in (reach, reach + APPROACH_A))
-        if bound[:, 2].min() > floor and ratios(away).min() > CLASH:
+        if ratios(away).min() > CLASH:
             contact = ratios(bound)
             contact[metal, target_itself] = np.inf
-            room[k] = contact.min()
+            # What would reach below the surface has to bend; it comes last.
+            room[k] = contact.min() * (1.0 if bound[:, 2].min() > floor else SUNK)
     chosen: list[int] = []
     for k in np.argsort(-room, kind="stable"):
         if room[k] > 0 and all(directions[k] @ directions[c] < np.cos(np.radians(APART_DEG)) for c in chosen):

@@ -1,195 +1,158 @@
 """Slabs with both terminations named, neutral by formal charges."""
 
+from collections import Counter
 from collections.abc import Sequence
-from functools import reduce
-from math import gcd
 
 import numpy as np
-import spglib
 from ase import Atoms
 from ase.constraints import FixAtoms
-from ase.spacegroup import crystal
-from pymatgen.core import Composition
-from pymatgen.core.surface import SlabGenerator
-from pymatgen.io.ase import AseAtomsAdaptor
 
-from qdsurf.connectivity import bond_matrix, bond_ratios
-from qdsurf.errors import BalanceError, BuildError, InputError, unknown
+from qdsurf.build.alloys import insert_molecular_ions, substitute
+from qdsurf.build.crystal import Period, crystal_period, ion_charge
+from qdsurf.build.ledger import assert_neutral
+from qdsurf.build.passivation import DEFAULT_STAND_INS, WATER, StandIns, dangling_bonds, passivate
+from qdsurf.errors import BuildError, unknown
 from qdsurf.records import Facet, Material
 from qdsurf.structure_io import SUBSTRATE, annotate
 
-LAYER_GAP_A = 0.5  # atoms closer than this along the normal belong to one layer; the tightest real gap is 0.87 A
-
-
-def parse_miller_index(text: str) -> tuple[int, int, int]:
-    """Read `100`, `1,0,0`, `10-10` or `1,0,-1,0`; four indices become three.
-
-    Raises
-    ------
-    InputError : not three or four integers, all zero, or h + k + i is not 0.
-    """
-    digits, sign = [], 1
-    for token in text.split(",") if "," in text else text:
-        if token == "-":
-            sign = -1
-            continue
-        try:
-            digits.append(sign * int(token))
-        except ValueError:
-            raise InputError(f"Miller index {text!r}: {token!r} is no integer; write 100, 10-10 or 1,0,-1,0") from None
-        sign = 1
-    return reduce_miller_index(digits)
-
-
-def reduce_miller_index(indices: Sequence[int]) -> tuple[int, int, int]:
-    """Check three or four indices and return three without a common factor."""
-    if len(indices) == 4:
-        if sum(indices[:3]) != 0:
-            raise InputError(f"Miller index {tuple(indices)}: h + k + i must be 0")
-        indices = (indices[0], indices[1], indices[3])
-    if len(indices) != 3 or not any(indices):
-        raise InputError(f"Miller index {tuple(indices)}: give three or four integers, not all zero")
-    factor = reduce(gcd, indices)
-    return tuple(i // factor for i in indices)
-
-
-def bulk_cell(material: Material) -> Atoms:
-    """Conventional cell of a material, with its space group confirmed by spglib.
-
-    Raises
-    ------
-    InputError : the record's positions do not have the symmetry that it names.
-    """
-    cell = crystal(
-        [site.element for site in material.sites],
-        [site.position for site in material.sites],
-        spacegroup=material.space_group,
-        cellpar=material.lattice.cellpar,
-    )
-    found = spglib.get_spacegroup(_spglib_cell(cell), symprec=1e-3) or "none (0)"
-    if f"({material.space_group})" not in found:
-        raise InputError(
-            f"materials/{material.name}.yaml: sites: the crystal has space group {found}, "
-            f"the record names {material.space_group}"
-        )
-    composition = Composition(str(cell.symbols)).reduced_formula
-    if composition != Composition(material.formula).reduced_formula:
-        raise InputError(
-            f"materials/{material.name}.yaml: formula: the sites give {composition}, not {material.formula}"
-        )
-    bulk = Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=True)
-    i, j = np.unravel_index(np.argmin(bond_ratios(bulk)), (len(bulk), len(bulk)))
-    if bond_ratios(bulk)[i, j] < 0.6:
-        raise InputError(
-            f"materials/{material.name}.yaml: sites: {bulk.symbols[i]} and {bulk.symbols[j]} are only "
-            f"{bulk.get_distance(i, j, mic=True):.2f} A apart"
-        )
-    return bulk
-
-
-def crystal_layers(material: Material, miller_index: Sequence[int]) -> tuple[Atoms, list[np.ndarray]]:
-    """One period of the crystal with the facet's normal along z, and its atomic layers from low to high z.
-
-    Returns
-    -------
-    period : in-plane cell along x and y; c is orthogonal to them, its length the period along the normal.
-    layers : indices of the atoms of each layer.
-    """
-    # The record's own setting: pymatgen's "conventional standard" renames the axes of orthorhombic crystals.
-    bulk = AseAtomsAdaptor.get_structure(bulk_cell(material))
-    generator = SlabGenerator(
-        bulk, reduce_miller_index(miller_index), 1, 1, in_unit_planes=True, lll_reduce=False, primitive=False
-    )
-    oriented = AseAtomsAdaptor.get_atoms(generator.oriented_unit_cell)
-    oriented.calc = None
-    cell = oriented.cell.standard_form()[0]  # a along x, b in the xy plane
-    period = Atoms(oriented.symbols, oriented.get_scaled_positions() @ cell.array, cell=cell, pbc=True)
-    height = cell[2, 2]
-    period.cell[2] = 0, 0, height
-    z = period.positions[:, 2] % height
-    order = np.argsort(z, kind="stable")
-    # The origin goes into the widest gap, so that no layer straddles the period's end.
-    gaps = np.diff(z[order], append=z[order[0]] + height)
-    z = (z - z[order[np.argmax(gaps)]] - gaps.max() / 2) % height
-    # c was tilted: an atom that went to another period went sideways too, and so does stacking.
-    lifted = z - period.positions[:, 2]
-    turns = np.round((lifted - lifted[0]) / height)
-    period.positions[:, :2] += turns[:, None] * cell[2, :2]
-    period.positions[:, 2] = z
-    order = np.argsort(z, kind="stable")
-    breaks = np.flatnonzero(np.diff(z[order]) > LAYER_GAP_A) + 1
-    period.info["shift"] = cell[2, :2]
-    return period, np.split(order, breaks)
+LAYERS = 3  # of a slab whose thickness nobody gives
+THICKNESS_A = 0.05  # a thickness in A is met to this
 
 
 def layer_name(symbols: Sequence[str], material: Material) -> str:
     """Composition of a layer, as in PbBr2, elements in the order of the material's formal charges."""
-    counts = {element: list(symbols).count(element) for element in material.formal_charges}
+    ion = material.molecular_ion
+    names = [ion.name if ion and symbol not in material.formal_charges else symbol for symbol in symbols]
+    counts = {element: names.count(element) for element in material.formal_charges}
     divisor = np.gcd.reduce(list(counts.values()))
     return "".join(f"{e}{n // divisor if n > divisor else ''}" for e, n in counts.items() if n)
 
 
-def list_terminations(material: Material, miller_index: Sequence[int]) -> list[str]:
-    """Names of the distinct layers that a cut along this facet can expose."""
-    period, layers = crystal_layers(material, miller_index)
-    return sorted({layer_name(period.symbols[layer], material) for layer in layers})
+def list_terminations(material: Material, miller_index: Sequence[int], side: int = +1) -> list[dict]:
+    """Ways to end the crystal at this plane, those with the fewest broken bonds first.
+
+    Layers of one composition that differ in their cut bonds are told apart by a number: `CdSe`, then `CdSe-2`.
+
+    Parameters
+    ----------
+    side : +1 where the plane's normal points out of the crystal, -1 for the other side.
+
+    Returns
+    -------
+    One dictionary a termination: name, layers (their numbers in the period), broken_bonds_per_nm2, charge_per_nm2
+    (in e; the cut bonds' share of the ions left behind, which ligands must balance).
+    """
+    return _terminations(material, crystal_period(material, miller_index), side)
+
+
+def _terminations(material: Material, period: Period, side: int) -> list[dict]:
+    atoms, bonds = period.atoms, period.bonds
+    height = atoms.cell[2, 2]
+    area = np.linalg.norm(np.cross(*atoms.cell.array[:2])) / 100
+    start = side * atoms.positions[bonds.first, 2]
+    end = start + side * bonds.vectors[:, 2]
+    found: dict[tuple, dict] = {}
+    for number, layer in enumerate(period.layers):
+        level = (side * atoms.positions[layer, 2]).max() + 1e-3
+        # How often a bond that leads outwards, in all its periodic images, passes this level.
+        cut = np.where(end > start, np.floor((level - start) / height) - np.floor((level - end) / height), 0.0)
+        name = layer_name(atoms.symbols[layer], material)
+        broken, charge = cut.sum() / area, cut @ bonds.strength / area
+        alike = found.setdefault(
+            (name, round(broken, 4), round(charge, 4)),
+            {"name": name, "layers": [], "broken_bonds_per_nm2": float(broken), "charge_per_nm2": float(charge)},
+        )
+        alike["layers"].append(number)
+    # Of equals the one that leaves cations open comes first: ligands of dots are anions.
+    rank = lambda t: (round(t["broken_bonds_per_nm2"], 4), -round(t["charge_per_nm2"], 4), t["name"])  # noqa: E731
+    ranked = sorted(found.values(), key=rank)
+    seen: Counter = Counter()
+    for termination in ranked:
+        name = termination["name"]
+        seen[name] += 1
+        if seen[name] > 1:
+            termination["name"] = f"{name}-{seen[name]}"
+    return ranked
 
 
 def cut_slab(
     material: Material,
     facet: Facet,
-    layers: int = 3,
+    layers: int | None = None,
     supercell: tuple[int, int] = (1, 1),
     vacuum: float = 12.0,
     bottom: str | None = None,
     mobile_layers: int = 0,
     charged: bool = False,
+    thickness: float | None = None,
+    stand_ins: StandIns | None = DEFAULT_STAND_INS,
+    seed: int = 0,
 ) -> Atoms:
-    """Cut a slab with a named top, c orthogonal to the surface.
+    """Cut a slab with a named top, c orthogonal to the surface, and make it neutral.
 
-    Of all cuts with this top (and bottom) the one with the fewest broken bonds at the top is taken.
+    Where cut bonds leave a side charged, stand-ins take the places of the crystal's next ions: an anion on cations,
+    a proton on anions. A ligand of that charge can take their place later.
 
     Parameters
     ----------
-    layers : number of atomic layers.
+    layers : number of atomic layers; `LAYERS` where no thickness is given either.
     supercell : repetitions of the primitive surface cell.
     vacuum : empty space along c in A.
-    bottom : composition of the lowest layer; None takes whatever the number of layers gives.
+    bottom : termination of the lower side, named as seen from below; None takes whatever the number of layers gives.
     mobile_layers : outermost layers that may move; all others are fixed.
-    charged : accept a slab whose formal charges do not add up to zero.
+    charged : leave the cut bonds as they are and accept formal charges that do not add up to zero.
+    thickness : distance in A between the lowest and the highest layer, instead of `layers`.
+    stand_ins : ions for charged sides; None adds none.
+    seed : of substituted ions and of the orientations of molecular ions.
 
     Raises
     ------
-    BuildError : no cut has these two terminations with this number of layers.
+    BuildError : no cut has these two terminations with this number of layers, or with this thickness.
     BalanceError : the slab is charged; the message carries the ledger.
     """
-    period, layer_atoms = crystal_layers(material, facet.miller_index)
-    names = [layer_name(period.symbols[atoms], material) for atoms in layer_atoms]
-    top = facet.cut or facet.termination
-    if top not in names:
-        raise unknown("termination", top, set(names), f"{material.name} {facet.miller_index}")
-    n = len(names)
-    starts = [s for s in range(n) if names[(s + layers - 1) % n] == top and bottom in (None, names[s])]
-    if not starts:
+    where = f"{material.name} {facet.miller_index}"
+    period = crystal_period(material, facet.miller_index)
+    tops = _find_termination(material, period, +1, facet.cut or facet.termination, where)
+    bottoms = None if bottom is None else _find_termination(material, period, -1, bottom, where)
+    if thickness is not None:
+        layers = _count_layers(period, tops[0], thickness, where)
+    layers = layers or LAYERS
+    n = len(period.layers)
+    top = next((t for t in tops if bottoms is None or (t - layers + 1) % n in bottoms), None)
+    if top is None:
+        names = [layer_name(period.atoms.symbols[layer], material) for layer in period.layers]
         made = sorted({f"{names[s]} below {names[(s + layers - 1) % n]}" for s in range(n)})
         raise BuildError(
-            f"{material.name} {facet.miller_index}: no slab of {layers} layers has {top} on top"
-            f"{f' and {bottom} below' if bottom else ''}; {layers} layers give: {', '.join(made)}"
+            f"{where}: no slab of {layers} layers has {facet.cut or facet.termination} on top and {bottom} below; "
+            f"{layers} layers give: {', '.join(made)}"
         )
-    stacks = [_stack(period, layer_atoms, start, layers) for start in starts]
-    slab = _primitive_surface_cell(max(stacks, key=_count_bonds))
-    slab = slab.repeat((*supercell, 1))
+    slab = _stack(period, top - layers + 1, layers).repeat((*supercell, 1))
     annotate(slab, SUBSTRATE)
-    slab.arrays["layer"] = layers - _layer_index(slab)
-    slab.arrays["formal_charge"] = np.array([material.formal_charges[s] for s in slab.symbols], dtype=float)
+    slab.arrays["layer"] = layers - slab.arrays.pop("stacked")
+    slab.arrays["formal_charge"] = np.array([ion_charge(material, s) for s in slab.symbols], dtype=float)
+    if stand_ins and not charged:
+        ions = WATER if facet.hydroxylated else stand_ins
+        slab = passivate(slab, dangling_bonds(slab, period.bonds), ions, full=facet.hydroxylated)
+    slab = substitute(slab, material, seed)
+    del slab.arrays["ion"]
     if facet.adlayer:
         slab = _add_adlayer(slab, facet, material)
+    slab = insert_molecular_ions(slab, material, seed)
     slab.center(vacuum=vacuum / 2, axis=2)
     slab.set_constraint(FixAtoms(np.flatnonzero(slab.arrays["layer"] > mobile_layers)))
-    slab.info = {"material": material.name, "facet": facet.name}
-    if not charged:
+    slab.info = {"material": material.name, "facet": facet.name} | slab.info
+    if charged:
+        slab.info["charge"] = float(slab.arrays["formal_charge"].sum())
+    else:
         assert_neutral(slab)
     return slab
+
+
+def surface_charges(material: Material, facet: Facet) -> set[int]:
+    """Formal charges of the ions of a facet, with those of its stand-ins where the cut leaves it charged."""
+    cut = facet.cut or facet.termination
+    charge = next(t["charge_per_nm2"] for t in list_terminations(material, facet.miller_index) if t["name"] == cut)
+    return set(material.formal_charges.values()) | ({int(-np.sign(charge))} if abs(charge) > 1e-6 else set())
 
 
 def freeze_substrate(atoms: Atoms) -> Atoms:
@@ -199,108 +162,46 @@ def freeze_substrate(atoms: Atoms) -> Atoms:
     return frozen
 
 
-def ledger(atoms: Atoms) -> str:
-    """Formal charges by kind of atom, such as `Pb 18 x +2 = +36; S 18 x -2 = -36; total +0`."""
-    rows = []
-    charges = atoms.arrays["formal_charge"]
-    keys = list(zip(atoms.arrays["role"], atoms.symbols, charges, strict=True))
-    for role, symbol, charge in sorted(set(keys), key=lambda key: (key[0] != SUBSTRATE, key[0], -key[2], key[1])):
-        if charge:
-            count = keys.count((role, symbol, charge))
-            rows.append(f"{role} {symbol} {count} x {charge:+g} = {count * charge:+g}")
-    return "; ".join([*rows, f"total {charges.sum():+g}"])
+def _find_termination(material: Material, period: Period, side: int, name: str, where: str) -> list[int]:
+    """Numbers in the period of the layers with this termination."""
+    terminations = _terminations(material, period, side)
+    for termination in terminations:
+        if termination["name"] == name:
+            return termination["layers"]
+    raise unknown("termination", name, [t["name"] for t in terminations], where)
 
 
-def assert_neutral(atoms: Atoms) -> None:
-    """Refuse a model whose formal charges do not add up to zero.
-
-    Raises
-    ------
-    BalanceError : carries the ledger.
-    """
-    if abs(atoms.arrays["formal_charge"].sum()) > 1e-9:
-        raise BalanceError(
-            f"the model is charged: {ledger(atoms)}. "
-            "Passivate it, or ask for a charged model by name (charged=True, --charged)."
+def _count_layers(period: Period, top: int, thickness: float, where: str) -> int:
+    """Number of layers, counted down from `top`, that are as thick as asked for in A."""
+    heights = np.array([period.atoms.positions[layer, 2].mean() for layer in period.layers])
+    n, height = len(heights), period.atoms.cell[2, 2]
+    most = n * int(np.ceil(thickness / height) + 1)
+    depth = [heights[top] - heights[(top - k) % n] - height * ((top - k) // n) for k in range(most)]
+    best = int(np.argmin(np.abs(np.array(depth) - thickness)))
+    if abs(depth[best] - thickness) > THICKNESS_A:
+        k = int(np.searchsorted(depth, thickness))
+        raise BuildError(
+            f"{where}: no slab is {thickness:g} A thick; {k} layers have {depth[k - 1]:.2f} A and {k + 1} have "
+            f"{depth[k]:.2f} A between the lowest and the highest layer"
         )
+    return best + 1
 
 
-def _spglib_cell(atoms: Atoms) -> tuple:
-    return atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers
-
-
-def _stack(period: Atoms, layers: list[np.ndarray], start: int, count: int) -> Atoms:
-    """Pile `count` layers from layer `start` on, period upon period."""
-    slab = Atoms(cell=period.cell, pbc=(True, True, False))
-    for k in range(start, start + count):
-        turn, layer = divmod(k, len(layers))
-        piece = period[layers[layer]]
-        piece.positions += turn * np.array([*period.info["shift"], period.cell[2, 2]])
+def _stack(period: Period, start: int, count: int) -> Atoms:
+    """Pile `count` layers from layer `start` on; column `stacked` counts them, `ion` is the number in the period."""
+    slab = Atoms(cell=period.atoms.cell, pbc=(True, True, False))
+    slab.set_array("stacked", np.zeros(0, dtype=int))
+    slab.set_array("ion", np.zeros(0, dtype=int))
+    for k in range(count):
+        turn, number = divmod(start + k, len(period.layers))
+        layer = period.layers[number]
+        piece = period.atoms[layer]
+        piece.positions += turn * np.array([*period.shift, period.atoms.cell[2, 2]])
+        piece.set_array("stacked", np.full(len(layer), k))
+        piece.set_array("ion", layer)
         slab += piece
     slab.wrap()
     return slab
-
-
-def _count_bonds(slab: Atoms) -> tuple[int, int]:
-    """Bonds of the whole slab and of its highest layer, in 3 x 3 cells: where most are left, fewest are broken."""
-    tiled = slab.repeat((3, 3, 1))
-    bonded = bond_matrix(tiled)
-    highest = tiled.positions[:, 2] > tiled.positions[:, 2].max() - LAYER_GAP_A
-    return int(bonded.sum()), int(bonded[highest].sum())
-
-
-def _primitive_surface_cell(slab: Atoms) -> Atoms:
-    """Reduce the in-plane cell to its two shortest translations, turned so that a lies along x."""
-    cell = slab.cell.array
-    scaled = slab.get_scaled_positions()
-    candidates = [cell[0], cell[1]]
-    first = np.flatnonzero(slab.numbers == slab.numbers[0])
-    for shift in scaled[first] - scaled[first[0]]:
-        if abs(shift[2]) < 1e-3 and np.hypot(*shift[:2]) > 1e-3 and _is_translation(slab.numbers, scaled, shift):
-            candidates += [(shift + np.array([i, j, 0])) @ cell for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    candidates += [cell[0] + cell[1], cell[0] - cell[1]]
-    vectors = sorted(candidates, key=lambda v: (round(np.linalg.norm(v), 4), -round(v[0], 4), -round(v[1], 4)))
-    a = vectors[0]
-    independent = [v for v in vectors[1:] if np.linalg.norm(np.cross(a, v)) > 1e-3 * np.linalg.norm(a)]
-    b = min(independent, key=lambda v: (round(np.linalg.norm(v), 4), round(abs(a @ v), 4), a @ v < 0))
-    if np.cross(a, b)[2] < 0:
-        b = -b
-    x = a / np.linalg.norm(a)
-    rotation = np.array([x, [-x[1], x[0], 0], [0, 0, 1]]).T
-    new = Atoms(slab.symbols, slab.positions, cell=[a, b, cell[2]], pbc=slab.pbc)
-    new.set_cell(np.array([a, b, cell[2]]) @ rotation)
-    new.positions = slab.positions @ rotation
-    new.wrap()
-    keep = _unique_rows(new)
-    return new[keep]
-
-
-def _is_translation(numbers: np.ndarray, scaled: np.ndarray, shift: np.ndarray) -> bool:
-    moved = scaled + shift
-    for number, position in zip(numbers, moved, strict=True):
-        delta = scaled[numbers == number] - position
-        delta[:, :2] -= np.round(delta[:, :2])
-        if np.abs(delta).max(axis=1).min() > 1e-3:
-            return False
-    return True
-
-
-def _unique_rows(atoms: Atoms) -> list[int]:
-    """Indices of one atom for each distinct position in the cell."""
-    keep: list[int] = []
-    for i in range(len(atoms)):
-        if not keep or atoms.get_distances(i, keep, mic=True).min() > 0.05:
-            keep.append(i)
-    return sorted(keep, key=lambda i: (round(atoms.positions[i, 2], 3), atoms.numbers[i]))
-
-
-def _layer_index(slab: Atoms) -> np.ndarray:
-    """Layer of each atom counted from the bottom, 0-based."""
-    z = slab.positions[:, 2]
-    order = np.argsort(z, kind="stable")
-    index = np.empty(len(z), dtype=int)
-    index[order] = np.concatenate([[0], np.cumsum(np.diff(z[order]) > LAYER_GAP_A)])
-    return index
 
 
 def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:

@@ -9,12 +9,10 @@ from ase import Atoms
 from ase.io import write
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
-from qdsurf import library
+from qdsurf.build.adopt import adopt
 from qdsurf.errors import InputError
-from qdsurf.records import Material
 from qdsurf.structure_io import read_structures, write_structures
 
-COLUMNS = ("role", "fragment", "layer", "formal_charge", "anchor")
 EXTENDED_XYZ = "extxyz"
 
 
@@ -51,36 +49,25 @@ def read_frame(name: str) -> Atoms:
     return frames[-1]
 
 
-def read_model(name: str) -> Atoms:
-    """Read one structure that has the columns of `structure_io.annotate`.
+def read_model(name: str, charges: Sequence[str] = ()) -> Atoms:
+    """Read one structure, of any origin, with the columns of `structure_io.annotate`.
+
+    Parameters
+    ----------
+    charges : formal charges as ELEMENT=CHARGE, where the records have none or another.
 
     Raises
     ------
-    InputError : names the columns that are missing, and says how to get them.
+    InputError : a charge cannot be read, or is missing.
     """
-    atoms = read_frame(name)
-    missing = [column for column in COLUMNS if column not in atoms.arrays]
-    if missing:
-        raise InputError(
-            f"{name}: has no column {', '.join(missing)}; start from `qdsurf slab` and keep its output in extended XYZ "
-            "(.xyz), or give your own structure the columns with qdsurf.structure_io.annotate"
-        )
-    return atoms
-
-
-def material_of(atoms: Atoms, name: str) -> Material:
-    """Look up the material that a slab was cut from.
-
-    Raises
-    ------
-    InputError : the file does not name it, or the library does not have it.
-    """
-    if "material" not in atoms.info:
-        raise InputError(
-            f"{name}: does not say its material; start from `qdsurf slab`, or write material=NAME into the comment "
-            f"line of the extended XYZ, with NAME one of {', '.join(library.names('materials'))}"
-        )
-    return library.material(str(atoms.info["material"]))
+    given = {}
+    for word in charges:
+        element, _, charge = word.partition("=")
+        try:
+            given[element] = float(charge)
+        except ValueError:
+            raise InputError(f"--charge {word!r}: write ELEMENT=CHARGE, such as Pb=2") from None
+    return adopt(read_frame(name), given, name)
 
 
 def check_output(name: str, frames: int = 1) -> str:

@@ -5,9 +5,9 @@ from argparse import Namespace
 from ase import Atoms
 
 from qdsurf import library
+from qdsurf.build.ledger import assert_neutral, ledger
 from qdsurf.build.roles import find_role
-from qdsurf.build.slab import assert_neutral, ledger
-from qdsurf.cli.files import material_of, read_model
+from qdsurf.cli.files import read_model
 from qdsurf.compute.calculators import METHODS, known_calculators, supported_elements
 from qdsurf.errors import InputError
 from qdsurf.records import CalculatorSpec, LigandEntry, Precursor, Reaction
@@ -71,7 +71,6 @@ def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
     """Say of every template whether it applies to a covered slab, and if not, why."""
     precursor = library.precursor(arguments.precursor)
     atoms = read_model(arguments.file)
-    material = material_of(atoms, arguments.file)
     if (atoms.arrays["role"] == ADSORBATE).any():
         raise InputError(f"{arguments.file}: holds a precursor already; give the slab with its ligands only")
     assert_neutral(atoms)
@@ -93,14 +92,14 @@ def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
     ]
     data = {
         "file": arguments.file,
-        "material": material.name,
+        "material": atoms.info.get("material"),
         "ligand": atoms.info.get("ligand"),
         "ligand_entry": entry,
         "precursor": precursor.name,
         "ledger": ledger(atoms),
         "reactions": matches,
     }
-    lines = [f"{material.name}, ligand {data['ligand'] or 'none'} ({entry}); {data['ledger']}"]
+    lines = [f"{data['material'] or arguments.file}, ligand {data['ligand'] or 'none'} ({entry}); {data['ledger']}"]
     lines += [f"+ {m['name']:<30} {m['reaction_class']:<17}  {m['equation']}" for m in matches if m["applies"]]
     lines += [f"- {m['name']:<30} {m['reason']}" for m in matches if not m["applies"]]
     return data, lines

@@ -18,7 +18,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"qdsurf {qdsurf.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for add in (_list, _slab, _sites, _ligate, _place, _relax, _reactions, _qualify, _corrections, _kinetics, _show):
+    structures = (_list, _slab, _nanocrystal, _sites, _ligate, _place, _show)
+    for add in (*structures, _relax, _reactions, _qualify, _corrections, _kinetics):
         add(verbs)
     return parser
 
@@ -89,12 +90,19 @@ def _slab(verbs) -> None:
         "PbS 100 --layers 2 --supercell 3 3 -o slab.xyz",
         "CsPbBr3 1,0,0 --termination PbBr2 -o slab.xyz",
         "CdSe-wz 10-10 --layers 4 -o slab.xyz",
+        "CsPbBr3 100 --defect V_CsBr --supercell 3 3 -o slab.xyz",
     )
     parser.add_argument("material", metavar="MATERIAL", help="see `qdsurf list materials`")
     parser.add_argument("hkl", metavar="HKL", help="100, 1,0,0, 10-10 or 1,0,-1,0")
-    parser.add_argument("--termination", metavar="T", help="top layer, such as CsBr; needed where several are possible")
+    parser.add_argument(
+        "--termination", metavar="T", help="top layer, such as CsBr; default: on record, else fewest broken bonds"
+    )
     parser.add_argument("--bottom", metavar="T", help="lowest layer; default: whatever the number of layers gives")
-    parser.add_argument("--layers", type=whole(1), default=3, metavar="N", help="atomic layers (default 3)")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--layers", type=whole(1), metavar="N", help="atomic layers (default 3)")
+    size.add_argument(
+        "--thickness", type=positive, metavar="A", help="from the lowest to the highest layer in A, met exactly"
+    )
     parser.add_argument(
         "--supercell",
         type=whole(1),
@@ -113,8 +121,65 @@ def _slab(verbs) -> None:
         metavar="N",
         help="outermost layers that may move in `relax`, the others are fixed (default 1)",
     )
-    parser.add_argument("--charged", action="store_true", help="accept formal charges that do not add up to zero")
+    parser.add_argument(
+        "--stand-in", default="Cl", metavar="X", help="anion that balances a polar side: a halide or OH (default Cl)"
+    )
+    parser.add_argument(
+        "--defect",
+        nargs="+",
+        metavar="D",
+        help="V_Br, V_PbBr2, O_S, O_on_S, ad_PbS or H2O; several may balance one another",
+    )
+    parser.add_argument(
+        "--allow-charged", action="store_true", help="accept formal charges that do not add up to zero, and note them"
+    )
+    _seed(parser, "of mixed crystals and molecular ions")
     _output(parser, "FILE", "slab, in any format ASE writes; .xyz keeps the columns that other verbs need")
+
+
+def _nanocrystal(verbs) -> None:
+    parser = _verb(
+        verbs,
+        "nanocrystal",
+        "structures:make_nanocrystal",
+        "build a whole nanocrystal, neutral with its ligands",
+        "PbS --diameter_nm 3 --ligand oleate -o dot.xyz",
+        "CdSe-wz --diameter_nm 4 --facets 10-10=1.0 0001=1.2 000-1=1.2 --ligand 10-10=acetate -o dot.xyz",
+    )
+    parser.add_argument("material", metavar="MATERIAL", help="see `qdsurf list materials`")
+    parser.add_argument(
+        "--diameter_nm", type=positive, required=True, metavar="D", help="of the sphere of the same volume"
+    )
+    parser.add_argument(
+        "--ligand",
+        nargs="+",
+        metavar="L",
+        help="X-type ligand of charge -1, or FACET=LIGAND for each facet; without one, stand-ins",
+    )
+    parser.add_argument(
+        "--facets", nargs="+", metavar="HKL=E", help="surface energies or their ratios (default: those on record)"
+    )
+    parser.add_argument("--centre", metavar="ELEMENT", help="atom in the middle (default: the middle of a bond)")
+    parser.add_argument(
+        "--stand-in", default="Cl", metavar="X", help="anion where no ligand has room: a halide or OH (default Cl)"
+    )
+    parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chains to a model")
+    _seed(parser, "of the choice of places and chains")
+    _output(parser, "FILE", "particle")
+
+
+def _seed(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help=f"{words} (default 0)")
+
+
+def _charge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--charge",
+        nargs="+",
+        default=(),
+        metavar="EL=Q",
+        help="formal charges, for a structure from elsewhere whose elements have none on record",
+    )
 
 
 def _sites(verbs) -> None:
@@ -129,7 +194,7 @@ def _ligate(verbs) -> None:
         "structures:cover_slab",
         "cover a slab with ligands",
         "slab.xyz oleate --truncate-to-carbons 2 -o ligated.xyz",
-        "slab.xyz oleate --coverage 1.2 --mode bridging -o ligated.xyz",
+        "slab.xyz oleate --coverage 1.2 --mode bridging --pattern random --seed 3 -o ligated.xyz",
     )
     parser.add_argument("file", metavar="FILE", help=FRAME)
     parser.add_argument("ligand", metavar="LIGAND", help="see `qdsurf list ligands`")
@@ -139,6 +204,16 @@ def _ligate(verbs) -> None:
         "--coverage", type=positive, metavar="nm^-2", help="ligands per area, to the nearest whole ligand"
     )
     parser.add_argument("--mode", metavar="M", help="binding mode; default: the ligand's first one that fits")
+    parser.add_argument(
+        "--pattern",
+        choices=("uniform", "random", "clustered"),
+        default="uniform",
+        help="which sites are taken (default uniform)",
+    )
+    parser.add_argument(
+        "--seed", type=whole(0), metavar="S", help="of the sites (default: the middle of the cell first)"
+    )
+    _charge(parser)
     parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chain to a model")
     _output(parser, "FILE", "covered slab")
 
@@ -163,7 +238,8 @@ def _place(verbs) -> None:
     parser.add_argument(
         "--poses", type=whole(1), default=1, metavar="N", help="at most this many, roomiest first (default 1)"
     )
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the orientations (default 0)")
+    _seed(parser, "of the orientations")
+    _charge(parser)
     _output(parser, "FILE", "poses, one frame each")
 
 
@@ -228,11 +304,13 @@ def _show(verbs) -> None:
         verbs,
         "show",
         "structures:show_structure",
-        "draw a structure from the side and from above",
-        "slab.xyz -o slab.png",
+        "draw a structure from the side and from above, or as a page in which it can be turned",
+        "slab.xyz --sites -o slab.png",
+        "dot.xyz -o dot.html",
     )
     parser.add_argument("file", metavar="FILE", help=FRAME)
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="picture to write, .png or .svg")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="picture to write: .png, .svg or .html")
+    parser.add_argument("--sites", action="store_true", help="label the adsorption sites in the view from above")
 
 
 def _kinetics(verbs) -> None:

@@ -1,23 +1,32 @@
-"""Verbs that build or draw: slab, sites, ligate, place, show."""
+"""Verbs that build or draw: slab, nanocrystal, sites, ligate, place, show."""
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 from ase import Atoms
 
 from qdsurf import library
+from qdsurf.build.capping import EVERYWHERE, cap_nanocrystal
+from qdsurf.build.defects import make_defects
+from qdsurf.build.ledger import ledger
 from qdsurf.build.ligands import attach_ligands, iter_ligands
 from qdsurf.build.molecules import build_molecule, describe_model
+from qdsurf.build.nanocrystal import build_nanocrystal, particle_area
+from qdsurf.build.passivation import StandIns
 from qdsurf.build.placement import place_precursor, precursor_fragment
 from qdsurf.build.sites import find_sites, surface_area
-from qdsurf.build.slab import cut_slab, ledger, list_terminations, parse_miller_index, reduce_miller_index
-from qdsurf.cli.files import check_output, material_of, note, read_frame, read_model, write_frames
-from qdsurf.errors import BuildError, InputError, unknown
+from qdsurf.build.slab import cut_slab, list_terminations
+from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
+from qdsurf.config import find_facet
+from qdsurf.errors import InputError, unknown
+from qdsurf.miller import parse_miller_index, reduce_miller_index
 from qdsurf.records import Facet, Material, Reaction, Role
 from qdsurf.report.style import write
-from qdsurf.report.viewer import draw_structure
+from qdsurf.report.viewer import draw_structure, write_page
 from qdsurf.structure_io import SUBSTRATE
 
 
@@ -25,7 +34,7 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     """Cut a slab and write it."""
     check_output(arguments.output)
     material = library.material(arguments.material)
-    facet = choose_facet(material, parse_miller_index(arguments.hkl.strip()), arguments.termination)
+    facet = choose_facet(material, arguments.hkl.strip(), arguments.termination)
     slab = cut_slab(
         material,
         facet,
@@ -34,24 +43,36 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         arguments.vacuum,
         arguments.bottom,
         arguments.mobile_layers,
-        arguments.charged,
+        arguments.allow_charged,
+        arguments.thickness,
+        StandIns(arguments.stand_in),
+        arguments.seed,
     )
+    if arguments.defect:
+        slab = make_defects(slab, arguments.defect, charged=arguments.allow_charged)
     write_frames(arguments.output, [slab])
-    data = _describe(slab, arguments.output) | {"facet": facet.name, "termination": facet.termination}
+    terminations = list_terminations(material, facet.miller_index)
+    data = _describe(slab, arguments.output) | {
+        "facet": facet.name,
+        "termination": facet.termination,
+        "terminations": terminations,
+        "defects": arguments.defect or [],
+    }
     return data, [f"{arguments.output}: {material.name} ({arguments.hkl.strip()}) {facet.termination}, {_words(data)}"]
 
 
-def choose_facet(material: Material, miller_index: tuple[int, int, int], termination: str | None) -> Facet:
-    """Find the facet among the records of a material, or make a record for it.
+def choose_facet(material: Material, hkl: str, termination: str | None) -> Facet:
+    """Find the facet among the records of a material, or make one up.
 
     Parameters
     ----------
-    termination : None takes the first facet on record with this index, or the only termination there is.
+    termination : None takes the first facet on record with this index, else the cut with the fewest broken bonds.
 
     Raises
     ------
-    InputError : no such termination, or a choice between several that only the user can make.
+    InputError : no such termination.
     """
+    miller_index = parse_miller_index(hkl)
     recorded = {}
     for facet in material.facets:
         if reduce_miller_index(facet.miller_index) == miller_index:
@@ -60,32 +81,91 @@ def choose_facet(material: Material, miller_index: tuple[int, int, int], termina
         return next(iter(recorded.values()))
     if termination in recorded:
         return recorded[termination]
-    possible = list_terminations(material, miller_index)
-    where = f"{material.name} {miller_index}"
-    if termination is None:
-        if len(possible) > 1:
-            raise InputError(f"{where} can end in {' or '.join(possible)}; choose one with --termination")
-        termination = possible[0]
-    elif termination not in possible:
-        raise unknown("termination", termination, {*possible, *recorded}, where)
-    return Facet(miller_index=miller_index, termination=termination)
+    possible = [t["name"] for t in list_terminations(material, miller_index)]
+    if termination is not None and termination not in possible:
+        raise unknown("termination", termination, {*possible, *recorded}, f"{material.name} {miller_index}")
+    return find_facet(f"{material.name}_{hkl.replace(' ', '')}_{termination or possible[0]}")[1]
+
+
+def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
+    """Build a whole nanocrystal, neutral with its ligands, and write it."""
+    check_output(arguments.output)
+    material = library.material(arguments.material)
+    facets = dict(_pair(word, "--facets", "111=1.1") for word in arguments.facets) if arguments.facets else None
+    facets = facets and {name: _number(value, f"--facets {name}") for name, value in facets.items()}
+    ligands = {}
+    for word in arguments.ligand or ():
+        face, _, name = word.rpartition("=")
+        ligands[face or EVERYWHERE] = library.ligand(name)
+    particle, dangling = build_nanocrystal(material, arguments.diameter_nm, facets, arguments.centre, arguments.seed)
+    faces = Counter(particle.arrays["facet"][particle.arrays["layer"] == 1].tolist())
+    area = particle_area(particle)
+    capped = cap_nanocrystal(
+        particle,
+        dangling,
+        material,
+        ligands,
+        StandIns(arguments.stand_in),
+        arguments.truncate_to_carbons,
+        arguments.seed,
+    )
+    write_frames(arguments.output, [capped])
+    data = {
+        "file": arguments.output,
+        "material": material.name,
+        "diameter_nm": arguments.diameter_nm,
+        "formula": capped.get_chemical_formula(),
+        "atoms": len(capped),
+        "surface_nm2": area,
+        "surface_atoms_by_facet": dict(faces),
+        **{key: int(capped.info[key]) for key in ("ligands", "stand_ins", "without_room")},
+        "coverage_per_nm2": capped.info["ligands"] / area,
+        "charge": float(np.round(capped.arrays["formal_charge"].sum(), 9)),
+        "ledger": ledger(capped),
+    }
+    lines = [
+        f"{arguments.output}: {material.name}, {data['atoms']} atoms, {area:.1f} nm^2; {data['ledger']}",
+        f"  {data['ligands']} ligands ({data['coverage_per_nm2']:.2f} nm^-2), {data['stand_ins']} stand-ins, "
+        f"{data['without_room']} ligands found no room",
+        "  surface atoms: " + ", ".join(f"{name} {count}" for name, count in sorted(faces.items())),
+    ]
+    return data, lines
+
+
+def _pair(word: str, option: str, example: str) -> tuple[str, str]:
+    name, equals, value = word.rpartition("=")
+    if not equals:
+        raise InputError(f"{option} {word!r}: write NAME=VALUE, such as {example}")
+    return name, value
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{where}: {text!r} is no number") from None
 
 
 def list_sites(arguments: Namespace) -> tuple[list[dict], list[str]]:
-    """List the sites of the crystal surface; molecules on it are left out."""
-    atoms = read_frame(arguments.file)
-    if "role" in atoms.arrays:
-        atoms = atoms[atoms.arrays["role"] == SUBSTRATE]
-    sites = find_sites(atoms)
-    lines = ["name           multiplicity  position (A)"]
-    lines += [f"{s['name']:<14} {s['multiplicity']:>12}  {' '.join(f'{x:8.3f}' for x in s['position'])}" for s in sites]
+    """List the sites of a surface; molecules on it occupy them."""
+    sites = find_sites(read_frame(arguments.file))
+    lines = ["name           multiplicity  free  position (A)"]
+    lines += [
+        f"{s['name']:<14} {s['multiplicity']:>12}  {s['free']:>4}  {' '.join(f'{x:8.3f}' for x in s['position'])}"
+        for s in sites
+    ]
     return sites, lines
 
 
 def show_structure(arguments: Namespace) -> tuple[dict, list[str]]:
     """Draw one structure into a file."""
     atoms = read_frame(arguments.file)
-    path = write(draw_structure(atoms), arguments.output)
+    path = Path(arguments.output)
+    if path.suffix == ".html":
+        write_page(atoms, path)
+    else:
+        sites = find_sites(atoms) if arguments.sites else ()
+        path = write(draw_structure(atoms, sites), arguments.output)
     return {"file": str(path), "atoms": len(atoms)}, [f"{len(atoms)} atoms drawn in {path}"]
 
 
@@ -93,26 +173,27 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     """Attach ligands in one binding mode and write the covered slab."""
     check_output(arguments.output)
     ligand = library.ligand(arguments.ligand)
-    slab = read_model(arguments.file)
-    material = material_of(slab, arguments.file)
-    if (slab.arrays["role"] != SUBSTRATE).any():
-        raise InputError(
-            f"{arguments.file}: holds molecules already; give the bare slab, --count sets how many ligands come"
-        )
+    if arguments.mode is not None and arguments.mode not in ligand.binding_modes:
+        raise unknown(f"binding mode of {ligand.name}", arguments.mode, ligand.binding_modes, "--mode")
+    slab = read_model(arguments.file, arguments.charge)
     count = arguments.count or _count(arguments.coverage, surface_area(slab))
-    candidates = attach_ligands(slab, material, ligand, count, arguments.truncate_to_carbons)
-    modes = {candidate.info["binding_mode"]: candidate for candidate in candidates}
-    if arguments.mode is not None and arguments.mode not in modes:
-        raise BuildError(
-            f"mode {arguments.mode!r} of {count} {ligand.name} does not fit on {arguments.file}; {_modes(modes)}"
-        )
-    covered = modes[arguments.mode] if arguments.mode else candidates[0]
+    candidates = attach_ligands(
+        slab,
+        ligand,
+        count,
+        arguments.truncate_to_carbons,
+        [arguments.mode] if arguments.mode else None,
+        arguments.pattern,
+        arguments.seed,
+    )
+    covered = candidates[0]
     write_frames(arguments.output, [covered])
+    modes = [candidate.info["binding_mode"] for candidate in candidates]
     data = _describe(covered, arguments.output) | {
         "ligand": ligand.name,
         "ligand_entry": covered.info["ligand_entry"],
         "binding_mode": covered.info["binding_mode"],
-        "binding_modes_that_fit": list(modes),
+        "binding_modes_that_fit": modes,
         "model": describe_model(ligand, arguments.truncate_to_carbons),
         "ligands": sum(1 for _ in iter_ligands(covered)),
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
@@ -145,7 +226,7 @@ def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
     roles = [role for role in get_args(Role) if not role.startswith("precursor.") and role != "ligand.proton"]
     if arguments.site not in roles:
         raise unknown("site", arguments.site, roles, "--site")
-    surface = read_model(arguments.file)
+    surface = read_model(arguments.file, arguments.charge)
     adduct = _adduct(surface, arguments.site)
     poses = place_precursor(
         surface,
@@ -193,7 +274,7 @@ def _describe(atoms: Atoms, path: str) -> dict:
     layers = atoms.arrays["layer"][atoms.arrays["role"] == SUBSTRATE]
     return {
         "file": path,
-        "material": atoms.info["material"],
+        "material": atoms.info.get("material"),
         "formula": atoms.get_chemical_formula(),
         "atoms": len(atoms),
         "layers": int(layers.max()),

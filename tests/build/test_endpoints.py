@@ -26,7 +26,8 @@ TEMPLATES = library.reactions()
 
 
 def applicable(material: str, ligand: str) -> list[str]:
-    entry = library.ligand_entry(library.material(material), library.ligand(ligand))
+    charges = set(library.material(material).formal_charges.values())
+    entry = library.ligand_entry(charges, library.ligand(ligand), material)
     return [name for name, template in TEMPLATES.items() if entry in template.ligand_entry]
 
 

@@ -14,6 +14,7 @@ from qdsurf.build.sites import count_sites, find_sites, surface_area
 from qdsurf.build.slab import cut_slab
 from qdsurf.errors import BuildError
 
+SHIFTS = np.array([[i, j, 0] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 NAMES = ["PbS", "CdSe", "CdSe-wz", "CsPbBr3", "Ag"]
 
 
@@ -54,15 +55,16 @@ def test_fcc_and_hcp_hollows_are_told_apart():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_positions_are_on_the_outermost_layer_and_in_the_cell(name):
+def test_positions_are_those_of_the_atoms_touched_and_normals_point_out(name):
     slab = cut(name, (2, 2))
     for site in find_sites(slab):
-        assert abs(site["position"][2] - slab.positions[:, 2].max()) < 0.6
-        scaled = np.linalg.solve(slab.cell.array.T, site["position"])[:2]
-        assert (scaled > -0.01).all() and (scaled < 1.01).all()
-        if site["name"].startswith("top"):
-            assert min(np.linalg.norm(slab.positions - site["position"], axis=1)) < 1e-6
-        assert site["normal"] == [0, 0, 1]
+        own = slab.positions[site["atoms"]]
+        images = (own[:, None] + (SHIFTS @ slab.cell.array)[None]).reshape(-1, 3)
+        nearest = np.sort(np.linalg.norm(images - site["position"], axis=1))[: len(site["elements"])]
+        expected = 0 if site["name"].startswith("top") else max(nearest)
+        assert max(nearest) == pytest.approx(expected, abs=1e-6) and max(nearest) < 3.3
+        assert np.linalg.norm(site["normal"]) == pytest.approx(1) and site["normal"][2] > 0.5
+        assert site["free"] == site["multiplicity"] and site["elements"] == sorted(slab.symbols[site["atoms"]])
 
 
 @settings(max_examples=10)

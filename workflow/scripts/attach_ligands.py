@@ -1,17 +1,15 @@
 from qdsurf import library
 from qdsurf.build.ligands import attach_ligands
 from qdsurf.build.slab import freeze_substrate
-from qdsurf.config import find_facet
 from qdsurf.structure_io import read_structures, write_structures
 
-slab, name = snakemake.wildcards.ligated.split("~")
+name = snakemake.wildcards.ligated.split("~")[1]
 candidates = read_structures(snakemake.input.structure)
 if snakemake.params.substrate != "mobile":
     candidates = [freeze_substrate(atoms) for atoms in candidates]
 if name != "none" and candidates:
     candidates = attach_ligands(
         candidates[0],
-        library.material(find_facet(slab)[0]),
         library.ligand(name),
         snakemake.params.per_cell,
         snakemake.params.truncate_to_carbons,

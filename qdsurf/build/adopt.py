@@ -1,0 +1,108 @@
+"""A structure from anywhere gets the columns that the other builders rely on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from qdsurf import library
+from qdsurf.build.crystal import LAYER_GAP_A
+from qdsurf.connectivity import bond_matrix, is_metal
+from qdsurf.errors import InputError
+from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
+
+COLUMNS = ("role", "fragment", "layer", "formal_charge", "anchor")
+TOO_CLOSE_A = 0.6  # shorter than any bond (H-H 0.74 A)
+
+
+def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str = "structure") -> Atoms:
+    """Give a structure the columns of `structure_io.annotate`, unless it has them.
+
+    Groups of non-metal atoms that hold carbon or hydrogen are ligands, their atoms next to a metal of the crystal
+    anchors; everything else is the crystal. Formal charges come from the materials on record, and what is left of the
+    crystal's charge is shared evenly among the ligands.
+
+    Parameters
+    ----------
+    atoms : slab with its surface along z, or particle.
+    charges : formal charge in e by element, where the records have none or another.
+
+    Raises
+    ------
+    InputError : an element has no formal charge, two atoms lie in one another, or the charge of the crystal is no
+        whole number for each ligand.
+    """
+    if all(column in atoms.arrays for column in COLUMNS):
+        return atoms
+    _assert_apart(atoms, where)
+    adopted = annotate(atoms.copy(), SUBSTRATE)
+    organic = _organic_groups(adopted)
+    for number, group in enumerate(organic, start=1):
+        adopted.arrays["role"][group] = LIGAND
+        adopted.arrays["fragment"][group] = number
+    crystal = np.flatnonzero(adopted.arrays["role"] == SUBSTRATE)
+    known = known_charges() | dict(charges or {})
+    missing = sorted(set(adopted.symbols[crystal]) - set(known))
+    if missing:
+        raise InputError(f"{where}: no formal charge is known for {', '.join(missing)}; give it as ELEMENT=CHARGE")
+    adopted.arrays["formal_charge"][crystal] = [known[symbol] for symbol in adopted.symbols[crystal]]
+    total = adopted.arrays["formal_charge"][crystal].sum()
+    if organic:
+        share = -total / len(organic)
+        if abs(share - round(share)) > 1e-6:
+            raise InputError(
+                f"{where}: the crystal has a charge of {total:+g} e, which {len(organic)} ligands cannot share evenly; "
+                "give the columns yourself with qdsurf.structure_io.annotate"
+            )
+        metal = is_metal(adopted) & (adopted.arrays["role"] == SUBSTRATE)
+        near = bond_matrix(adopted)
+        for group in organic:
+            anchors = [i for i in group if near[i, metal].any()] or [group[0]]
+            adopted.arrays["anchor"][anchors] = True
+            adopted.arrays["formal_charge"][anchors] += round(share) / len(anchors)
+    if atoms.pbc.any() or atoms.cell.rank == 3:
+        adopted.arrays["layer"][crystal] = _layers(adopted.positions[crystal, 2])
+    return adopted
+
+
+def known_charges() -> dict[str, float]:
+    """Formal charges by element in the materials on record; metals, which have none, stay out where others have one."""
+    found: dict[str, float] = {}
+    for name in library.names("materials"):
+        for element, charge in library.material(name).formal_charges.items():
+            if charge or element not in found:
+                found[element] = charge
+    return found
+
+
+def _assert_apart(atoms: Atoms, where: str) -> None:
+    pairs = cKDTree(atoms.positions).query_pairs(TOO_CLOSE_A)
+    if pairs:
+        i, j = min(pairs)
+        raise InputError(
+            f"{where}: {atoms.symbols[i]}{i} and {atoms.symbols[j]}{j} are {atoms.get_distance(i, j):.2f} A apart; "
+            f"at least {TOO_CLOSE_A} A is expected ({len(pairs)} such pairs)"
+        )
+
+
+def _organic_groups(atoms: Atoms) -> list[np.ndarray]:
+    """Connected groups of non-metal atoms with carbon or hydrogen among them; a lone proton on the crystal is none."""
+    light = np.flatnonzero(np.isin(atoms.numbers, [1, 6, 7, 8, 9, 15, 16, 17, 35, 53]))
+    if not np.isin(atoms.numbers, [1, 6]).any():
+        return []
+    bonded = bond_matrix(atoms[light])
+    covalent = bonded & (np.isin(atoms.numbers[light], [1, 6])[:, None] | np.isin(atoms.numbers[light], [1, 6])[None])
+    label = connected_components(coo_array(covalent), directed=False)[1]
+    groups = [light[label == k] for k in range(label.max() + 1)]
+    return [group for group in groups if np.isin(atoms.numbers[group], 6).any() or len(group) > 2]
+
+
+def _layers(heights: np.ndarray) -> np.ndarray:
+    """Number of the layer of each atom, 1 at the top."""
+    order = np.argsort(-heights, kind="stable")
+    number = np.empty(len(heights), dtype=int)
+    number[order] = 1 + np.concatenate([[0], np.cumsum(-np.diff(heights[order]) > LAYER_GAP_A)])
+    return number

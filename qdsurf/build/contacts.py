@@ -1,0 +1,31 @@
+"""How near two atoms that are not bonded may come."""
+
+import numpy as np
+from ase.data import chemical_symbols
+from ase.data.vdw_alvarez import vdw_radii
+
+from qdsurf.errors import InputError
+
+# Share of the sum of van der Waals radii (Alvarez, 10.1039/c3dt50599e): H...H 1.80 A, C...H 2.23, C...C 2.66. The
+# shortest contacts in crystals of alkanes and fatty acids are at 0.9; a model to be relaxed may start a tenth nearer.
+NEAREST = 0.75
+# Cations of a crystal are smaller than van der Waals radii, which are those of atoms (Cs 3.48 A, Cs+ 1.8 A).
+WIDEST_A = 2.9
+
+
+def contact_limits(numbers: np.ndarray) -> np.ndarray:
+    """Shortest allowed distance in A for every pair of elements, shape (n, n).
+
+    Parameters
+    ----------
+    numbers : atomic numbers of the n elements.
+
+    Raises
+    ------
+    InputError : an element has no van der Waals radius.
+    """
+    radii = vdw_radii[numbers]
+    if np.isnan(radii).any():
+        missing = ", ".join(chemical_symbols[z] for z in np.asarray(numbers)[np.isnan(radii)])
+        raise InputError(f"no van der Waals radius is known for {missing}; contacts with it cannot be judged")
+    return np.minimum(NEAREST * (radii[:, None] + radii[None, :]), WIDEST_A)

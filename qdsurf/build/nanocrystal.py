@@ -1,0 +1,190 @@
+"""Whole nanocrystals: a Wulff shape cut from the crystal, in whole layers, with its cut bonds counted."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms
+from scipy.spatial import ConvexHull, HalfspaceIntersection, cKDTree
+
+from qdsurf.build.alloys import substitute
+from qdsurf.build.crystal import LAYER_GAP_A, Bonds, bulk_cell, crystal_bonds, ion_charge
+from qdsurf.build.passivation import Dangling
+from qdsurf.build.slab import layer_name, list_terminations
+from qdsurf.build.wulff import Planes, wulff_planes
+from qdsurf.errors import BuildError, InputError, unknown
+from qdsurf.miller import parse_miller_index
+from qdsurf.records import Material
+from qdsurf.structure_io import SUBSTRATE, annotate
+
+ON_FACE_A = 0.6  # an atom within this of a face lies in it
+EDGE, VERTEX, INSIDE = "edge", "vertex", "inside"
+
+
+def build_nanocrystal(
+    material: Material,
+    diameter_nm: float,
+    facets: Mapping[str, float] | None = None,
+    centre: str | None = None,
+    seed: int = 0,
+) -> tuple[Atoms, Dangling]:
+    """Cut a nanocrystal in the shape that its surface energies ask for, without ligands.
+
+    Each face is moved to the nearest layer of its termination: the one on record, else the one with the fewest broken
+    bonds. Atoms that keep fewer than half of their bonds, or fewer than three, are taken off: nothing holds them.
+
+    Parameters
+    ----------
+    diameter_nm : of the sphere of the same volume.
+    facets : surface energies, or their ratios, by Miller index such as `111`; None takes those of the record.
+    centre : element on which the shape is centred; None takes the middle of a bond.
+    seed : of substituted ions.
+
+    Returns
+    -------
+    particle : without cell; columns `facet` (name of the face, `edge`, `vertex`, or `inside`) and `layer` (1 for
+        atoms with cut bonds, else 2). It is charged where cations and anions do not balance, and a molecular ion is
+        still a placeholder: `capping.cap_nanocrystal` sees to both.
+    dangling : its cut bonds.
+
+    Raises
+    ------
+    InputError : no facet has a surface energy, or no such element is in the crystal.
+    BuildError : the planes close no volume, or hold no crystal.
+    """
+    energies = _energies(material, facets)
+    bulk = bulk_cell(material)
+    planes = wulff_planes(bulk, energies, 10 * diameter_nm)
+    charges = np.array([ion_charge(material, symbol) for symbol in bulk.symbols], dtype=float)
+    bonds = crystal_bonds(bulk, charges)
+    origin = _origin(bulk, bonds, centre, material.name)
+    planes = _whole_layers(material, bulk, origin, planes)
+    block = _fill(bulk, origin, planes)
+    particle, dangling = _prune(block, bonds)
+    if len(particle) == 0:
+        raise BuildError(f"a {material.name} particle of {diameter_nm:g} nm holds no atom with enough bonds; go larger")
+    annotate(particle, SUBSTRATE)
+    particle.arrays["formal_charge"] = charges[particle.arrays["ion"]]
+    particle.arrays["layer"][:] = 2
+    particle.arrays["layer"][dangling.atom] = 1
+    particle.set_array("facet", _face_names(particle, planes))
+    particle = substitute(particle, material, seed)
+    particle.info |= {"material": material.name, "diameter_nm": diameter_nm}
+    return particle, dangling
+
+
+def particle_area(particle: Atoms) -> float:
+    """Surface area in nm^2 of the smallest convex body around the crystal's atoms."""
+    return float(ConvexHull(particle.positions[particle.arrays["role"] == SUBSTRATE]).area) / 100
+
+
+def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[str, float]:
+    """Surface energies by Miller index, checked."""
+    if facets is None:
+        facets = {f.name.split("_")[0]: f.surface_energy.ratio for f in material.facets if f.surface_energy}
+    if not facets:
+        raise InputError(
+            f"{material.name} has no surface energies on record; give facets with ratios, such as 100=1.0 111=1.1"
+        )
+    for name, energy in facets.items():
+        if not energy > 0:
+            raise InputError(f"facet {name}: {energy:g} is no surface energy; give a number above 0")
+        parse_miller_index(name)
+    return dict(facets)
+
+
+def _origin(bulk: Atoms, bonds: Bonds, centre: str | None, name: str) -> np.ndarray:
+    """The point of the cell in A on which the particle is centred."""
+    if centre is None:
+        return bulk.positions[bonds.first[0]] + bonds.vectors[0] / 2
+    if centre not in bulk.symbols:
+        raise unknown("element", centre, set(bulk.symbols), f"centre of {name}")
+    return bulk.positions[list(bulk.symbols).index(centre)]
+
+
+def _whole_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: Planes) -> Planes:
+    """Move every face to the nearest layer of its termination."""
+    recorded = {facet.name.split("_")[0]: facet.cut or facet.termination for facet in reversed(material.facets)}
+    wanted = {}
+    for name in dict.fromkeys(planes.names):
+        best = list_terminations(material, parse_miller_index(name))[0]["name"]
+        wanted[name] = recorded.get(name, best).split("-")[0]
+    distances = planes.distances.copy()
+    for k, (normal, name) in enumerate(zip(planes.normals, planes.names, strict=True)):
+        steps = bulk.cell.array @ normal
+        spacing = np.abs(steps[np.abs(steps) > 1e-6]).min()
+        heights = (bulk.positions - origin) @ normal % spacing
+        order = np.argsort(heights)
+        gaps = np.diff(heights[order], append=heights[order[0]] + spacing)
+        start = int(np.argmax(np.round(gaps, 3))) + 1
+        order = np.roll(order, -start)
+        heights = (heights[order] - heights[order[0]] + 1e-9) % spacing + heights[order[0]]
+        limit = min(LAYER_GAP_A, 0.7 * gaps.max())
+        layers = np.split(np.arange(len(order)), np.flatnonzero(np.diff(heights) > limit) + 1)
+        tops = [
+            heights[layer].max() for layer in layers if layer_name(bulk.symbols[order[layer]], material) == wanted[name]
+        ]
+        if tops:
+            levels = np.array([top + spacing * np.round((distances[k] - top) / spacing) for top in tops])
+            distances[k] = levels[np.argmin(np.abs(levels - distances[k]).round(3))]
+    return Planes(planes.normals, distances, planes.names)
+
+
+def _fill(bulk: Atoms, origin: np.ndarray, planes: Planes) -> Atoms:
+    """All atoms of the crystal inside the planes, with the number of each in the bulk cell in column `ion`."""
+    half = np.column_stack([planes.normals, -planes.distances - 0.01])
+    corners = HalfspaceIntersection(half, np.zeros(3)).intersections
+    reach = np.linalg.norm(corners, axis=1).max()
+    spacing = 1 / np.linalg.norm(np.linalg.inv(bulk.cell.array), axis=0)
+    span = [np.arange(-n, n + 1) for n in np.ceil(reach / spacing).astype(int) + 1]
+    cells = np.stack(np.meshgrid(*span, indexing="ij"), axis=-1).reshape(-1, 3) @ bulk.cell.array
+    positions = (cells[:, None] + (bulk.positions - origin)[None]).reshape(-1, 3)
+    ions = np.tile(np.arange(len(bulk)), len(cells))
+    inside = (positions @ planes.normals.T <= planes.distances + 0.01).all(axis=1)
+    block = Atoms(bulk.numbers[ions[inside]], positions[inside])
+    block.set_array("ion", ions[inside])
+    return block
+
+
+def _prune(block: Atoms, bonds: Bonds) -> tuple[Atoms, Dangling]:
+    """Take loose atoms off, again and again, and list the bonds that the others miss."""
+    tree = cKDTree(block.positions)
+    atom, place, strength = [], [], []
+    for ion in np.unique(block.arrays["ion"]):
+        mine = np.flatnonzero(block.arrays["ion"] == ion)
+        own = np.flatnonzero(bonds.first == ion)
+        atom.append(np.repeat(mine, len(own)))
+        place.append((block.positions[mine][:, None] + bonds.vectors[own][None]).reshape(-1, 3))
+        strength.append(np.tile(bonds.strength[own], len(mine)))
+    atom, place, strength = np.concatenate(atom), np.concatenate(place), np.concatenate(strength)
+    distance, partner = tree.query(place)
+    there = distance < 0.1
+    whole = np.bincount(atom, minlength=len(block))
+    least = np.minimum(whole / 2, 3)
+    alive = np.ones(len(block), dtype=bool)
+    while True:
+        held = there & alive[atom] & alive[np.where(there, partner, 0)]
+        loose = alive & (np.bincount(atom[held], minlength=len(block)) < least)
+        if not loose.any():
+            break
+        alive[loose] = False
+    number = np.cumsum(alive) - 1
+    missing = alive[atom] & ~held
+    outside = np.ones(int(missing.sum()), dtype=int)
+    return block[alive], Dangling(number[atom[missing]], place[missing], strength[missing], outside)
+
+
+def _face_names(particle: Atoms, planes: Planes) -> np.ndarray:
+    """Name of the face in which each surface atom lies; on two faces it is an edge, on more a vertex."""
+    # A face ends at its outermost atoms, wherever pruning has left them.
+    heights = particle.positions @ planes.normals.T
+    near = heights > heights.max(axis=0) - ON_FACE_A
+    names = np.full(len(particle), INSIDE, dtype="U12")
+    count = near.sum(axis=1)
+    for i in np.flatnonzero(particle.arrays["layer"] == 1):
+        if count[i] == 1:
+            names[i] = planes.names[int(np.argmax(near[i]))]
+        elif count[i] > 1:
+            names[i] = EDGE if count[i] == 2 else VERTEX
+        else:
+            names[i] = planes.names[int(np.argmin(planes.distances - heights[i]))]
+    return names

@@ -1,0 +1,60 @@
+"""Choose places on a surface: spread out, at random, or in clusters."""
+
+from typing import Literal
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import get_distances
+
+from qdsurf.errors import BuildError
+
+Pattern = Literal["uniform", "random", "clustered"]
+
+
+def spread(
+    places: np.ndarray, count: int, atoms: Atoms, pattern: Pattern = "uniform", seed: int | None = None
+) -> np.ndarray:
+    """Choose some of the places of a surface.
+
+    `uniform` takes places as far from one another as they come, `clustered` as near, `random` any.
+
+    Parameters
+    ----------
+    places : positions in A, shape (n, 3).
+    count : how many.
+    atoms : its cell and periodicity count for distances; a cluster starts in the middle of it.
+    seed : of a random choice, and of the place where the others begin; None begins in the middle of the cell.
+
+    Returns
+    -------
+    Indices of the chosen places in the order of the choice, shape (count,).
+
+    Raises
+    ------
+    BuildError : more are asked for than there are.
+    """
+    if count > len(places):
+        raise BuildError(f"{count} for {len(places)} places; at most {len(places)} fit")
+    rng = np.random.default_rng(seed)
+    if pattern == "random":
+        return rng.permutation(len(places))[:count]
+    if seed is None:
+        middle = atoms.cell.array.sum(axis=0)[:2] / 2 if atoms.pbc.any() else places.mean(axis=0)[:2]
+        first = int(np.argmin(np.linalg.norm(places[:, :2] - middle, axis=1).round(3)))
+    else:
+        first = int(rng.integers(len(places)))
+    apart = get_distances(places, cell=atoms.cell, pbc=atoms.pbc)[1].round(3)
+    chosen = [first]
+    nearest = apart[first].copy()
+    while len(chosen) < count:
+        if pattern == "uniform":
+            # Ties go to the place that is farther from all the others too.
+            nearest[chosen] = -1.0
+            best = np.flatnonzero(nearest == nearest.max())
+            chosen.append(int(best[np.argmax(apart[np.ix_(best, chosen)].mean(axis=1).round(3))]))
+            nearest = np.minimum(nearest, apart[chosen[-1]])
+        else:
+            distance = apart[chosen].sum(axis=0)
+            distance[chosen] = np.inf
+            chosen.append(int(np.argmin(distance)))
+    return np.array(chosen, dtype=int)
