@@ -91,13 +91,6 @@ class MolecularIon(Record):
     source: Source
 
 
-class SurfaceEnergy(Record):
-    """What it costs to make a surface, in any unit common to the facets of a material: ratios make a Wulff shape."""
-
-    ratio: float = Field(gt=0)
-    source: Source
-
-
 class Facet(Record):
     """A facet and one of its terminations."""
 
@@ -106,7 +99,9 @@ class Facet(Record):
     cut: str | None = Field(None, description="composition of the outermost crystal layer, where an adlayer hides it")
     adlayer: Adlayer | None = None
     hydroxylated: bool = Field(False, description="cut bonds are closed by OH and H, as by water that dissociates")
-    surface_energy: SurfaceEnergy | None = None
+    surface_energy: float | None = Field(
+        None, gt=0, description="in any unit common to the facets of a material: ratios make a Wulff shape"
+    )
 
     @property
     def name(self) -> str:
@@ -129,6 +124,7 @@ class Material(Record):
     )
     molecular_ion: MolecularIon | None = None
     facets: tuple[Facet, ...] = ()
+    surface_energy_source: Source | None = Field(None, description="of the surface energies of the facets")
     source: Source
 
     def occupancy(self, element: str) -> dict[str, float]:
@@ -149,6 +145,8 @@ class Material(Record):
         for site in self.sites:
             if site.element not in self.formal_charges:
                 raise ValueError(f"formal_charges: {site.element} is missing")
+        if any(facet.surface_energy for facet in self.facets) and not self.surface_energy_source:
+            raise ValueError("surface_energy_source: say where the surface energies of the facets are from")
         return self
 
 

@@ -80,7 +80,7 @@ def particle_area(particle: Atoms) -> float:
 def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[str, float]:
     """Surface energies by Miller index, checked."""
     if facets is None:
-        facets = {f.name.split("_")[0]: f.surface_energy.ratio for f in material.facets if f.surface_energy}
+        facets = {f.name.split("_")[0]: f.surface_energy for f in material.facets if f.surface_energy}
     if not facets:
         raise InputError(
             f"{material.name} has no surface energies on record; give facets with ratios, such as 100=1.0 111=1.1"

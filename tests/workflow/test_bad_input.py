@@ -22,7 +22,7 @@ def changed(**keys) -> dict:
     ("data", "message"),
     [
         (changed(slabs={"PbX_100_PbX": MAIN["slabs"]["PbS_100_PbS"]}), "unknown material 'PbX'.*PbS"),
-        (changed(slabs={"PbS_123_PbS": MAIN["slabs"]["PbS_100_PbS"]}), "unknown facet of PbS '123_PbS'.*100_PbS"),
+        (changed(slabs={"PbS_123_Pt": MAIN["slabs"]["PbS_100_PbS"]}), "PbS .*unknown termination 'Pt'.*PbS"),
         (changed(precursors=["TMX"]), "precursors: unknown precursor 'TMX'.*TMA"),
         (changed(calculator={"name": "gfn"}), "calculator.name: unknown calculator 'gfn'.*tblite"),
         (changed(calculator={"name": "emt"}), "emt has no parameters for .*Pb.*it supports Ag"),

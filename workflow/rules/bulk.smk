@@ -14,7 +14,7 @@ rule build_bulk:
         spec=lambda w: slab_size(qualified_slab(w)),
         tests=PLAN.config.qualification.model_dump(),
         seed=PLAN.config.seed,
-        code=code_version("build.bulk"),
+        code=code_version("build.bulk", "build.slab"),
     script:
         "../scripts/build_bulk.py"
 
