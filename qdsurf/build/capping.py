@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from qdsurf.build.ledger import assert_neutral, ledger
 from qdsurf.build.ligands import seat
 from qdsurf.build.packing import Chains, Seat, pack
 from qdsurf.build.passivation import DEFAULT_STAND_INS, Dangling, StandIns, stand_in_atoms
-from qdsurf.build.spread import spread
+from qdsurf.build.spread import COMPASS, spread
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.records import Ligand, Material
 
@@ -193,7 +194,8 @@ def _pack_ligands(
     sign = -1 if particle.arrays["formal_charge"].sum() > 0 else +1
     held = stand_in_atoms(stand_ins, sign, places.positions[chosen], places.outwards[chosen], 1)
     sitting = {}
-    for number, (k, ligand) in enumerate(zip(chosen, wanted, strict=True)):
+    for number in _row_by_row(places, chosen):
+        k, ligand = chosen[number], wanted[number]
         sat = ligand and _sit(particle, places, int(k), ligand, truncate_to_carbons, len(particle) + number)
         if sat:
             sitting[number] = sat
@@ -210,6 +212,13 @@ def _pack_ligands(
     return _joined(pieces), [int(chosen[n]) for n in left]
 
 
+def _row_by_row(places: Places, chosen: np.ndarray) -> np.ndarray:
+    """Order of the places face by face and row by row: chains find their order from the one before."""
+    face = places.outwards[chosen].round(1) @ COMPASS
+    across = np.roll(COMPASS, 1)
+    return np.lexsort((places.positions[chosen] @ across, (places.positions[chosen] @ COMPASS).round(), face.round(2)))
+
+
 def _sit(
     particle: Atoms, places: Places, k: int, ligand: Ligand, truncate_to_carbons: int | None, replaces: int
 ) -> tuple[Seat, Chains] | None:
@@ -220,7 +229,7 @@ def _sit(
         binding = min(len(anchors), 1 if mode == "monodentate" else 2)
         if mode not in ligand.binding_modes or (mode == "bridging" and (binding < 2 or len(hosts) < 2)):
             continue
-        partners = hosts[:2] if mode == "bridging" else hosts[:1] * binding
+        partners = _bridge(particle, hosts) if mode == "bridging" else hosts[:1] * binding
         chains = chain_conformers(ligand, truncate_to_carbons, binding)
         try:
             own = seat(particle, partners, places.positions[k], anchors[:binding], chains, places.outwards[k])
@@ -228,6 +237,15 @@ def _sit(
             continue
         return replace(own, replaces=replaces), chains
     return None
+
+
+def _bridge(particle: Atoms, hosts: list[int]) -> list[int]:
+    """Of three or more hosts the two whose line points most along one direction, the same for all bridges of a face."""
+    pairs = list(combinations(hosts, 2))
+    lines = [particle.positions[b] - particle.positions[a] for a, b in pairs]
+    best = int(np.argmax([abs(line @ COMPASS) / np.linalg.norm(line) for line in lines]))
+    first, second = pairs[best]
+    return [first, second] if lines[best] @ COMPASS > 0 else [second, first]
 
 
 def _joined(pieces: Sequence[Atoms]) -> Atoms:

@@ -11,7 +11,7 @@ from qdsurf.build.drive import FORMED, drive
 from qdsurf.build.ledger import assert_neutral
 from qdsurf.build.packing import TURNS, Chains, Seat, pack, turns
 from qdsurf.build.roles import outermost_ions, surface_anions, surface_cations
-from qdsurf.build.spread import Pattern, spread
+from qdsurf.build.spread import COMPASS, Pattern, spread
 from qdsurf.connectivity import bond_matrix
 from qdsurf.errors import BuildError
 from qdsurf.library import ligand_entry
@@ -164,8 +164,10 @@ def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: 
 
 
 def _nearest(slab: Atoms, site: int, candidates: np.ndarray) -> list[int]:
-    distances = slab.get_distances(site, candidates, mic=True)
-    return [int(i) for i in candidates[np.argsort(np.round(distances, 3), kind="stable")]]
+    """Candidates by distance from a site; equal ones in the order of one direction."""
+    vectors = slab.get_distances(site, candidates, mic=True, vector=True)
+    distances = np.linalg.norm(vectors, axis=1).round(3)
+    return [int(i) for i in candidates[np.lexsort(((-vectors @ COMPASS).round(3), distances))]]
 
 
 def _pull_in(

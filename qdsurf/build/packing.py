@@ -13,6 +13,8 @@ from qdsurf.build.contacts import contact_limits
 TURNS = 12  # azimuths tried for a head that may turn about its normal
 # Tilts about the line through the anchors, which stay where they are; a trans chain on a carboxylate leans by 35.
 TILTS_DEG = 0.0, 25.0, -25.0, 45.0, -45.0
+NEIGHBOUR_A = 12.0  # seats within this of one another are neighbours
+RECENT = 24  # poses that worked before and are tried first
 MARGIN_A = 16.0  # how far a chain may lean out of the periodic cell
 
 
@@ -53,8 +55,8 @@ class Chains:
 def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int = 0) -> list[np.ndarray | None]:
     """Find a place for every ligand, one after the other.
 
-    Each tries the pose of the ligand before it first, so that chains order where they are dense, then all others in a
-    seeded order of its own.
+    Each tries the pose of the ligand before it first, then those whose copies on the neighbouring seats would clear one
+    another, so that chains order where they are dense, and last all others in a seeded order of its own.
 
     Parameters
     ----------
@@ -76,11 +78,14 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
     crowd.add(core.positions, kinds(core.numbers), np.ones(len(core), dtype=bool), shifts)
     rng = np.random.default_rng(seed)
     placed: list[np.ndarray | None] = []
-    recent: dict[int, list[tuple[int, int]]] = {}
+    recent: dict[tuple, list[tuple[int, int]]] = {}
+    ranked: dict[tuple, list[tuple[int, int]]] = {}
     for seat, own in zip(seats, chains, strict=True):
-        poses = [(c, t) for c in range(len(own.conformers)) for t in range(len(seat.turns))]
-        others = [poses[k] for k in rng.permutation(len(poses))]
-        tried = [p for p in recent.get(id(own), []) if p[1] < len(seat.turns)] + others
+        group = _group(seat, own)
+        if group not in ranked:
+            alike = [s for s, c in zip(seats, chains, strict=True) if _group(s, c) == group]
+            ranked[group] = _rank_poses(own, alike, shifts, limits, kinds(own.numbers), rng)
+        tried = recent.get(group, []) + ranked[group]
         rotations = seat.axes @ seat.turns
         found = _first_free(
             own.conformers, rotations, seat.origin, np.array(tried), kinds(own.numbers), own.head, seat.replaces,
@@ -91,11 +96,33 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
             placed.append(None)
             continue
         conformer, turn = tried[found]
-        recent[id(own)] = [(conformer, turn), *(p for p in recent.get(id(own), []) if p != (conformer, turn))][:24]
+        recent[group] = [(conformer, turn), *(p for p in recent.get(group, []) if p != (conformer, turn))][:RECENT]
         positions = own.conformers[conformer] @ rotations[turn].T + seat.origin
         crowd.add(positions, kinds(own.numbers), np.zeros(len(positions), dtype=bool), shifts)
         placed.append(positions)
     return placed
+
+
+def _group(seat: Seat, own: Chains) -> tuple:
+    """Seats of one group are copies of one another, shifted."""
+    return id(own), len(seat.turns), *np.round(seat.axes, 2).ravel().tolist()
+
+
+def _rank_poses(
+    own: Chains, seats: Sequence[Seat], shifts: np.ndarray, limits: np.ndarray, kinds: np.ndarray, rng
+) -> list[tuple[int, int]]:
+    """All poses of a group, those first that meet the fewest of their own copies on the other seats."""
+    conformers, count = len(own.conformers), len(seats[0].turns)
+    poses = [(int(c), int(t)) for c in range(conformers) for t in range(count)]
+    shuffled = rng.permutation(len(poses))
+    origins = np.array([seat.origin for seat in seats])
+    steps = (origins[None, :, None] + shifts[None, None] - origins[:, None, None]).reshape(-1, 3) @ seats[0].axes
+    lengths = np.linalg.norm(steps, axis=1)
+    steps, weights = np.unique(steps[(lengths > 0.1) & (lengths < NEIGHBOUR_A)].round(1), axis=0, return_counts=True)
+    if len(steps) == 0:
+        return [poses[k] for k in shuffled]
+    met = _meetings(own.conformers, seats[0].turns, steps, weights, kinds, limits)
+    return [poses[k] for k in shuffled[np.argsort(met.ravel()[shuffled], kind="stable")]]
 
 
 def turns(azimuths: Sequence[float]) -> np.ndarray:
@@ -144,6 +171,31 @@ class _Crowd:
         self.is_core = np.concatenate([self.is_core, np.tile(is_core, len(shifts))[inside]])
         self.following = np.concatenate([self.following, np.full(int(inside.sum()), -1)])
         _link(self.points, start, self.low, self.width, self.bins, self.heads, self.following)
+
+
+@njit(cache=True)
+def _meetings(conformers, turns, steps, weights, kinds, limits):
+    """How many of its copies, shifted by the steps, each pose would touch; shape (conformers, turns)."""
+    n = conformers.shape[1]
+    met = np.zeros((len(conformers), len(turns)))
+    for c in range(len(conformers)):
+        for t in range(len(turns)):
+            pose = conformers[c] @ turns[t].T
+            for s in range(len(steps)):
+                met[c, t] += weights[s] * _meets(pose, steps[s], kinds, limits, n)
+    return met
+
+
+@njit(cache=True)
+def _meets(pose, step, kinds, limits, n):
+    for a in range(n - 1, -1, -1):
+        for b in range(n - 1, -1, -1):
+            dx = pose[a, 0] - pose[b, 0] - step[0]
+            dy = pose[a, 1] - pose[b, 1] - step[1]
+            dz = pose[a, 2] - pose[b, 2] - step[2]
+            if dx * dx + dy * dy + dz * dz < limits[kinds[a], kinds[b]]:
+                return 1.0
+    return 0.0
 
 
 @njit(cache=True)

@@ -10,7 +10,6 @@ from itertools import combinations
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import get_distances
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -76,9 +75,13 @@ def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:
     repeats = round(surface_area(slab) / surface_area(cell)) if slab.pbc.any() else 1
     found = _merge_equivalent(_sites_of(cell), cell, tolerance, repeats)
     molecules = slab[slab.arrays["role"] != SUBSTRATE] if "role" in slab.arrays else slab[:0]
+    shifts = _cells_within(cell, slab) if len(molecules) else None
     for site in found:
         site["atoms"] = _atoms_at(slab, site.pop("places"))
-        site["free"] = _count_free(site.pop("centres"), cell, slab, molecules)
+        site["free"] = site["multiplicity"]
+        if shifts is not None:
+            centres = (site["centres"][:, None] + shifts[None]).reshape(-1, 3)
+            site["free"] = int((_distances(centres, molecules).min(axis=1) >= OCCUPIED_A).sum())
     found += _merge_equivalent(_donors(molecules) + _vacancies(slab), slab, tolerance, 1)
     for site in found:
         site.pop("centres", None)
@@ -209,6 +212,13 @@ def _exposed(cloud: _Cloud) -> np.ndarray:
     return np.flatnonzero(empty.reshape(cloud.home, -1).any(axis=1))
 
 
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross products along the last axis; NumPy's own spends its time on generality."""
+    x = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    y = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    return np.stack([x, y, a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]], axis=-1)
+
+
 def _hollows(cloud: _Cloud) -> list[tuple[list, np.ndarray]]:
     """Atoms touched and centre of every ball that rests on three or more."""
     exposed = _exposed(cloud)
@@ -221,11 +231,11 @@ def _hollows(cloud: _Cloud) -> list[tuple[list, np.ndarray]]:
         near = near[near != i]
         j, k = np.triu_indices(len(near), 1)
         u, v = cloud.points[near[j]] - cloud.points[i], cloud.points[near[k]] - cloud.points[i]
-        normal = np.cross(u, v)
+        normal = _cross(u, v)
         area = (normal**2).sum(axis=1)
         flat = area > 1e-3
         j, k, u, v, normal, area = (x[flat] for x in (j, k, u, v, normal, area))
-        middle = (u**2).sum(1)[:, None] * np.cross(v, normal) + (v**2).sum(1)[:, None] * np.cross(normal, u)
+        middle = (u**2).sum(1)[:, None] * _cross(v, normal) + (v**2).sum(1)[:, None] * _cross(normal, u)
         middle /= 2 * area[:, None]
         rise = CONTACT_A**2 - (middle**2).sum(axis=1)
         reached = rise > 0
@@ -292,11 +302,12 @@ def _bridges(cloud: _Cloud, hollows: list) -> list[tuple[list, np.ndarray]]:
         spokes = np.array(centres) - middle
         spokes -= np.outer(spokes @ axis, axis)
         x = spokes[0] / np.linalg.norm(spokes[0])
-        angles = np.sort(np.arctan2(spokes @ np.cross(axis, x), spokes @ x))
+        y = _cross(axis, x)
+        angles = np.sort(np.arctan2(spokes @ y, spokes @ x))
         for angle, gap in zip(angles, np.diff(angles, append=angles[0] + 2 * np.pi), strict=True):
             half = angle + gap / 2
             keys.append([(a, (0, 0)), (b, step)])
-            middles.append(middle + radius * (np.cos(half) * x + np.sin(half) * np.cross(axis, x)))
+            middles.append(middle + radius * (np.cos(half) * x + np.sin(half) * y))
     middles = np.array(middles).reshape(-1, 3)
     free = cloud.is_free(middles)
     resting = np.array([centre for _, centre in hollows]).reshape(-1, 3)
@@ -341,25 +352,28 @@ def _merge_equivalent(sites: list[dict], atoms: Atoms, tolerance: float, repeats
     return merged
 
 
+def _distances(points: np.ndarray, slab: Atoms) -> np.ndarray:
+    """Distances in A from points to the atoms, nearest image in the plane, shape (n, m)."""
+    vectors = slab.positions[None] - points[:, None]
+    if slab.pbc.any():
+        cell = slab.cell.array[:2]
+        vectors -= np.round(vectors[..., :2] @ np.linalg.inv(cell[:, :2])) @ cell
+    return np.sqrt((vectors**2).sum(axis=-1))
+
+
 def _atoms_at(slab: Atoms, places: np.ndarray) -> list[int]:
     """Indices of the atoms of the given cell that stand at these places."""
-    distances = get_distances(places, slab.positions, cell=slab.cell, pbc=slab.pbc)[1]
-    return sorted({int(slab.arrays["index"][k]) for k in distances.argmin(axis=1)})
+    return sorted({int(slab.arrays["index"][k]) for k in _distances(places, slab).argmin(axis=1)})
 
 
-def _count_free(centres: np.ndarray, cell: Atoms, slab: Atoms, molecules: Atoms) -> int:
-    """How many of the sites at these centres, repeated over the slab, have no molecule's atom near."""
-    if slab.pbc.any():
-        inverse = np.linalg.inv(slab.cell.array)
-        span = np.arange(-REPEATS, REPEATS + 1)
-        shifts = np.array([[i, j, 0] for i in span for j in span]) @ cell.cell.array
-        within = (shifts @ inverse)[:, :2]
-        shifts = shifts[((within > -1e-3) & (within < 1 - 1e-3)).all(axis=1)]
-        centres = (centres[:, None] + shifts[None]).reshape(-1, 3)
-    if len(molecules) == 0:
-        return len(centres)
-    apart = get_distances(centres, molecules.positions, cell=slab.cell, pbc=slab.pbc)[1]
-    return int((apart.min(axis=1) >= OCCUPIED_A).sum())
+def _cells_within(cell: Atoms, slab: Atoms) -> np.ndarray:
+    """Shifts in A from one surface cell to all others of the slab, shape (n, 3)."""
+    if not slab.pbc.any():
+        return np.zeros((1, 3))
+    span = np.arange(-REPEATS, REPEATS + 1)
+    shifts = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2) @ cell.cell.array[:2]
+    within = shifts[:, :2] @ np.linalg.inv(slab.cell.array[:2, :2])
+    return shifts[((within > -1e-3) & (within < 1 - 1e-3)).all(axis=1)]
 
 
 def _donors(molecules: Atoms) -> list[dict]:

@@ -8,6 +8,9 @@ from ase.geometry import get_distances
 
 from qdsurf.errors import BuildError
 
+# Along no direction of a crystal: of several equal choices the one that points most along it is taken, everywhere the
+# same, so that ligands on equal sites stand alike and can pack.
+COMPASS = np.array([0.86, 0.43, 0.27])
 Pattern = Literal["uniform", "random", "clustered"]
 
 

@@ -65,14 +65,12 @@ def primitive_surface(atoms: Atoms, tolerance: float) -> Atoms:
     scaled = small.cell.scaled_positions(small.positions)
     scaled[:, :2] -= np.floor(scaled[:, :2] + 1e-3)
     small.positions = scaled @ small.cell.array
-    kept: list[int] = []
-    for i in range(len(small)):
-        delta = scaled[kept] - scaled[i]
-        delta[:, :2] -= np.round(delta[:, :2])
-        near = np.linalg.norm(delta @ small.cell.array, axis=1) < max(3 * tolerance, 0.3)
-        if not (near & (small.numbers[kept] == small.numbers[i])).any():
-            kept.append(i)
-    return small[kept]
+    delta = scaled[:, None] - scaled[None]
+    delta[..., :2] -= np.round(delta[..., :2])
+    same = (((delta @ small.cell.array) ** 2).sum(axis=-1) < max(3 * tolerance, 0.3) ** 2) & (
+        small.numbers[:, None] == small.numbers[None]
+    )
+    return small[np.flatnonzero(np.argmax(same, axis=1) == np.arange(len(small)))]
 
 
 def orbits(points: np.ndarray, names: Sequence[str], atoms: Atoms, operations: Operations) -> list[int]:
