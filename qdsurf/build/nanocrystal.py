@@ -1,6 +1,6 @@
 """Whole nanocrystals: a Wulff shape cut from the crystal, in whole layers, with its cut bonds counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull, HalfspaceIntersection, cKDTree
 from qdsurf.build.alloys import substitute
 from qdsurf.build.crystal import LAYER_GAP_A, Bonds, bulk_cell, crystal_bonds, ion_charge
 from qdsurf.build.passivation import Dangling
+from qdsurf.build.shells import SHAPE, WIDEST_STRAIN
 from qdsurf.build.slab import layer_name, list_terminations
 from qdsurf.build.wulff import Planes, wulff_planes
 from qdsurf.errors import BuildError, InputError, unknown
@@ -26,6 +27,7 @@ def build_nanocrystal(
     facets: Mapping[str, float] | None = None,
     centre: str | None = None,
     seed: int = 0,
+    shells: Sequence[tuple[Material, float]] = (),
 ) -> tuple[Atoms, Dangling]:
     """Cut a nanocrystal in the shape that its surface energies ask for, without ligands.
 
@@ -38,6 +40,8 @@ def build_nanocrystal(
     facets : surface energies, or their ratios, by Miller index such as `111`; None takes those of the record.
     centre : element on which the shape is centred; None takes the middle of a bond.
     seed : of substituted ions.
+    shells : other crystals and their thicknesses in nm, inside out, within the diameter. They take the lattice of the
+        core and share its anions; `info["shells"]` states the strain.
 
     Returns
     -------
@@ -51,25 +55,68 @@ def build_nanocrystal(
     InputError : no facet has a surface energy, or no such element is in the crystal.
     BuildError : the planes close no volume, or hold no crystal.
     """
-    energies = _energies(material, facets)
-    bulk = bulk_cell(material)
-    planes = wulff_planes(bulk, energies, 10 * diameter_nm)
-    charges = np.array([ion_charge(material, symbol) for symbol in bulk.symbols], dtype=float)
-    bonds = crystal_bonds(bulk, charges)
-    origin = _origin(bulk, bonds, centre, material.name)
-    planes = _whole_layers(material, bulk, origin, planes)
-    block = _fill(bulk, origin, planes)
-    particle, dangling = _prune(block, bonds)
+    outer = shells[-1][0] if shells else material
+    crystals = [_grown(bulk_cell(material), one) for one in (material, *(shell for shell, _ in shells))]
+    planes = wulff_planes(crystals[-1], _energies(outer, facets), 10 * diameter_nm)
+    charges = [
+        np.array([ion_charge(one, s) for s in bulk.symbols], dtype=float)
+        for one, bulk in zip((material, *(shell for shell, _ in shells)), crystals, strict=True)
+    ]
+    bonds = [crystal_bonds(bulk, q) for bulk, q in zip(crystals, charges, strict=True)]
+    origins = _origins(crystals, charges, _origin(crystals[0], bonds[0], centre, material.name))
+    planes = _whole_layers(outer, crystals[-1], origins[-1], planes)
+    depths = [10 * sum(thickness for _, thickness in shells[k:]) for k in range(len(crystals))]
+    block = _fill(crystals, origins, planes, depths)
+    particle, dangling = _prune(block, _together(bonds, [len(bulk) for bulk in crystals]), planes)
     if len(particle) == 0:
         raise BuildError(f"a {material.name} particle of {diameter_nm:g} nm holds no atom with enough bonds; go larger")
     annotate(particle, SUBSTRATE)
-    particle.arrays["formal_charge"] = charges[particle.arrays["ion"]]
+    particle.arrays["formal_charge"] = np.concatenate(charges)[particle.arrays["ion"]]
     particle.arrays["layer"][:] = 2
     particle.arrays["layer"][dangling.atom] = 1
     particle.set_array("facet", _face_names(particle, planes))
     particle = substitute(particle, material, seed)
-    particle.info |= {"material": material.name, "diameter_nm": diameter_nm}
+    particle.info |= {"material": outer.name, "diameter_nm": diameter_nm}
+    if shells:
+        strains = [crystals[0].cell[0, 0] / bulk_cell(shell).cell[0, 0] - 1 for shell, _ in shells]
+        words = [f"{s.name} {t:g} nm strained {100 * e:+.1f} %" for (s, t), e in zip(shells, strains, strict=True)]
+        particle.info["shells"] = f"on {material.name}: {'; '.join(words)}"
     return particle, dangling
+
+
+def _grown(core: Atoms, material: Material) -> Atoms:
+    """The cell of a shell, strained to that of the core.
+
+    Raises
+    ------
+    BuildError : the cells differ in shape, or by more than a shell can be strained.
+    """
+    bulk = bulk_cell(material)
+    ratio = core.cell.cellpar() / bulk.cell.cellpar()
+    if np.abs(ratio[3:] - 1).max() > 1e-3 or np.ptp(ratio[:3]) > SHAPE or abs(ratio[:3].mean() - 1) > WIDEST_STRAIN:
+        raise BuildError(
+            f"{material.name} does not grow in register on {core.get_chemical_formula(empirical=True)}: its cell would "
+            f"be stretched by {', '.join(f'{100 * (r - 1):+.1f} %' for r in ratio[:3])}"
+        )
+    bulk.set_cell(core.cell, scale_atoms=True)
+    return bulk
+
+
+def _origins(crystals: Sequence[Atoms], charges: Sequence[np.ndarray], origin: np.ndarray) -> list[np.ndarray]:
+    """The centre in the cell of each crystal, so that their anions stand on one another."""
+    anions = [bulk.positions[np.argmin(q)] for bulk, q in zip(crystals, charges, strict=True)]
+    return [origin - anions[0] + anion for anion in anions]
+
+
+def _together(bonds: Sequence[Bonds], sizes: Sequence[int]) -> Bonds:
+    """Bonds of several crystals whose ions are numbered one crystal after the other."""
+    start = np.cumsum([0, *sizes[:-1]])
+    return Bonds(
+        np.concatenate([b.first + n for b, n in zip(bonds, start, strict=True)]),
+        np.concatenate([b.second + n for b, n in zip(bonds, start, strict=True)]),
+        np.concatenate([b.vectors for b in bonds]),
+        np.concatenate([b.strength for b in bonds]),
+    )
 
 
 def particle_area(particle: Atoms) -> float:
@@ -129,24 +176,35 @@ def _whole_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: P
     return Planes(planes.normals, distances, planes.names)
 
 
-def _fill(bulk: Atoms, origin: np.ndarray, planes: Planes) -> Atoms:
-    """All atoms of the crystal inside the planes, with the number of each in the bulk cell in column `ion`."""
+def _fill(crystals: Sequence[Atoms], origins: Sequence[np.ndarray], planes: Planes, depths: Sequence[float]) -> Atoms:
+    """All atoms inside the planes, each crystal within its depth in A; column `ion` numbers them over all cells."""
     half = np.column_stack([planes.normals, -planes.distances - 0.01])
-    corners = HalfspaceIntersection(half, np.zeros(3)).intersections
-    reach = np.linalg.norm(corners, axis=1).max()
-    spacing = 1 / np.linalg.norm(np.linalg.inv(bulk.cell.array), axis=0)
+    reach = np.linalg.norm(HalfspaceIntersection(half, np.zeros(3)).intersections, axis=1).max()
+    lattice = crystals[0].cell.array
+    spacing = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
     span = [np.arange(-n, n + 1) for n in np.ceil(reach / spacing).astype(int) + 1]
-    cells = np.stack(np.meshgrid(*span, indexing="ij"), axis=-1).reshape(-1, 3) @ bulk.cell.array
-    positions = (cells[:, None] + (bulk.positions - origin)[None]).reshape(-1, 3)
-    ions = np.tile(np.arange(len(bulk)), len(cells))
-    inside = (positions @ planes.normals.T <= planes.distances + 0.01).all(axis=1)
-    block = Atoms(bulk.numbers[ions[inside]], positions[inside])
-    block.set_array("ion", ions[inside])
+    cells = np.stack(np.meshgrid(*span, indexing="ij"), axis=-1).reshape(-1, 3) @ lattice
+    block, first = Atoms(), 0
+    block.set_array("ion", np.zeros(0, dtype=int))
+    for k, (bulk, origin) in enumerate(zip(crystals, origins, strict=True)):
+        positions = (cells[:, None] + (bulk.positions - origin)[None]).reshape(-1, 3)
+        ions = np.tile(np.arange(len(bulk)), len(cells))
+        depth = (planes.distances - positions @ planes.normals.T).min(axis=1)
+        inside = depth > depths[k] - 0.01
+        if k:
+            inside &= depth <= depths[k - 1] - 0.01
+        piece = Atoms(bulk.numbers[ions[inside]], positions[inside])
+        piece.set_array("ion", ions[inside] + first)
+        block += piece
+        first += len(bulk)
     return block
 
 
-def _prune(block: Atoms, bonds: Bonds) -> tuple[Atoms, Dangling]:
-    """Take loose atoms off, again and again, and list the bonds that the others miss."""
+def _prune(block: Atoms, bonds: Bonds, planes: Planes) -> tuple[Atoms, Dangling]:
+    """Take loose atoms off, again and again, and list the bonds that the others miss.
+
+    Only what would lie outside the planes is missing: where two crystals meet, ions have neighbours of the other kind.
+    """
     tree = cKDTree(block.positions)
     atom, place, strength = [], [], []
     for ion in np.unique(block.arrays["ion"]):
@@ -158,11 +216,13 @@ def _prune(block: Atoms, bonds: Bonds) -> tuple[Atoms, Dangling]:
     atom, place, strength = np.concatenate(atom), np.concatenate(place), np.concatenate(strength)
     distance, partner = tree.query(place)
     there = distance < 0.1
+    within = (place @ planes.normals.T <= planes.distances + 0.01).all(axis=1) & ~there
     whole = np.bincount(atom, minlength=len(block))
     least = np.minimum(whole / 2, 3)
     alive = np.ones(len(block), dtype=bool)
     while True:
-        held = there & alive[atom] & alive[np.where(there, partner, 0)]
+        held = within | (there & alive[np.where(there, partner, 0)])
+        held &= alive[atom]
         loose = alive & (np.bincount(atom[held], minlength=len(block)) < least)
         if not loose.any():
             break

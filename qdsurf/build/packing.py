@@ -9,11 +9,12 @@ from numba import njit
 from scipy.spatial.transform import Rotation
 
 from qdsurf.build.contacts import contact_limits
+from qdsurf.build.spread import COMPASS
 
 TURNS = 12  # azimuths tried for a head that may turn about its normal
 # Tilts about the line through the anchors, which stay where they are; a trans chain on a carboxylate leans by 35.
 TILTS_DEG = 0.0, 25.0, -25.0, 45.0, -45.0
-NEIGHBOUR_A = 12.0  # seats within this of one another are neighbours
+NEIGHBOUR_A = 9.0  # seats within this of one another are neighbours
 RECENT = 24  # poses that worked before and are tried first
 MARGIN_A = 16.0  # how far a chain may lean out of the periodic cell
 
@@ -118,7 +119,9 @@ def _rank_poses(
     origins = np.array([seat.origin for seat in seats])
     steps = (origins[None, :, None] + shifts[None, None] - origins[:, None, None]).reshape(-1, 3) @ seats[0].axes
     lengths = np.linalg.norm(steps, axis=1)
-    steps, weights = np.unique(steps[(lengths > 0.1) & (lengths < NEIGHBOUR_A)].round(1), axis=0, return_counts=True)
+    steps = steps[(lengths > 0.1) & (lengths < NEIGHBOUR_A)].round(1)
+    steps = steps[steps @ COMPASS > 0]  # a copy to the left is met where one to the right is
+    steps, weights = np.unique(steps, axis=0, return_counts=True)
     if len(steps) == 0:
         return [poses[k] for k in shuffled]
     met = _meetings(own.conformers, seats[0].turns, steps, weights, kinds, limits)
@@ -128,7 +131,7 @@ def _rank_poses(
 def turns(azimuths: Sequence[float]) -> np.ndarray:
     """Rotations by every azimuth in radians and every tilt, upright ones first, shape (m, 3, 3)."""
     angles = [(tilt, azimuth) for tilt in np.radians(TILTS_DEG) for azimuth in azimuths]
-    return np.array([Rotation.from_euler("xz", pair).as_matrix() for pair in angles])
+    return Rotation.from_euler("xz", angles).as_matrix()
 
 
 def _image_shifts(core: Atoms) -> np.ndarray:

@@ -79,9 +79,15 @@ def passivate(slab: Atoms, dangling: Dangling, stand_ins: StandIns, full: bool =
     ------
     BalanceError : a side's charge in this cell is no whole number; the message says how many cells make it one.
     """
-    for side in (+1, -1):
+    sides = {side: float(dangling.strength[dangling.side == side].sum()) for side in (+1, -1)}
+    # Where two crystals of different coordination meet, their interface is charged; the upper side balances that too.
+    interface = float(slab.arrays["formal_charge"].sum()) - sum(sides.values())
+    if abs(interface) > 1e-3:
+        slab = slab.copy()
+        slab.info["interface_charge"] = interface
+        sides[+1] += interface
+    for side, charge in sides.items():
         mine = dangling.side == side
-        charge = float(dangling.strength[mine].sum())
         if abs(charge - round(charge)) > 1e-3:
             cells = Fraction(charge).limit_denominator(12).denominator
             raise BalanceError(

@@ -8,9 +8,10 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 
 from qdsurf.build.alloys import insert_molecular_ions, substitute
-from qdsurf.build.crystal import Period, crystal_period, ion_charge
+from qdsurf.build.crystal import Period, crystal_period
 from qdsurf.build.ledger import assert_neutral
 from qdsurf.build.passivation import DEFAULT_STAND_INS, WATER, StandIns, dangling_bonds, passivate
+from qdsurf.build.shells import add_shells, stack_layers
 from qdsurf.errors import BuildError, unknown
 from qdsurf.records import Facet, Material
 from qdsurf.structure_io import SUBSTRATE, annotate
@@ -87,6 +88,7 @@ def cut_slab(
     thickness: float | None = None,
     stand_ins: StandIns | None = DEFAULT_STAND_INS,
     seed: int = 0,
+    shells: Sequence[tuple[Material, int]] = (),
 ) -> Atoms:
     """Cut a slab with a named top, c orthogonal to the surface, and make it neutral.
 
@@ -104,10 +106,12 @@ def cut_slab(
     thickness : distance in A between the lowest and the highest layer, instead of `layers`.
     stand_ins : ions for charged sides; None adds none.
     seed : of substituted ions and of the orientations of molecular ions.
+    shells : other crystals to grow on top, with their numbers of layers; the termination is then the core's.
 
     Raises
     ------
-    BuildError : no cut has these two terminations with this number of layers, or with this thickness.
+    BuildError : no cut has these two terminations with this number of layers, or with this thickness, or a shell does
+        not grow in register.
     BalanceError : the slab is charged; the message carries the ledger.
     """
     where = f"{material.name} {facet.miller_index}"
@@ -126,13 +130,16 @@ def cut_slab(
             f"{where}: no slab of {layers} layers has {facet.cut or facet.termination} on top and {bottom} below; "
             f"{layers} layers give: {', '.join(made)}"
         )
-    slab = _stack(period, top - layers + 1, layers).repeat((*supercell, 1))
-    annotate(slab, SUBSTRATE)
-    slab.arrays["layer"] = layers - slab.arrays.pop("stacked")
-    slab.arrays["formal_charge"] = np.array([ion_charge(material, s) for s in slab.symbols], dtype=float)
+    slab, bonds = stack_layers(period, material, top - layers + 1, layers), period.bonds
+    if shells:
+        slab, bonds = add_shells(slab, period, facet.miller_index, shells)
+    slab.wrap()
+    slab = slab.repeat((*supercell, 1))
+    annotate(slab, SUBSTRATE, formal_charges=slab.arrays["formal_charge"])
+    slab.arrays["layer"] = slab.arrays["stacked"].max() + 1 - slab.arrays.pop("stacked")
     if stand_ins and not charged:
         ions = WATER if facet.hydroxylated else stand_ins
-        slab = passivate(slab, dangling_bonds(slab, period.bonds), ions, full=facet.hydroxylated)
+        slab = passivate(slab, dangling_bonds(slab, bonds), ions, full=facet.hydroxylated)
     slab = substitute(slab, material, seed)
     del slab.arrays["ion"]
     if facet.adlayer:
@@ -185,23 +192,6 @@ def _count_layers(period: Period, top: int, thickness: float, where: str) -> int
             f"{depth[k]:.2f} A between the lowest and the highest layer"
         )
     return best + 1
-
-
-def _stack(period: Period, start: int, count: int) -> Atoms:
-    """Pile `count` layers from layer `start` on; column `stacked` counts them, `ion` is the number in the period."""
-    slab = Atoms(cell=period.atoms.cell, pbc=(True, True, False))
-    slab.set_array("stacked", np.zeros(0, dtype=int))
-    slab.set_array("ion", np.zeros(0, dtype=int))
-    for k in range(count):
-        turn, number = divmod(start + k, len(period.layers))
-        layer = period.layers[number]
-        piece = period.atoms[layer]
-        piece.positions += turn * np.array([*period.shift, period.atoms.cell[2, 2]])
-        piece.set_array("stacked", np.full(len(layer), k))
-        piece.set_array("ion", layer)
-        slab += piece
-    slab.wrap()
-    return slab
 
 
 def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:

@@ -97,6 +97,9 @@ def _slab(verbs) -> None:
     parser.add_argument(
         "--termination", metavar="T", help="top layer, such as CsBr; default: on record, else fewest broken bonds"
     )
+    parser.add_argument(
+        "--shell", nargs="+", metavar="M=N", help="other crystals on top and their layers, such as ZnS=4; inside out"
+    )
     parser.add_argument("--bottom", metavar="T", help="lowest layer; default: whatever the number of layers gives")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--layers", type=whole(1), metavar="N", help="atomic layers (default 3)")
@@ -158,6 +161,9 @@ def _nanocrystal(verbs) -> None:
     )
     parser.add_argument(
         "--facets", nargs="+", metavar="HKL=E", help="surface energies or their ratios (default: those on record)"
+    )
+    parser.add_argument(
+        "--shell", nargs="+", metavar="M=NM", help="other crystals and thicknesses in nm, such as ZnS=0.6; inside out"
     )
     parser.add_argument("--centre", metavar="ELEMENT", help="atom in the middle (default: the middle of a bond)")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -47,6 +47,7 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         arguments.thickness,
         StandIns(arguments.stand_in),
         arguments.seed,
+        [(material, round(layers)) for material, layers in _shells(arguments.shell)],
     )
     if arguments.defect:
         slab = make_defects(slab, arguments.defect, charged=arguments.allow_charged)
@@ -57,6 +58,7 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         "termination": facet.termination,
         "terminations": terminations,
         "defects": arguments.defect or [],
+        "shells": slab.info.get("shells", ""),
     }
     return data, [f"{arguments.output}: {material.name} ({arguments.hkl.strip()}) {facet.termination}, {_words(data)}"]
 
@@ -97,7 +99,9 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
     for word in arguments.ligand or ():
         face, _, name = word.rpartition("=")
         ligands[face or EVERYWHERE] = library.ligand(name)
-    particle, dangling = build_nanocrystal(material, arguments.diameter_nm, facets, arguments.centre, arguments.seed)
+    particle, dangling = build_nanocrystal(
+        material, arguments.diameter_nm, facets, arguments.centre, arguments.seed, _shells(arguments.shell)
+    )
     faces = Counter(particle.arrays["facet"][particle.arrays["layer"] == 1].tolist())
     area = particle_area(particle)
     capped = cap_nanocrystal(
@@ -137,6 +141,12 @@ def _pair(word: str, option: str, example: str) -> tuple[str, str]:
     if not equals:
         raise InputError(f"{option} {word!r}: write NAME=VALUE, such as {example}")
     return name, value
+
+
+def _shells(words: Sequence[str] | None) -> list[tuple[Material, float]]:
+    """Read MATERIAL=AMOUNT of each shell."""
+    pairs = [_pair(word, "--shell", "ZnS=4") for word in words or ()]
+    return [(library.material(name), _number(amount, f"--shell {name}")) for name, amount in pairs]
 
 
 def _number(text: str, where: str) -> float:
