@@ -314,7 +314,9 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
         ("CdSe-wz --diameter_nm 3 --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
         ("PbS --diameter_nm 3 --centre Pt", "unknown element 'Pt'"),
         ("PbS --diameter_nm 0.2", "holds no atom with enough bonds; go larger"),
-        ("PbS --diameter_nm 3 --ligand methylamine", "ligand methylamine for * has charge +0; give X-type ones of -1"),
+        ("PbS --diameter_nm 3 --ligand methylamine", "ligand methylamine for * has charge +0; give ions of charge one"),
+        ("CsPbBr3 --diameter_nm 3 --ligand oleate", "is neutral without oleate; say how many are to replace its ions"),
+        ("CdSe-wz --diameter_nm 3 --ligand oleate", "it has no ions of charge -1 to replace: take facets"),
     ],
 )
 def test_nanocrystal_errors(words, message, fails, tmp_path):

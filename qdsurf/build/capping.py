@@ -16,6 +16,7 @@ from qdsurf.build.alloys import insert_molecular_ions
 from qdsurf.build.conformers import bound_form, chain_conformers
 from qdsurf.build.ledger import assert_neutral, ledger
 from qdsurf.build.ligands import seat
+from qdsurf.build.nanocrystal import EDGE, INSIDE, VERTEX, particle_area
 from qdsurf.build.packing import Chains, Seat, pack
 from qdsurf.build.passivation import DEFAULT_STAND_INS, Dangling, StandIns, stand_in_atoms
 from qdsurf.build.spread import COMPASS, spread
@@ -49,18 +50,21 @@ def cap_nanocrystal(
     stand_ins: StandIns = DEFAULT_STAND_INS,
     truncate_to_carbons: int | None = None,
     seed: int = 0,
+    coverage: float | None = None,
 ) -> Atoms:
     """Make a nanocrystal neutral, with real ligands where they fit and small ions where they do not.
 
     Ions of charge one in excess leave, the least bound ones first (caesium from the edges of a perovskite cube). What
-    charge is left is balanced at the places of the crystal's next ions, where the cut bonds have most to give.
+    charge is left is balanced at the places of the crystal's next ions, where the cut bonds have most to give. Where
+    none is left, ligands replace ions of their own charge on the faces: oleate bromide, oleylammonium caesium.
 
     Parameters
     ----------
     particle, dangling : from `build_nanocrystal`.
-    ligands : X-type ligand of charge -1 for each face by name; `*` stands for all others, edges and vertices too.
+    ligands : X-type ligand of charge one for each face by name; `*` stands for all others, edges and vertices too.
         None puts stand-ins everywhere.
     stand_ins : ions of charge -1 and +1 for places without a ligand.
+    coverage : ligands in nm^-2 that replace ions; as many as the charge asks for come in any case.
 
     Returns
     -------
@@ -69,19 +73,25 @@ def cap_nanocrystal(
     Raises
     ------
     BalanceError : the charge cannot be balanced with the places that there are.
-    InputError : a ligand is not of charge -1.
+    InputError : a ligand is not of charge one, or the particle is neutral and nothing says how many are to come.
     """
     ligands = ligands or {}
     for name, ligand in ligands.items():
-        if ligand.charge != -1:
-            raise InputError(f"ligand {ligand.name} for {name} has charge {ligand.charge:+d}; give X-type ones of -1")
+        if abs(ligand.charge) != 1:
+            raise InputError(f"ligand {ligand.name} for {name} has charge {ligand.charge:+d}; give ions of charge one")
     particle, dangling = _shed(particle, dangling)
     charge = round(particle.arrays["formal_charge"].sum())
-    if charge == 0:
+    if charge == 0 and not ligands:
         return _finish(particle, material, 0, 0, 0, seed)
-    places = _places(particle, dangling, int(np.sign(charge)))
-    chosen = _choose(places, abs(charge), particle, seed)
-    wanted = [ligands.get(places.facets[k], ligands.get(EVERYWHERE)) if charge > 0 else None for k in chosen]
+    if charge == 0:
+        particle, places, stand_ins = _vacate(particle, dangling, list(ligands.values()), coverage, seed)
+        chosen = np.arange(len(places.positions))
+    else:
+        places = _places(particle, dangling, int(np.sign(charge)))
+        chosen = _choose(places, abs(charge), particle, seed)
+    needed = -np.sign(particle.arrays["formal_charge"].sum())
+    wanted = [ligands.get(places.facets[k], ligands.get(EVERYWHERE)) for k in chosen]
+    wanted = [one if one and one.charge == needed else None for one in wanted]
     covered, left = _pack_ligands(particle, places, chosen, wanted, stand_ins, truncate_to_carbons, seed)
     without_room = sum(one is not None for one in wanted) - (len(chosen) - len(left))
     return _finish(covered, material, len(chosen) - len(left), len(left), without_room, seed)
@@ -145,6 +155,36 @@ def _places(particle: Atoms, dangling: Dangling, sign: int) -> Places:
         valence.append(strength[group].sum())
         facets.append(str(particle.arrays["facet"][own[0]]))
     return Places(np.array(positions), np.array(outwards), hosts, np.array(valence), facets)
+
+
+def _vacate(
+    particle: Atoms, dangling: Dangling, ligands: Sequence[Ligand], coverage: float | None, seed: int
+) -> tuple[Atoms, Places, StandIns]:
+    """Take ions of the ligands' charge off the faces; they stand in where a ligand finds no room after all."""
+    charge = ligands[0].charge
+    own = particle.arrays["formal_charge"] == charge
+    if coverage is None or not own.any():
+        raise InputError(
+            f"the particle is neutral without {ligands[0].name}; "
+            + ("say how many are to replace its ions, as a coverage in nm^-2" if own.any() else
+               f"it has no ions of charge {charge:+d} to replace: take facets that leave it charged, or another ligand")
+        )  # fmt: skip
+    faces = np.isin(particle.arrays["facet"], [EDGE, VERTEX, INSIDE], invert=True)
+    ions = np.flatnonzero(own & faces & np.isin(np.arange(len(particle)), dangling.atom))
+    count = round(coverage * particle_area(particle))
+    gone = ions[spread(particle.positions[ions], count, particle, "uniform", seed)]
+    outwards = [(dangling.place - particle.positions[dangling.atom])[dangling.atom == ion].mean(axis=0) for ion in gone]
+    outwards = np.array(outwards) / np.linalg.norm(outwards, axis=1)[:, None]
+    left = particle[np.setdiff1d(np.arange(len(particle)), gone)]
+    partners = np.flatnonzero(left.arrays["formal_charge"] > 1) if charge < 0 else np.array([], dtype=int)
+    hosts = [[] for _ in gone]
+    if len(partners):
+        nearest = cKDTree(left.positions[partners]).query(particle.positions[gone])[1]
+        hosts = [[int(partners[k])] for k in nearest]
+    facets = [str(name) for name in particle.arrays["facet"][gone]]
+    places = Places(particle.positions[gone], outwards, hosts, np.ones(len(gone)), facets)
+    element = str(particle.symbols[gone[0]]) if len(gone) else "Cl"
+    return left, places, StandIns(element, element)
 
 
 def _choose(places: Places, count: int, particle: Atoms, seed: int) -> np.ndarray:

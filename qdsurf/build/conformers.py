@@ -14,8 +14,10 @@ from qdsurf.build.packing import Chains
 from qdsurf.records import Ligand
 from qdsurf.structure_io import LIGAND, annotate
 
-# Torsions in degrees: an alkyl chain is trans, seldom gauche (65); beside a double bond it is skew (115).
-TRANS, GAUCHE, SKEW = 180.0, 65.0, 115.0
+# Torsions in degrees: an alkyl chain is trans, seldom gauche (65); beside a double bond it is skew (120). Skews of one
+# sign on both sides of a cis double bond bend the chain by 57 degrees, of two signs by 91.
+TRANS, GAUCHE, SKEW = 180.0, 65.0, 120.0
+OTHER_SKEW_SHARE = 0.25
 GAUCHE_SHARE = 0.12  # of the torsions of a bent conformer; most bent chains of full length then stay upright
 KEPT = 48  # conformers of one ligand
 ROTATABLE = Chem.MolFromSmarts("[!$([D1]);!$(*#*)]-!@[!$([D1]);!$(*#*)]")
@@ -118,14 +120,10 @@ def _twisted(molecule: Chem.Mol, positions: np.ndarray, torsions: list, rng, str
     conformer.SetPositions(np.ascontiguousarray(positions))
     shape.AddConformer(conformer)
     own = shape.GetConformer()
-    sign = 1.0
+    side = 1.0 if straight else rng.choice([-1.0, 1.0])
     for *atoms, unsaturated in torsions:
-        if unsaturated:
-            # Opposite skews on the two sides of a double bond keep the chain's direction.
-            angle = SKEW * (sign if straight else rng.choice([-1, 1]))
-            sign = -sign
-        else:
-            bent = not straight and rng.random() < GAUCHE_SHARE
-            angle = GAUCHE * rng.choice([-1, 1]) if bent else TRANS
+        other = not straight and rng.random() < (OTHER_SKEW_SHARE if unsaturated else GAUCHE_SHARE)
+        bent = GAUCHE * rng.choice([-1, 1]) if other else TRANS
+        angle = SKEW * side * (-1 if other else 1) if unsaturated else bent
         rdMolTransforms.SetDihedralDeg(own, *atoms, float(angle))
     return own.GetPositions()

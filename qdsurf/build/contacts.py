@@ -10,6 +10,7 @@ from qdsurf.errors import InputError
 # shortest contacts in crystals of alkanes and fatty acids are at 0.9; a model to be relaxed may start a tenth nearer.
 NEAREST = 0.75
 # Cations of a crystal are smaller than van der Waals radii, which are those of atoms (Cs 3.48 A, Cs+ 1.8 A).
+MOLECULAR_ION_A = 2.5  # a placeholder stands for a molecule such as formamidinium, 2.5 A in radius, assumed
 WIDEST_A = 2.9
 
 
@@ -24,8 +25,9 @@ def contact_limits(numbers: np.ndarray) -> np.ndarray:
     ------
     InputError : an element has no van der Waals radius.
     """
-    radii = vdw_radii[numbers]
+    numbers = np.asarray(numbers)
+    radii = np.where(numbers == 0, MOLECULAR_ION_A, vdw_radii[numbers])
     if np.isnan(radii).any():
-        missing = ", ".join(chemical_symbols[z] for z in np.asarray(numbers)[np.isnan(radii)])
+        missing = ", ".join(chemical_symbols[z] for z in numbers[np.isnan(radii)])
         raise InputError(f"no van der Waals radius is known for {missing}; contacts with it cannot be judged")
     return np.minimum(NEAREST * (radii[:, None] + radii[None, :]), WIDEST_A)

@@ -157,7 +157,10 @@ def _nanocrystal(verbs) -> None:
         "--ligand",
         nargs="+",
         metavar="L",
-        help="X-type ligand of charge -1, or FACET=LIGAND for each facet; without one, stand-ins",
+        help="X-type ligand of charge one, or FACET=LIGAND for each facet; without one, stand-ins",
+    )
+    parser.add_argument(
+        "--coverage", type=positive, metavar="nm^-2", help="ligands that replace ions of a neutral particle's faces"
     )
     parser.add_argument(
         "--facets", nargs="+", metavar="HKL=E", help="surface energies or their ratios (default: those on record)"

@@ -112,6 +112,7 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
         StandIns(arguments.stand_in),
         arguments.truncate_to_carbons,
         arguments.seed,
+        arguments.coverage,
     )
     write_frames(arguments.output, [capped])
     data = {
