@@ -9,9 +9,9 @@ from qdsurf.errors import InputError
 # Share of the sum of van der Waals radii (Alvarez, 10.1039/c3dt50599e): H...H 1.80 A, C...H 2.23, C...C 2.66. The
 # shortest contacts in crystals of alkanes and fatty acids are at 0.9; a model to be relaxed may start a tenth nearer.
 NEAREST = 0.75
-# Cations of a crystal are smaller than van der Waals radii, which are those of atoms (Cs 3.48 A, Cs+ 1.8 A).
+# Cations of a crystal are smaller than van der Waals radii, which are those of atoms (Cs 3.48 A, Cs+ 1.88 A).
 MOLECULAR_ION_A = 2.5  # a placeholder stands for a molecule such as formamidinium, 2.5 A in radius, assumed
-WIDEST_A = 2.9
+WIDEST_A = 2.8
 
 
 def contact_limits(numbers: np.ndarray) -> np.ndarray:
