@@ -339,6 +339,18 @@ def test_place_on_crystal_and_ligand(ok, ok_json, folder, tmp_path):
     assert "TMA on surface.anion, 1 pose(s)" in ok(*words)
 
 
+@pytest.mark.parametrize(
+    ("molecule", "site", "anchor"), [("H2O", "top:Pb", "O"), ("TMA", "top:S", "Al"), ("CCO", "hollow:4", "O")]
+)
+def test_place_any_molecule_over_a_site(molecule, site, anchor, ok, ok_json, folder, tmp_path):
+    words = ("place", folder / "PbS.xyz", molecule, "--site", site, "--poses", 2, "-o", tmp_path / "p.xyz")
+    data = ok_json(*words)
+    frames = read(tmp_path / "p.xyz", ":")
+    assert 1 <= len(frames) == len(data["poses"]) <= 2 and data["anchor"].startswith(anchor)
+    assert all(" meets " in reason or "same as one before" in reason for reason in data["rejected"])
+    assert "orientations rejected" in ok(*words)
+
+
 def test_place_lets_a_dative_ligand_give_way(ok_json, folder, tmp_path):
     words = ("place", folder / "Ag-methylamine.xyz", "TMA", "--site", "ligand.anchor", "-o", tmp_path / "p.xyz")
     data = ok_json(*words)
@@ -349,7 +361,9 @@ def test_place_lets_a_dative_ligand_give_way(ok_json, folder, tmp_path):
 def test_place_errors(fails, folder, tmp_path):
     slab, out = folder / "PbS.xyz", tmp_path / "p.xyz"
     assert "unknown precursor 'TMAl'; did you mean 'TMA'?" in fails("place", slab, "TMAl", "-o", out)
-    assert "--site: unknown site 'top:S'" in fails("place", slab, "TMA", "--site", "top:S", "-o", out)
+    assert "--site: unknown site 'top:X'; did you mean 'top:S'?" in fails(
+        "place", slab, "TMA", "--site", "top:X", "-o", out
+    )
     assert "no atom plays ligand.anchor" in fails("place", slab, "TMA", "--site", "ligand.anchor", "-o", out)
     message = fails("place", slab, "TMA", "--poses", 2, "-o", tmp_path / "POSCAR")
     assert "holds one structure, not 2" in message

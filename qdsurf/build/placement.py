@@ -1,6 +1,7 @@
 """A precursor on an atom of a covered slab: orientations from a low-discrepancy set, height by contact."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -8,14 +9,16 @@ from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
 from scipy.stats import qmc
 
+from qdsurf import library
 from qdsurf.build.drive import CLASH, FORMED, drive
 from qdsurf.build.endpoints import judge
-from qdsurf.build.molecules import centre
+from qdsurf.build.molecules import build_molecule, centre, embed, parse_smiles
 from qdsurf.build.roles import find_role
-from qdsurf.connectivity import bond_matrix, is_molecular, molecular_bonds
+from qdsurf.build.sites import DONORS
+from qdsurf.connectivity import bond_matrix, is_metal, is_molecular, molecular_bonds
 from qdsurf.errors import BuildError
 from qdsurf.records import Precursor, Reaction
-from qdsurf.structure_io import ADSORBATE, annotate, content_hash
+from qdsurf.structure_io import ADSORBATE, annotate, content_hash, read_structure
 
 PER_TARGET = 3  # directions of approach that are followed for each target atom ...
 APART_DEG = 50.0  # ... at least this far from one another
@@ -33,6 +36,34 @@ def precursor_fragment(molecule: Atoms, precursor: Precursor) -> Atoms:
     atoms.arrays["formal_charge"][leaving] = -1
     atoms.arrays["formal_charge"][metal] = len(leaving)
     return atoms
+
+
+def adsorbate(name: str) -> tuple[Atoms, int]:
+    """A molecule that is to be placed, and the atom with which it meets the surface.
+
+    A metal meets it first (a Lewis acid), else the first donor atom, else the first heavy atom.
+
+    Parameters
+    ----------
+    name : of a precursor or coreactant on record, a structure file, or a SMILES string.
+
+    Raises
+    ------
+    InputError : it is none of these.
+    """
+    if name in library.names("precursors"):
+        record = library.precursor(name)
+        molecule = precursor_fragment(build_molecule(record.molecule), record)
+    elif name in library.names("coreactants"):
+        molecule = build_molecule(library.get("coreactants", name).molecule)
+    elif Path(name).is_file():
+        read = read_structure(Path(name))
+        molecule = annotate(Atoms(read.symbols, read.positions), ADSORBATE)
+    else:
+        molecule = annotate(embed(parse_smiles(name, "molecule")), ADSORBATE)
+    order = [np.flatnonzero(is_metal(molecule)), np.flatnonzero(np.isin(molecule.symbols, DONORS))]
+    order += [np.flatnonzero(molecule.numbers > 1), np.arange(len(molecule))]
+    return centre(molecule), int(next(found for found in order if len(found))[0])
 
 
 def place_precursor(

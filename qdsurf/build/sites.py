@@ -4,6 +4,8 @@ Where it touches three or more it lies in a hollow, half way between two hollows
 atom on top. Nothing in this needs a flat layer: steps, vacancies and whole nanocrystals have sites in the same way.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
 
@@ -75,10 +77,19 @@ def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:
             site["free"] = int((_distances(centres, molecules).min(axis=1) >= OCCUPIED_A).sum())
     found += _merge_equivalent(_donors(molecules) + _vacancies(slab), slab, tolerance, 1)
     for site in found:
-        site.pop("centres", None)
-        del site["centre"]
+        del site["centres"], site["centre"]
+        site["position"] = _into_cell(site["position"], slab)
     order = {"top": 0, "hydroxyl": 1, "bridge": 2, "hollow": 3, "vacancy": 4, "anchor": 5}
     return sorted(found, key=lambda s: (order[s["name"].split(":")[0]], s["name"], s["multiplicity"], s["position"]))
+
+
+def _into_cell(position: Sequence[float], slab: Atoms) -> list[float]:
+    """The image of a position in A that lies in the cell."""
+    if not slab.pbc.any():
+        return list(map(float, position))
+    cell = slab.cell.array[:2]
+    turns = np.floor(np.asarray(position)[:2] @ np.linalg.inv(cell[:, :2]) + 1e-6)
+    return (position - turns @ cell).tolist()
 
 
 def upright(atoms: Atoms) -> Atoms:

@@ -232,17 +232,21 @@ def _place(verbs) -> None:
         verbs,
         "place",
         "structures:place_molecule",
-        "place a precursor on a slab or its ligands",
+        "place a molecule on a surface or its ligands",
         "ligated.xyz TMA --poses 4 -o poses.xyz",
         "ligated.xyz TMA --site ligand.anchor -o pose.xyz",
+        "slab.xyz H2O --site top:Pb -o pose.xyz",
     )
     parser.add_argument("file", metavar="FILE", help=FRAME)
-    parser.add_argument("precursor", metavar="PRECURSOR", help="see `qdsurf list precursors`")
+    parser.add_argument(
+        "molecule", metavar="MOLECULE", help="a precursor or coreactant of `qdsurf list`, a SMILES string, or a file"
+    )
     parser.add_argument(
         "--site",
         default="surface.anion",
-        metavar="ROLE",
-        help="what its metal meets: surface.anion (default), surface.cation, surface.counterion or ligand.anchor",
+        metavar="SITE",
+        help="a role for a precursor's metal (surface.anion, the default, surface.cation, surface.counterion, "
+        "ligand.anchor), or for any molecule a name that `qdsurf sites` lists, such as top:Pb",
     )
     parser.add_argument(
         "--poses", type=whole(1), default=1, metavar="N", help="at most this many, roomiest first (default 1)"

@@ -17,7 +17,8 @@ from qdsurf.build.ligands import attach_ligands, iter_ligands
 from qdsurf.build.molecules import build_molecule, describe_model
 from qdsurf.build.nanocrystal import build_nanocrystal, particle_area
 from qdsurf.build.passivation import StandIns
-from qdsurf.build.placement import place_precursor, precursor_fragment
+from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragment
+from qdsurf.build.poses import rigid_poses
 from qdsurf.build.sites import find_sites, surface_area
 from qdsurf.build.slab import cut_slab, list_terminations
 from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
@@ -28,6 +29,8 @@ from qdsurf.records import Facet, Material, Reaction, Role
 from qdsurf.report.style import write
 from qdsurf.report.viewer import draw_structure, write_page
 from qdsurf.structure_io import SUBSTRATE
+
+ORIENTATIONS = 16  # looked at for every pose that is asked for
 
 
 def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
@@ -231,13 +234,20 @@ def _count(coverage: float | None, area_nm2: float) -> int:
 
 
 def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Place a precursor on atoms that play a role, and write the poses."""
+    """Place a molecule: on atoms that play a role, pulled in by springs, or rigidly over a site by its name."""
     check_output(arguments.output, arguments.poses)
-    precursor = library.precursor(arguments.precursor)
-    roles = [role for role in get_args(Role) if not role.startswith("precursor.") and role != "ligand.proton"]
-    if arguments.site not in roles:
-        raise unknown("site", arguments.site, roles, "--site")
     surface = read_model(arguments.file, arguments.charge)
+    roles = [role for role in get_args(Role) if not role.startswith("precursor.") and role != "ligand.proton"]
+    if arguments.site in roles:
+        return _place_on_role(arguments, surface)
+    sites = {site["name"]: site for site in reversed(find_sites(surface))}
+    if arguments.site not in sites:
+        raise unknown("site", arguments.site, [*roles, *sites], "--site")
+    return _place_over_site(arguments, surface, sites[arguments.site])
+
+
+def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str]]:
+    precursor = library.precursor(arguments.molecule)
     adduct = _adduct(surface, arguments.site)
     poses = place_precursor(
         surface,
@@ -252,7 +262,7 @@ def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
     write_frames(arguments.output, poses)
     data = {
         "file": arguments.output,
-        "precursor": precursor.name,
+        "molecule": precursor.name,
         "site": arguments.site,
         "template": adduct.name if adduct else None,
         "poses": [{"pose": pose.info["pose"], "strain": pose.info["strain"]} | _contact(pose) for pose in poses],
@@ -260,6 +270,26 @@ def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
     lines = [f"{arguments.output}: {precursor.name} on {arguments.site}, {len(poses)} pose(s)"]
     lines += [f"  {p['pose']}  {p['contact']} {p['contact_A']:.2f} A, strain {p['strain']:.2f}" for p in data["poses"]]
     return data, lines
+
+
+def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[dict, list[str]]:
+    molecule, anchor = adsorbate(arguments.molecule)
+    poses, rejected = rigid_poses(
+        surface, molecule, site["position"], site["normal"], anchor, ORIENTATIONS * arguments.poses, arguments.seed
+    )
+    poses = poses[: arguments.poses]
+    write_frames(arguments.output, poses)
+    data = {
+        "file": arguments.output,
+        "molecule": arguments.molecule,
+        "site": site["name"],
+        "anchor": f"{molecule.symbols[anchor]}{anchor}",
+        "poses": [{"pose": pose.info["pose"], "height_A": pose.info["height_A"]} for pose in poses],
+        "rejected": rejected,
+    }
+    lines = [f"{arguments.output}: {arguments.molecule} over {site['name']}, {len(poses)} pose(s)"]
+    lines += [f"  {pose['pose']}  {data['anchor']} {pose['height_A']:.2f} A above the site" for pose in data["poses"]]
+    return data, [*lines, f"  {len(rejected)} orientations rejected; --json lists the reasons"]
 
 
 def _adduct(surface: Atoms, role: str) -> Reaction | None:
