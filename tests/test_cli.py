@@ -315,8 +315,15 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
         ("PbS --diameter_nm 3 --centre Pt", "unknown element 'Pt'"),
         ("PbS --diameter_nm 0.2", "holds no atom with enough bonds; go larger"),
         ("PbS --diameter_nm 3 --ligand methylamine", "ligand methylamine for * has charge +0; give ions of charge one"),
-        ("CsPbBr3 --diameter_nm 3 --ligand oleate", "is neutral without oleate; say how many are to replace its ions"),
-        ("CdSe-wz --diameter_nm 3 --ligand oleate", "it has no ions of charge -1 to replace: take facets"),
+        (
+            "CsPbBr3 --diameter_nm 3 --ligand oleate",
+            "the particle is neutral without ligands; say how many are to come",
+        ),
+        ("CdSe-wz --diameter_nm 3 --ligand oleate", "the particle is neutral without ligands; say how many"),
+        (
+            "CdSe-wz --diameter_nm 3 --ligand oleylammonium --coverage 1",
+            "no cation of charge one is there to be replaced; give a ligand of charge -1",
+        ),
     ],
 )
 def test_nanocrystal_errors(words, message, fails, tmp_path):

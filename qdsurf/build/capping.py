@@ -56,7 +56,8 @@ def cap_nanocrystal(
 
     Ions of charge one in excess leave, the least bound ones first (caesium from the edges of a perovskite cube). What
     charge is left is balanced at the places of the crystal's next ions, where the cut bonds have most to give. Where
-    none is left, ligands replace ions of their own charge on the faces: oleate bromide, oleylammonium caesium.
+    none is left, ligands replace ions of their own charge on the faces (oleate bromide, oleylammonium caesium), or come
+    as acids, the anion to a cation and its proton to an anion.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def cap_nanocrystal(
     ligands : X-type ligand of charge one for each face by name; `*` stands for all others, edges and vertices too.
         None puts stand-ins everywhere.
     stand_ins : ions of charge -1 and +1 for places without a ligand.
-    coverage : ligands in nm^-2 that replace ions; as many as the charge asks for come in any case.
+    coverage : ligands in nm^-2 of a particle that is neutral without them; else the charge says how many come.
 
     Returns
     -------
@@ -83,10 +84,18 @@ def cap_nanocrystal(
     charge = round(particle.arrays["formal_charge"].sum())
     if charge == 0 and not ligands:
         return _finish(particle, material, 0, 0, 0, seed)
-    if charge == 0:
-        particle, places, stand_ins = _vacate(particle, dangling, list(ligands.values()), coverage, seed)
+    if charge == 0 and coverage is None:
+        raise InputError("the particle is neutral without ligands; say how many are to come, as a coverage in nm^-2")
+    sign = next(iter(ligands.values())).charge if charge == 0 else 0
+    if sign and (particle.arrays["formal_charge"] == sign).any():
+        particle, places, stand_ins = _vacate(particle, dangling, sign, coverage, seed)
         chosen = np.arange(len(places.positions))
     else:
+        if sign > 0:
+            raise InputError("no cation of charge one is there to be replaced; give a ligand of charge -1")
+        if charge == 0:
+            particle = _protonate(particle, dangling, coverage, stand_ins, seed)
+            charge = round(particle.arrays["formal_charge"].sum())
         places = _places(particle, dangling, int(np.sign(charge)))
         chosen = _choose(places, abs(charge), particle, seed)
     needed = -np.sign(particle.arrays["formal_charge"].sum())
@@ -157,18 +166,19 @@ def _places(particle: Atoms, dangling: Dangling, sign: int) -> Places:
     return Places(np.array(positions), np.array(outwards), hosts, np.array(valence), facets)
 
 
+def _protonate(particle: Atoms, dangling: Dangling, coverage: float, stand_ins: StandIns, seed: int) -> Atoms:
+    """Put the protons of so many acids on cut anions, those with the most cut bonds first."""
+    places = _places(particle, dangling, -1)
+    chosen = _choose(places, round(coverage * particle_area(particle)), particle, seed)
+    protons = stand_in_atoms(stand_ins, +1, places.positions[chosen], places.outwards[chosen], 1)
+    return _joined([particle, protons])
+
+
 def _vacate(
-    particle: Atoms, dangling: Dangling, ligands: Sequence[Ligand], coverage: float | None, seed: int
+    particle: Atoms, dangling: Dangling, charge: int, coverage: float, seed: int
 ) -> tuple[Atoms, Places, StandIns]:
     """Take ions of the ligands' charge off the faces; they stand in where a ligand finds no room after all."""
-    charge = ligands[0].charge
     own = particle.arrays["formal_charge"] == charge
-    if coverage is None or not own.any():
-        raise InputError(
-            f"the particle is neutral without {ligands[0].name}; "
-            + ("say how many are to replace its ions, as a coverage in nm^-2" if own.any() else
-               f"it has no ions of charge {charge:+d} to replace: take facets that leave it charged, or another ligand")
-        )  # fmt: skip
     faces = np.isin(particle.arrays["facet"], [EDGE, VERTEX, INSIDE], invert=True)
     ions = np.flatnonzero(own & faces & np.isin(np.arange(len(particle)), dangling.atom))
     count = round(coverage * particle_area(particle))

@@ -1,15 +1,19 @@
 """Sites do not depend on how the slab happens to be written down."""
 
+from collections import Counter
 from functools import cache
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.io import read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariants import through_file
 from systems import make_slab
 
 from qdsurf import library
+from qdsurf.build.nanocrystal import build_nanocrystal
 from qdsurf.build.sites import count_sites, find_sites, surface_area
 from qdsurf.build.slab import cut_slab
 from qdsurf.errors import BuildError
@@ -100,12 +104,68 @@ def test_sites_do_not_depend_on_the_choice_of_cell_vectors_nor_on_rotation(name,
     assert densities(slab) == expected(name)
 
 
+@settings(max_examples=10)
+@given(name=st.sampled_from(NAMES), a=st.floats(-1, 1), b=st.floats(-1, 1), turns=st.integers(-2, 2))
+def test_sites_do_not_depend_on_the_tilt_of_c_nor_on_where_the_cell_cuts_it(name, a, b, turns):
+    slab = cut(name, (2, 2))
+    cell = slab.cell.array
+    slab.set_cell([cell[0], cell[1], cell[2] + a * cell[0] + b * cell[1]])
+    slab.pbc = True
+    slab.positions += (turns + 0.5) * slab.cell.array[2]
+    slab.wrap()
+    assert densities(slab) == expected(name)
+
+
+@settings(max_examples=10)
+@given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32 - 1))
+def test_sites_do_not_depend_on_shaking_below_the_tolerance(name, seed):
+    slab = cut(name, (2, 2))
+    slab.positions += np.random.default_rng(seed).uniform(-0.01, 0.01, (len(slab), 3))
+    assert densities(slab) == expected(name)
+
+
+@pytest.mark.parametrize("kind", ["cif", "vasp", "xyz"])
+@pytest.mark.parametrize("name", NAMES)
+def test_sites_survive_other_formats(name, kind, tmp_path):
+    slab = cut(name, (2, 2))
+    plain = Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=True)
+    write(tmp_path / f"slab.{kind}", plain, format={"xyz": "extxyz"}.get(kind, kind))
+    assert densities(read(tmp_path / f"slab.{kind}")) == expected(name)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_sites_survive_a_file(name, tmp_path):
     assert densities(through_file(cut(name, (2, 2)), tmp_path)) == expected(name)
 
 
 @pytest.mark.parametrize("supercell", [(1, 1), (2, 2), (3, 3)])
+def test_a_hydroxylated_oxide_offers_its_hydroxyls():
+    material = library.material("TiO2")
+    facet = next(f for f in material.facets if f.hydroxylated)
+    slab = cut_slab(material, facet, 6, (2, 2))
+    names = {site["name"] for site in find_sites(slab)}
+    assert "hydroxyl:O" in names and not any("H" in name.split(":")[1] for name in names if name[0] in "tb")
+
+
+def test_ligands_offer_their_anchors_and_take_sites(ligated_of):
+    bare = {site["name"]: site for site in find_sites(make_slab("PbS"))}
+    found = find_sites(ligated_of("PbS", "acetate")[0])
+    assert sum(site["multiplicity"] for site in found if site["name"] == "anchor:O") == 2
+    for name, site in bare.items():
+        assert sum(s["multiplicity"] for s in found if s["name"] == name) == site["multiplicity"]
+    assert sum(s["multiplicity"] - s["free"] for s in found) > 0
+
+
+def test_a_particle_has_the_sites_of_its_faces():
+    particle, _ = build_nanocrystal(library.material("PbS"), 2.0, {"100": 1.0})
+    names = Counter(site["name"] for site in find_sites(particle))
+    tops, hollows = names["top:Pb"] + names["top:S"], names["hollow:4"]
+    edge = round((len(particle)) ** (1 / 3))
+    assert edge**3 == len(particle), "not a cube"
+    # A cube of n x n x n atoms: every surface atom has a top, every square of a face a hollow.
+    assert tops == edge**3 - (edge - 2) ** 3 and hollows == 6 * (edge - 1) ** 2
+
+
 def test_an_adatom_is_a_site_wherever_it_stands_in_the_cell(supercell):
     material = library.material("Ag")
     slab = cut_slab(material, material.facets[1], 2, supercell)
