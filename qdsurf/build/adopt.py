@@ -4,17 +4,20 @@ from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
+from ase.neighborlist import neighbor_list
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from qdsurf import library
+from qdsurf.build.ball import Cloud, exposed
 from qdsurf.build.crystal import LAYER_GAP_A
+from qdsurf.build.sites import DONORS, upright
 from qdsurf.connectivity import bond_matrix, is_metal
-from qdsurf.errors import InputError
+from qdsurf.errors import BuildError, InputError
 from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
 COLUMNS = ("role", "fragment", "layer", "formal_charge", "anchor")
+LARGEST_SHARE = 2  # charge in e of a ligand of an adopted structure
 TOO_CLOSE_A = 0.6  # shorter than any bond (H-H 0.74 A)
 
 
@@ -38,13 +41,15 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
     if all(column in atoms.arrays for column in COLUMNS):
         return atoms
     _assert_apart(atoms, where)
-    adopted = annotate(atoms.copy(), SUBSTRATE)
+    adopted = annotate(_in_one_piece(atoms), SUBSTRATE)
     organic = _organic_groups(adopted)
     for number, group in enumerate(organic, start=1):
         adopted.arrays["role"][group] = LIGAND
         adopted.arrays["fragment"][group] = number
     crystal = np.flatnonzero(adopted.arrays["role"] == SUBSTRATE)
-    known = known_charges() | dict(charges or {})
+    metal = is_metal(adopted)
+    known = dict.fromkeys(set(adopted.symbols), 0.0) if metal[crystal].all() else {"H": 1.0} | known_charges()
+    known |= dict(charges or {})
     missing = sorted(set(adopted.symbols[crystal]) - set(known))
     if missing:
         raise InputError(f"{where}: no formal charge is known for {', '.join(missing)}; give it as ELEMENT=CHARGE")
@@ -52,20 +57,27 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
     total = adopted.arrays["formal_charge"][crystal].sum()
     if organic:
         share = -total / len(organic)
-        if abs(share - round(share)) > 1e-6:
+        if abs(share - round(share)) > 1e-6 or abs(share) > LARGEST_SHARE:
             raise InputError(
                 f"{where}: the crystal has a charge of {total:+g} e, which {len(organic)} ligands cannot share evenly; "
                 "give the columns yourself with qdsurf.structure_io.annotate"
             )
-        metal = is_metal(adopted) & (adopted.arrays["role"] == SUBSTRATE)
-        near = bond_matrix(adopted)
+        near = bond_matrix(adopted)[:, metal & (adopted.arrays["role"] == SUBSTRATE)].any(axis=1)
+        donor = np.isin(adopted.symbols, DONORS)
         for group in organic:
-            anchors = [i for i in group if near[i, metal].any()] or [group[0]]
+            anchors = next(g for g in (group[near[group] & donor[group]], group[donor[group]], group) if len(g))
             adopted.arrays["anchor"][anchors] = True
             adopted.arrays["formal_charge"][anchors] += round(share) / len(anchors)
-    if atoms.pbc.any() or atoms.cell.rank == 3:
-        adopted.arrays["layer"][crystal] = _layers(adopted.positions[crystal, 2])
+    adopted.arrays["layer"][crystal] = _layers(adopted[crystal])
     return adopted
+
+
+def _in_one_piece(atoms: Atoms) -> Atoms:
+    """A slab that the cell's end does not cut; anything else as it is."""
+    try:
+        return upright(atoms) if atoms.pbc[:2].any() else atoms.copy()
+    except BuildError:
+        return atoms.copy()
 
 
 def known_charges() -> dict[str, float]:
@@ -79,12 +91,12 @@ def known_charges() -> dict[str, float]:
 
 
 def _assert_apart(atoms: Atoms, where: str) -> None:
-    pairs = cKDTree(atoms.positions).query_pairs(TOO_CLOSE_A)
-    if pairs:
-        i, j = min(pairs)
+    i, j, d = neighbor_list("ijd", atoms, TOO_CLOSE_A)
+    if len(d):
+        k = int(np.argmin(d))
         raise InputError(
-            f"{where}: {atoms.symbols[i]}{i} and {atoms.symbols[j]}{j} are {atoms.get_distance(i, j):.2f} A apart; "
-            f"at least {TOO_CLOSE_A} A is expected ({len(pairs)} such pairs)"
+            f"{where}: {atoms.symbols[i[k]]}{i[k]} and {atoms.symbols[j[k]]}{j[k]} are {d[k]:.2f} A apart; "
+            f"at least {TOO_CLOSE_A} A is expected ({len(d) // 2} such pairs)"
         )
 
 
@@ -100,9 +112,17 @@ def _organic_groups(atoms: Atoms) -> list[np.ndarray]:
     return [group for group in groups if np.isin(atoms.numbers[group], 6).any() or len(group) > 2]
 
 
-def _layers(heights: np.ndarray) -> np.ndarray:
-    """Number of the layer of each atom, 1 at the top."""
-    order = np.argsort(-heights, kind="stable")
-    number = np.empty(len(heights), dtype=int)
-    number[order] = 1 + np.concatenate([[0], np.cumsum(-np.diff(heights[order]) > LAYER_GAP_A)])
+def _layers(crystal: Atoms) -> np.ndarray:
+    """Number of the layer of each atom, 1 outermost; a proton belongs to the atom that holds it."""
+    heavy = np.flatnonzero(crystal.numbers > 1) if (crystal.numbers > 1).any() else np.arange(len(crystal))
+    number = np.full(len(crystal), 2)
+    if crystal.pbc[:2].any():
+        heights = crystal.positions[heavy, 2]
+        order = np.argsort(-heights, kind="stable")
+        number[heavy[order]] = 1 + np.concatenate([[0], np.cumsum(-np.diff(heights[order]) > LAYER_GAP_A)])
+    else:
+        number[heavy[exposed(Cloud(crystal[heavy]))]] = 1
+    light = np.setdiff1d(np.arange(len(crystal)), heavy)
+    for proton in light:
+        number[proton] = number[heavy[np.argmin(crystal.get_distances(int(proton), heavy, mic=True))]]
     return number

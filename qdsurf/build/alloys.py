@@ -75,7 +75,8 @@ def insert_molecular_ions(slab: Atoms, material: Material, seed: int) -> Atoms:
         piece = annotate(Atoms(molecule.symbols, rotation.apply(molecule.positions)), SUBSTRATE)
         piece.positions += slab.positions[place]
         piece.arrays["formal_charge"][0] = ion.charge  # on the first heavy atom; the ledger counts it once
-        piece.arrays["layer"][:] = slab.arrays["layer"][place]
+        for key in set(slab.arrays) - {"numbers", "positions", "role", "fragment", "formal_charge", "anchor"}:
+            piece.set_array(key, np.repeat(slab.arrays[key][place : place + 1], len(piece), axis=0))
         whole += piece
     whole.info = dict(slab.info)
     return whole

@@ -73,7 +73,7 @@ def _directions(count: int = 150) -> np.ndarray:
     return np.column_stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])
 
 
-def _exposed(cloud: Cloud) -> np.ndarray:
+def exposed(cloud: Cloud) -> np.ndarray:
     """Home atoms at which a ball might fit, with room to spare; the exact answer comes later."""
     directions = _directions()
     if cloud.slab:
@@ -92,12 +92,12 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def hollows_of(cloud: Cloud) -> list[Rest]:
     """Atoms touched and centre of every ball that rests on three or more."""
-    exposed = _exposed(cloud)
-    shown = np.isin(cloud.index, exposed)
+    open_atoms = exposed(cloud)
+    shown = np.isin(cloud.index, open_atoms)
     outer = np.flatnonzero(shown)
     tree = cKDTree(cloud.points[outer])
     centres, triples = [], []
-    for i in exposed:
+    for i in open_atoms:
         near = outer[tree.query_ball_point(cloud.points[i], 2 * CONTACT_A - 1e-6)]
         near = near[near != i]
         j, k = np.triu_indices(len(near), 1)

@@ -20,7 +20,7 @@ from qdsurf.build.nanocrystal import EDGE, INSIDE, VERTEX, particle_area
 from qdsurf.build.packing import Chains, Seat, pack
 from qdsurf.build.passivation import DEFAULT_STAND_INS, Dangling, StandIns, stand_in_atoms
 from qdsurf.build.spread import COMPASS, spread
-from qdsurf.errors import BalanceError, BuildError, InputError
+from qdsurf.errors import BalanceError, BuildError, InputError, unknown
 from qdsurf.records import Ligand, Material
 
 SAME_PLACE_A = 0.7  # missing neighbours of two atoms nearer than this are one place
@@ -77,7 +77,10 @@ def cap_nanocrystal(
     InputError : a ligand is not of charge one, or the particle is neutral and nothing says how many are to come.
     """
     ligands = ligands or {}
+    faces = {*particle.arrays["facet"].tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
     for name, ligand in ligands.items():
+        if name not in faces:
+            raise unknown("face of the particle", name, faces)
         if abs(ligand.charge) != 1:
             raise InputError(f"ligand {ligand.name} for {name} has charge {ligand.charge:+d}; give ions of charge one")
     particle, dangling = _shed(particle, dangling)

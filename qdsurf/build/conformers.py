@@ -17,6 +17,7 @@ from qdsurf.structure_io import LIGAND, annotate
 # Torsions in degrees: an alkyl chain is trans, seldom gauche (65); beside a double bond it is skew (120). Skews of one
 # sign on both sides of a cis double bond bend the chain by 57 degrees, of two signs by 91.
 TRANS, GAUCHE, SKEW = 180.0, 65.0, 120.0
+ALLYLIC = 0.98  # of the contact limits: hydrogens beside a cis double bond are 1.78 A apart in any shape
 OTHER_SKEW_SHARE = 0.25
 GAUCHE_SHARE = 0.12  # of the torsions of a bent conformer; most bent chains of full length then stay upright
 KEPT = 48  # conformers of one ligand
@@ -78,7 +79,7 @@ def chain_conformers(ligand: Ligand, truncate_to_carbons: int | None, bound: int
     below = np.delete(np.arange(len(kept)), list(standing)) if len(kept) > len(standing) else np.array([], dtype=int)
     beside = below[steps[np.ix_(kept[below], list(standing))].min(axis=1) == 1] if len(below) else below
     far = steps[np.ix_(kept, kept)] > 3
-    limits = contact_limits(numbers)
+    limits = ALLYLIC * contact_limits(numbers)
     rng = np.random.default_rng(seed)
     torsions = _torsions(molecule, anchors)
     shapes = []
@@ -88,8 +89,9 @@ def chain_conformers(ligand: Ligand, truncate_to_carbons: int | None, bound: int
         apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
         if (far & (apart < limits)).any() and draw:
             continue
-        standing_up = stand_up(positions, standing, beside)
-        shapes.append(standing_up)
+        shape = stand_up(positions, standing, beside)
+        if not any(np.abs(shape - other).max() < 0.1 for other in shapes):
+            shapes.append(shape)
     height = np.array([shape[:, 2].mean() - 0.5 * np.hypot(*shape[:, :2].mean(axis=0)) for shape in shapes])
     best = np.argsort(-height.round(3), kind="stable")[:KEPT]
     head = np.zeros(len(kept), dtype=bool)

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
-from ase.data import covalent_radii
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from ase.formula import Formula
+from ase.geometry import get_distances
 
+from qdsurf.build.adopt import known_charges
 from qdsurf.build.ledger import ledger
 from qdsurf.build.passivation import OXYGEN_HYDROGEN_A
-from qdsurf.build.roles import surface_anions, surface_cations
 from qdsurf.build.spread import spread
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
+BESIDE_A = 1.5  # two defects are not made on atoms nearer than this
 KINDS = (
     "V_Br (vacancy of an ion), V_PbBr2 (of a neutral unit: a Z-type vacancy), O_S (O in the place of S), O_on_S "
     "(O atom bound to S), ad_PbS (neutral unit on top), H2O (dissociated: OH on a cation, H on an anion), "
@@ -43,9 +45,11 @@ def make_defects(surface: Atoms, names: Sequence[str], seed: int | None = None, 
     BalanceError : the defects leave a charge; the message carries the ledger.
     """
     defective = surface.copy()
+    earlier = str(surface.info.get("defects", ""))
+    defective.info.pop("charge", None)
     for number, name in enumerate(names):
         defective = _make(defective, name, None if seed is None else seed + number)
-    defective.info["defects"] = " ".join(names)
+    defective.info["defects"] = " ".join([*earlier.split(), *names])
     total = float(defective.arrays["formal_charge"].sum())
     if abs(total) > 1e-9:
         if not charged:
@@ -58,6 +62,9 @@ def make_defects(surface: Atoms, names: Sequence[str], seed: int | None = None, 
 
 
 def _make(atoms: Atoms, name: str, seed: int | None) -> Atoms:
+    for symbol in re.findall(r"[A-Z][a-z]?", name.split("_", 1)[-1] if name[:2] in ("V_", "ad") else name):
+        if symbol not in chemical_symbols[1:] and not name.startswith("loss"):
+            raise InputError(f"defect {name!r}: {symbol!r} is no element; accepted: {KINDS}")
     if match := re.fullmatch(r"V_(\w+)", name):
         return _vacancy(atoms, _elements(match[1], name), seed)
     if match := re.fullmatch(r"([A-Z][a-z]?)_on_([A-Z][a-z]?)", name):
@@ -91,16 +98,43 @@ def _outermost(atoms: Atoms, element: str) -> np.ndarray:
 
 def _one(atoms: Atoms, candidates: np.ndarray, seed: int | None) -> int:
     """The place of a defect: away from the defects that are there, in the middle where there are none."""
+    if len(candidates) == 0:
+        raise BuildError("no atom of the outermost layer is open for the defect")
     places = atoms.positions[candidates]
     earlier = np.asarray(atoms.info.get("defect_positions", [])).reshape(-1, 3)
+    free = np.arange(len(candidates))
+    if len(earlier):
+        apart = get_distances(earlier, places, cell=atoms.cell, pbc=atoms.pbc)[1].min(axis=0)
+        free = np.flatnonzero(apart > BESIDE_A)
+        if len(free) == 0:
+            raise BuildError("every place for the defect is taken by one before it; take a larger supercell")
     if len(earlier) and seed is None:
-        probe = Atoms(f"X{len(earlier)}", earlier, cell=atoms.cell, pbc=atoms.pbc) + Atoms(f"X{len(places)}", places)
-        apart = probe.get_all_distances(mic=True)[: len(earlier), len(earlier) :].min(axis=0)
-        best = int(np.argmax(apart.round(3)))
+        best = int(free[np.argmax(apart[free].round(3))])
     else:
-        best = int(spread(places, 1, atoms, "random" if seed is not None else "uniform", seed)[0])
+        best = int(free[spread(places[free], 1, atoms, "random" if seed is not None else "uniform", seed)[0]])
     atoms.info["defect_positions"] = np.vstack([earlier, places[best]])
     return int(candidates[best])
+
+
+def _second(atoms: Atoms, first: int, candidates: np.ndarray, what: str) -> int:
+    """The nearest candidate beside the first place of a defect that no defect uses yet; it is used from now on."""
+    earlier = np.asarray(atoms.info["defect_positions"]).reshape(-1, 3)
+    apart = get_distances(earlier, atoms.positions[candidates], cell=atoms.cell, pbc=atoms.pbc)[1].min(axis=0)
+    free = candidates[apart > BESIDE_A]
+    if len(free) == 0:
+        raise BuildError(f"no free counterion is left for {what}; take a larger supercell")
+    chosen = int(_beside(atoms, first, free)[0])
+    atoms.info["defect_positions"] = np.vstack([earlier, atoms.positions[chosen]])
+    return chosen
+
+
+def _open_ions(atoms: Atoms, sign: int) -> np.ndarray:
+    """Ions of one sign in the outermost layer, those of the largest charge; deeper ones are covered."""
+    charge = atoms.arrays["formal_charge"] * sign
+    outer = (atoms.arrays["role"] == SUBSTRATE) & (atoms.arrays["layer"] == 1) & (charge > 0) & (atoms.numbers > 1)
+    if not outer.any():
+        raise BuildError(f"no {'cation' if sign > 0 else 'anion'} lies open in the outermost layer")
+    return np.flatnonzero(outer & (charge == charge[outer].max()))
 
 
 def _beside(atoms: Atoms, start: int, candidates: np.ndarray) -> np.ndarray:
@@ -127,10 +161,11 @@ def _vacancy(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
 
 
 def _substitution(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
-    """Another element in the place of an ion, with the ion's charge; it sinks or rises to its own bond length."""
+    """Another element in the place of an ion, with the charge on record; it sinks or rises to its own bond length."""
     place = _one(atoms, _outermost(atoms, old), seed)
     changed = atoms.copy()
     changed.symbols[place] = new
+    changed.arrays["formal_charge"][place] = known_charges().get(new, atoms.arrays["formal_charge"][place])
     change = covalent_radii[changed.numbers[place]] - covalent_radii[atoms.numbers[place]]
     changed.positions[place, 2] += change
     return changed
@@ -140,7 +175,7 @@ def _adatom_on(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
     """A neutral atom upon an anion; the charge of the anion is counted on the newcomer, as in S + O -> SO."""
     below = _one(atoms, _outermost(atoms, old), seed)
     grown = atoms.copy()
-    length = covalent_radii[atoms.numbers[below]] + covalent_radii[Atoms(new).numbers[0]]
+    length = covalent_radii[atoms.numbers[below]] + covalent_radii[atomic_numbers[new]]
     adatom = annotate(Atoms(new, [atoms.positions[below] + [0, 0, length]]), SUBSTRATE)
     adatom.arrays["formal_charge"][:] = min(0.0, atoms.arrays["formal_charge"][below])
     grown.arrays["formal_charge"][below] -= adatom.arrays["formal_charge"][0]
@@ -156,18 +191,13 @@ def _adunit(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
         symbol: charge for symbol, charge in zip(atoms.symbols, atoms.arrays["formal_charge"], strict=True) if charge
     }
     first: int | None = None
-    taken: list[int] = []
     for element in elements:
         if element not in charges:
             raise BuildError(f"no formal charge is known for {element}; the crystal has {', '.join(charges)}")
-        hosts = surface_anions(atoms) if charges[element] > 0 else surface_cations(atoms)
-        hosts = np.setdiff1d(hosts[atoms.arrays["layer"][hosts] == atoms.arrays["layer"][hosts].min()], taken)
-        if len(hosts) == 0:
-            raise BuildError(f"no free counterion for {element}")
-        host = _one(atoms, hosts, seed) if first is None else int(_beside(atoms, first, hosts)[0])
+        hosts = _open_ions(atoms, -1 if charges[element] > 0 else +1)
+        host = _one(atoms, hosts, seed) if first is None else _second(atoms, first, hosts, element)
         first = host if first is None else first
-        taken.append(host)
-        length = covalent_radii[atoms.numbers[host]] + covalent_radii[Atoms(element).numbers[0]]
+        length = covalent_radii[atoms.numbers[host]] + covalent_radii[atomic_numbers[element]]
         adatom = annotate(Atoms(element, [atoms.positions[host] + [0, 0, 1.05 * length]]), SUBSTRATE)
         adatom.arrays["formal_charge"][:] = charges[element]
         adatom.arrays["layer"][:] = 1
@@ -178,9 +208,9 @@ def _adunit(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
 
 def _dissociated_water(atoms: Atoms, seed: int | None) -> Atoms:
     """Hydroxide on a cation and a proton on the anion beside it."""
-    cations, anions = surface_cations(atoms), surface_anions(atoms)
-    cation = _one(atoms, cations[atoms.arrays["layer"][cations] == atoms.arrays["layer"][cations].min()], seed)
-    anion = int(_beside(atoms, cation, anions[atoms.arrays["layer"][anions] <= 2])[0])
+    cations, anions = _open_ions(atoms, +1), _open_ions(atoms, -1)
+    cation = _one(atoms, cations, seed)
+    anion = _second(atoms, cation, anions, "the proton of the water")
     radius = covalent_radii[atoms.numbers]
     oxygen = atoms.positions[cation] + [0, 0, radius[cation] + covalent_radii[8]]
     lean = np.array([0.9, 0, 0.43]) * OXYGEN_HYDROGEN_A  # the hydrogen of a hydroxide points aside

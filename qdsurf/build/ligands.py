@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
+from ase.geometry import get_distances
 
 from qdsurf.build.conformers import bound_form, chain_conformers, stand_up
+from qdsurf.build.contacts import contact_limits
 from qdsurf.build.drive import FORMED, drive
 from qdsurf.build.ledger import assert_neutral
 from qdsurf.build.packing import TURNS, Chains, Seat, pack, turns
@@ -18,9 +20,11 @@ from qdsurf.library import ligand_entry
 from qdsurf.records import BindingMode, Ligand, LigandEntry
 from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
+PROTON_A = 1.4  # from the anion that holds it
 PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back, or meets what attacks the ligand
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
+ATTEMPTS = 4  # orders in which poses are tried, before a coverage is refused
 CHAIN = 6  # heavy atoms from which on a ligand is packed as a chain; springs bend shorter ones into place
 
 
@@ -188,24 +192,23 @@ def _pull_in(
     model.info = dict(covered.info)
     forms = [(p, start + a) for p, a in zip(partners, anchors, strict=False)]
     if ligand.leaving_protons and entry == "acid":
-        model, more = _add_protons(covered, model, list(anchors), partners, ligand, fragment)
-        forms += more
-    return drive(model, forms) if forms else drive(model)
+        head = molecule.positions[list(anchors)].mean(axis=0)
+        protons, acceptors = _protons(model, head, ligand, int(fragment))
+        forms += [(anion, len(model) + k) for k, anion in enumerate(acceptors)]
+        model = model + protons
+        model.info = dict(covered.info)
+    return drive(model, forms)
 
 
-def _add_protons(
-    covered: Atoms, model: Atoms, anchors: list[int], partners: list[int], ligand: Ligand, fragment: int
-) -> tuple[Atoms, list[tuple[int, int]]]:
-    """Put what the acid has lost on anions of the surface."""
-    forms = []
-    head = model.positions[len(covered) + np.array(anchors)].mean(axis=0)
+def _protons(model: Atoms, head: np.ndarray, ligand: Ligand, fragment: int) -> tuple[Atoms, list[int]]:
+    """What the acid has lost, on free anions of the surface, and the anions that hold it."""
+    protons, acceptors = annotate(Atoms(), LIGAND), []
     for _ in range(ligand.leaving_protons):
-        anion = _proton_acceptor(model, head, partners)
-        place = model.positions[anion] + [0, 0, 1.4]
-        model = model + annotate(Atoms("H", [place]), LIGAND, fragment, [1.0])
-        forms.append((anion, len(model) - 1))
-    model.info = dict(covered.info)
-    return model, forms
+        acceptors.append(_proton_acceptor(model, head, fragment))
+        place = model.positions[acceptors[-1]] + [0, 0, PROTON_A]
+        one = annotate(Atoms("H", [place]), LIGAND, fragment, [1.0])
+        protons, model = protons + one, model + one
+    return protons, acceptors
 
 
 def _pack_in(
@@ -231,22 +234,33 @@ def _pack_in(
         seat(covered, own, origin, anchors[:binding], chains, np.array([0, 0, 1.0]))
         for own, origin in zip(partners, origins, strict=True)
     ]
-    placed = pack(covered, seats, [chains] * len(seats), seed or 0)
+    for attempt in range(ATTEMPTS):
+        placed = pack(covered, seats, [chains] * len(seats), (seed or 0) + attempt)
+        if all(positions is not None for positions in placed):
+            break
     if fitted := sum(positions is not None for positions in placed):
         if fitted < len(placed):
             raise BuildError(f"{fitted} of {len(placed)} find room without a contact; give fewer, or shorter chains")
     else:
         raise BuildError(f"none of {len(placed)} finds room without a contact; take a larger cell, or a shorter chain")
-    model = covered.copy()
-    for own, positions in zip(partners, placed, strict=True):
-        before = model
+    first = covered.arrays["fragment"].max() + 1
+    pieces = []
+    for number, positions in enumerate(placed):
         one = molecule.copy()
         one.positions = positions
-        one.arrays["fragment"][:] = fragment = model.arrays["fragment"].max() + 1
-        model = before + one
-        model.info = dict(covered.info)
-        if ligand.leaving_protons and entry == "acid":
-            model, _ = _add_protons(before, model, list(anchors), own, ligand, fragment)
+        one.arrays["fragment"][:] = first + number
+        pieces.append(one)
+    everything = covered.copy()
+    for piece in pieces:
+        everything += piece
+    model = covered.copy()
+    for piece in pieces:
+        model += piece
+        if ligand.leaving_protons and entry == "acid":  # beside no other ligand, whichever comes later
+            head = piece.positions[list(anchors)].mean(axis=0)
+            protons = _protons(everything, head, ligand, int(piece.arrays["fragment"][0]))[0]
+            everything, model = everything + protons, model + protons
+    model.info = dict(covered.info)
     return model
 
 
@@ -297,14 +311,20 @@ def _frame(up: np.ndarray, along: np.ndarray | None = None) -> np.ndarray:
     return np.column_stack([x, np.cross(up, x), up])
 
 
-def _proton_acceptor(slab: Atoms, anchor: np.ndarray, partners: list[int]) -> int:
+def _proton_acceptor(slab: Atoms, anchor: np.ndarray, fragment: int) -> int:
     """The outermost free anion nearest to the anchor of those at least `PROTON_ASIDE_A` aside, else the farthest."""
     anions = surface_anions(slab)
     anions = anions[slab.arrays["layer"][anions] == 1]
     taken = bond_matrix(slab)[:, slab.arrays["role"] != SUBSTRATE].any(axis=1)
     free = anions[~taken[anions]]
+    others = np.flatnonzero((slab.arrays["role"] != SUBSTRATE) & (slab.arrays["fragment"] != fragment))
+    if len(others) and len(free):
+        places = slab.positions[free] + [0, 0, PROTON_A]
+        apart = get_distances(places, slab.positions[others], cell=slab.cell, pbc=slab.pbc)[1]
+        limits = contact_limits(np.concatenate([[1], slab.numbers[others]]))[0, 1:]
+        free = free[(apart > limits).all(axis=1)]
     if len(free) == 0:
-        raise BuildError("no free anion left for the proton of the acid")
+        raise BuildError("no anion that is free and clear of other ligands is left for the proton of the acid")
     probe = slab.copy() + Atoms("X", [anchor])
     aside = np.round(probe.get_distances(len(probe) - 1, free, mic=True), 3)
     far_enough = aside > np.hypot(PROTON_ASIDE_A, anchor[2] - slab.positions[free, 2])

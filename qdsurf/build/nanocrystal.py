@@ -11,7 +11,7 @@ from qdsurf.build.crystal import LAYER_GAP_A, Bonds, bulk_cell, crystal_bonds, i
 from qdsurf.build.passivation import Dangling
 from qdsurf.build.shells import SHAPE, WIDEST_STRAIN
 from qdsurf.build.slab import layer_name, list_terminations
-from qdsurf.build.wulff import Planes, wulff_planes
+from qdsurf.build.wulff import Planes, polyhedron_volume, wulff_planes
 from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.miller import parse_miller_index
 from qdsurf.records import Material
@@ -38,7 +38,7 @@ def build_nanocrystal(
     ----------
     diameter_nm : of the sphere of the same volume.
     facets : surface energies, or their ratios, by Miller index such as `111`; None takes those of the record.
-    centre : element on which the shape is centred; None takes the middle of a bond.
+    centre : element on which the shape is centred; None tries all and the middle of a bond.
     seed : of substituted ions.
     shells : other crystals and their thicknesses in nm, inside out, within the diameter. They take the lattice of the
         core and share its anions; `info["shells"]` states the strain.
@@ -55,33 +55,49 @@ def build_nanocrystal(
     InputError : no facet has a surface energy, or no such element is in the crystal.
     BuildError : the planes close no volume, or hold no crystal.
     """
+    if not 0 < diameter_nm < np.inf:
+        raise InputError(f"a diameter of {diameter_nm:g} nm is none; give a number above 0")
     outer = shells[-1][0] if shells else material
-    crystals = [_grown(bulk_cell(material), one) for one in (material, *(shell for shell, _ in shells))]
-    planes = wulff_planes(crystals[-1], _energies(outer, facets), 10 * diameter_nm)
+    materials = [material, *(shell for shell, _ in shells)]
+    crystals = [_grown(bulk_cell(material), one) for one in materials]
     charges = [
         np.array([ion_charge(one, s) for s in bulk.symbols], dtype=float)
-        for one, bulk in zip((material, *(shell for shell, _ in shells)), crystals, strict=True)
+        for one, bulk in zip(materials, crystals, strict=True)
     ]
     bonds = [crystal_bonds(bulk, q) for bulk, q in zip(crystals, charges, strict=True)]
-    origins = _origins(crystals, charges, _origin(crystals[0], bonds[0], centre, material.name))
-    planes = _whole_layers(outer, crystals[-1], origins[-1], planes)
+    together, ions = _together(bonds, [len(bulk) for bulk in crystals]), np.concatenate(charges)
     depths = [10 * sum(thickness for _, thickness in shells[k:]) for k in range(len(crystals))]
-    block = _fill(crystals, origins, planes, depths)
-    particle, dangling = _prune(block, _together(bonds, [len(bulk) for bulk in crystals]), planes)
+    asked = wulff_planes(crystals[-1], _energies(outer, facets), 10 * diameter_nm)
+    found = []
+    for middle, lopsided in _centres(crystals[0], bonds[0], centre, material.name):
+        origins = _origins(crystals, charges, middle)
+        planes = _whole_layers(outer, crystals[-1], origins[-1], asked)
+        particle, dangling = _prune(_fill(crystals, origins, planes, depths), together, planes)
+        off = abs(polyhedron_volume(planes) / polyhedron_volume(asked) - 1)
+        # Ligands of dots are anions, so a particle that needs cations comes last, and before it a lopsided one.
+        rank = len(particle) == 0, ions[particle.arrays["ion"]].sum() < -0.5, lopsided, round(off, 2)
+        found.append((rank, planes, particle, dangling))
+    _, planes, particle, dangling = min(found, key=lambda one: one[0])
     if len(particle) == 0:
         raise BuildError(f"a {material.name} particle of {diameter_nm:g} nm holds no atom with enough bonds; go larger")
-    annotate(particle, SUBSTRATE)
-    particle.arrays["formal_charge"] = np.concatenate(charges)[particle.arrays["ion"]]
+    annotate(particle, SUBSTRATE, formal_charges=ions[particle.arrays["ion"]])
     particle.arrays["layer"][:] = 2
     particle.arrays["layer"][dangling.atom] = 1
     particle.set_array("facet", _face_names(particle, planes))
     particle = substitute(particle, material, seed)
     particle.info |= {"material": outer.name, "diameter_nm": diameter_nm}
     if shells:
-        strains = [crystals[0].cell[0, 0] / bulk_cell(shell).cell[0, 0] - 1 for shell, _ in shells]
-        words = [f"{s.name} {t:g} nm strained {100 * e:+.1f} %" for (s, t), e in zip(shells, strains, strict=True)]
-        particle.info["shells"] = f"on {material.name}: {'; '.join(words)}"
+        particle.info["shells"] = _strains(material, shells)
     return particle, dangling
+
+
+def _strains(core: Material, shells: Sequence[tuple[Material, float]]) -> str:
+    """Thickness and strain of every shell, in words."""
+    length = bulk_cell(core).cell[0, 0]
+    words = [
+        f"{one.name} {t:g} nm strained {100 * (length / bulk_cell(one).cell[0, 0] - 1):+.1f} %" for one, t in shells
+    ]
+    return f"on {core.name}: {'; '.join(words)}"
 
 
 def _grown(core: Atoms, material: Material) -> Atoms:
@@ -128,6 +144,8 @@ def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[st
     """Surface energies by Miller index, checked."""
     if facets is None:
         facets = {f.name.split("_")[0]: f.surface_energy for f in material.facets if f.surface_energy}
+    elif not facets:
+        raise InputError("no facet is given; name at least one with its surface energy, such as 100=1.0")
     if not facets:
         raise InputError(
             f"{material.name} has no surface energies on record; give facets with ratios, such as 100=1.0 111=1.1"
@@ -139,13 +157,16 @@ def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[st
     return dict(facets)
 
 
-def _origin(bulk: Atoms, bonds: Bonds, centre: str | None, name: str) -> np.ndarray:
-    """The point of the cell in A on which the particle is centred."""
-    if centre is None:
-        return bulk.positions[bonds.first[0]] + bonds.vectors[0] / 2
-    if centre not in bulk.symbols:
+def _centres(bulk: Atoms, bonds: Bonds, centre: str | None, name: str) -> list[tuple[np.ndarray, bool]]:
+    """Points of the cell in A on which the particle may be centred, and whether that takes symmetry from it.
+
+    An atom of each element keeps the shape's symmetry, the middle of a bond does not.
+    """
+    if centre is not None and centre not in bulk.symbols:
         raise unknown("element", centre, set(bulk.symbols), f"centre of {name}")
-    return bulk.positions[list(bulk.symbols).index(centre)]
+    elements = [centre] if centre else list(dict.fromkeys(bulk.symbols))
+    atoms = [(bulk.positions[list(bulk.symbols).index(element)], False) for element in elements]
+    return atoms if centre else [*atoms, (bulk.positions[bonds.first[0]] + bonds.vectors[0] / 2, True)]
 
 
 def _whole_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: Planes) -> Planes:

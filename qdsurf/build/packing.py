@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from qdsurf.build.contacts import contact_limits
 from qdsurf.build.spread import COMPASS
+from qdsurf.structure_io import SUBSTRATE
 
 TURNS = 12  # azimuths tried for a head that may turn about its normal
 # Tilts about the line through the anchors, which stay where they are; a trans chain on a carboxylate leans by 35.
@@ -76,7 +77,8 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
     low, high = _bounds(core, seats, shifts)
     crowd = _Crowd(low, high, reach)
     kinds = lambda numbers: np.array([kind[int(z)] for z in numbers])  # noqa: E731
-    crowd.add(core.positions, kinds(core.numbers), np.ones(len(core), dtype=bool), shifts)
+    crystal = core.arrays["role"] == SUBSTRATE if "role" in core.arrays else np.ones(len(core), dtype=bool)
+    crowd.add(core.positions, kinds(core.numbers), crystal, shifts)
     rng = np.random.default_rng(seed)
     placed: list[np.ndarray | None] = []
     recent: dict[tuple, list[tuple[int, int]]] = {}

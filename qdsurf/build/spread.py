@@ -1,12 +1,12 @@
 """Choose places on a surface: spread out, at random, or in clusters."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
 
-from qdsurf.errors import BuildError
+from qdsurf.errors import BuildError, unknown
 
 # Along no direction of a crystal: of several equal choices the one that points most along it is taken, everywhere the
 # same, so that ligands on equal sites stand alike and can pack.
@@ -36,8 +36,12 @@ def spread(
     ------
     BuildError : more are asked for than there are.
     """
-    if count > len(places):
+    if not 0 <= count <= len(places):
         raise BuildError(f"{count} for {len(places)} places; at most {len(places)} fit")
+    if pattern not in get_args(Pattern):
+        raise unknown("pattern", pattern, get_args(Pattern))
+    if count == 0:
+        return np.array([], dtype=int)
     rng = np.random.default_rng(seed)
     if pattern == "random":
         return rng.permutation(len(places))[:count]
@@ -60,4 +64,22 @@ def spread(
             distance = apart[chosen].sum(axis=0)
             distance[chosen] = np.inf
             chosen.append(int(np.argmin(distance)))
-    return np.array(chosen, dtype=int)
+    return np.array(_relaxed(chosen, apart) if pattern == "uniform" and count > 1 else chosen, dtype=int)
+
+
+def _relaxed(chosen: list[int], apart: np.ndarray) -> list[int]:
+    """Move one choice after another to a free place while that takes them farther from one another.
+
+    What falls is the sum of inverse twelfth powers of the distances, in which the nearest count most.
+    """
+    push = np.where(apart > 0, (apart[apart > 0].min() / np.maximum(apart, 1e-3)) ** 12, 0.0)
+    chosen = list(chosen)
+    for _ in range(len(chosen)):
+        field = push[:, chosen].sum(axis=1)
+        gain = field[chosen][:, None] - (field[None, :] - push[chosen])
+        gain[:, chosen] = 0.0
+        out, into = np.unravel_index(np.argmax(gain.round(9)), gain.shape)
+        if gain[out, into] < 1e-6:
+            break
+        chosen[out] = int(into)
+    return chosen

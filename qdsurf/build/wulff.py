@@ -58,14 +58,21 @@ def wulff_planes(bulk: Atoms, energies: Mapping[str, float], diameter: float) ->
             distances.append(energy)
             families.append(name)
     normals, distances = np.array(normals), np.array(distances)
-    try:
-        corners = HalfspaceIntersection(np.column_stack([normals, -distances]), np.zeros(3)).intersections
-        volume = ConvexHull(corners[np.isfinite(corners).all(axis=1)]).volume
-    except QhullError:
-        volume = np.inf
+    volume = polyhedron_volume(Planes(normals, distances, tuple(families)))
     if not np.isfinite(volume) or volume > 1e6 * distances.max() ** 3:
         raise BuildError(
             f"the planes {', '.join(dict.fromkeys(families))} close no volume; give more facets, for a polar axis both"
         )
     scale = diameter / 2 * (4 * np.pi / 3 / volume) ** (1 / 3)
     return Planes(normals, distances * scale, tuple(families))
+
+
+def polyhedron_volume(planes: Planes) -> float:
+    """Volume in A^3 within the planes; infinite where they do not close."""
+    half = np.column_stack([planes.normals, -planes.distances])
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):  # of planes that meet at infinity
+            corners = HalfspaceIntersection(half, np.zeros(3)).intersections
+        return float(ConvexHull(corners[np.isfinite(corners).all(axis=1)]).volume)
+    except QhullError:
+        return np.inf

@@ -168,7 +168,7 @@ def _nanocrystal(verbs) -> None:
     parser.add_argument(
         "--shell", nargs="+", metavar="M=NM", help="other crystals and thicknesses in nm, such as ZnS=0.6; inside out"
     )
-    parser.add_argument("--centre", metavar="ELEMENT", help="atom in the middle (default: the middle of a bond)")
+    parser.add_argument("--centre", metavar="ELEMENT", help="atom in the middle (default: whichever meets the size)")
     parser.add_argument(
         "--stand-in", default="Cl", metavar="X", help="anion where no ligand has room: a halide or OH (default Cl)"
     )

@@ -205,7 +205,7 @@ def test_equal_faces_by_other_names_make_the_same_particle(first, second):
 
 
 def test_the_mirror_faces_of_zinc_blende_exchange_the_elements():
-    one, other = (built("CdSe", 2.5, face)[0] for face in ("111", "-1-1-1"))
+    one, other = (built("CdSe", 2.5, face, centre)[0] for face, centre in (("111", "Cd"), ("-1-1-1", "Se")))
     assert Counter(one.symbols) == {"Cd": Counter(other.symbols)["Se"], "Se": Counter(other.symbols)["Cd"]}
 
 

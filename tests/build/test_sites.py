@@ -138,7 +138,6 @@ def test_sites_survive_a_file(name, tmp_path):
     assert densities(through_file(cut(name, (2, 2)), tmp_path)) == expected(name)
 
 
-@pytest.mark.parametrize("supercell", [(1, 1), (2, 2), (3, 3)])
 def test_a_hydroxylated_oxide_offers_its_hydroxyls():
     material = library.material("TiO2")
     facet = next(f for f in material.facets if f.hydroxylated)
@@ -166,6 +165,7 @@ def test_a_particle_has_the_sites_of_its_faces():
     assert tops == edge**3 - (edge - 2) ** 3 and hollows == 6 * (edge - 1) ** 2
 
 
+@pytest.mark.parametrize("supercell", [(1, 1), (2, 2), (3, 3)])
 def test_an_adatom_is_a_site_wherever_it_stands_in_the_cell(supercell):
     material = library.material("Ag")
     slab = cut_slab(material, material.facets[1], 2, supercell)
