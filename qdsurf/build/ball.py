@@ -11,8 +11,9 @@ from ase import Atoms
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-CONTACT_A = 3.3  # of the ball: wider than any hollow of a flat facet on record (CsPbI3 3.15), too wide for the crystal
-MERGE_A = 0.6  # balls nearer than this rest in one hollow; those of fcc metals are 0.8 from their bridges
+CONTACT_A = 3.4  # of the ball: wider than any hollow of a flat facet on record (CsPbI3 3.15), too wide for the crystal
+MERGE_A = 0.6  # balls nearer than this rest in one hollow
+APART_A = 0.72  # a bridge is at least this far from the hollows beside it; in fcc metals 0.83
 OVERLAP_A = 0.15  # a ball may dip into an atom by this much: relaxed and shaken surfaces are not exactly flat
 HIDDEN_A = 0.6  # an atom at which no ball fits even with this much overlap is not searched
 
@@ -185,6 +186,6 @@ def bridges_of(cloud: Cloud, hollows: list) -> list[Rest]:
     bridges = []
     for k in np.flatnonzero(free):
         offset = _offsets(cloud, (resting - middles[k])[None])[0][0]
-        if len(offset) == 0 or np.linalg.norm(offset, axis=1).min() > MERGE_A:
+        if len(offset) == 0 or np.linalg.norm(offset, axis=1).min() > APART_A:
             bridges.append((keys[k], middles[k]))
     return bridges
