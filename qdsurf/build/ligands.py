@@ -1,6 +1,7 @@
 """Ligands on a surface: which ions they meet, in which binding modes, neutral by the ledger."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -25,6 +26,7 @@ PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
 ATTEMPTS = 4  # orders in which poses are tried, before a coverage is refused
+LIFT_A = 1.2  # by which a head that does not fit into a vacancy is raised, attempt by attempt
 CHAIN = 6  # heavy atoms from which on a ligand is packed as a chain; springs bend shorter ones into place
 
 
@@ -114,7 +116,7 @@ def _cover(
         most = len(hosts) // max(replaced, 1)
         raise BuildError(f"{count} ligands for {most} sites; at most {most} fit")
     chosen = hosts[spread(slab.positions[hosts], count, slab, pattern, seed)]
-    gone = _replaced(slab, hosts, chosen, replaced)
+    gone = _with_hydrogen(slab, _replaced(slab, hosts, chosen, replaced))
     partners = [_partners(slab, int(site), ligand, entry, mode, len(bound[1])) for site in chosen]
     covered = slab[np.setdiff1d(np.arange(len(slab)), gone)]
     partners = [[p - int((np.array(gone) < p).sum()) for p in own] for own in partners]
@@ -143,6 +145,15 @@ def _replaced(slab: Atoms, hosts: np.ndarray, chosen: np.ndarray, each: int) -> 
         left = np.setdiff1d(hosts, gone)
         gone += _nearest(slab, int(site), left)[: each - 1]
     return gone
+
+
+def _with_hydrogen(slab: Atoms, ions: list[int]) -> list[int]:
+    """The ions, each hydroxide with its hydrogen."""
+    oxygen = [i for i in ions if slab.symbols[i] == "O"]
+    if not oxygen:
+        return ions
+    own = bond_matrix(slab)[oxygen].any(axis=0) & (slab.numbers == 1) & (slab.arrays["formal_charge"] == 0)
+    return [*ions, *map(int, np.flatnonzero(own & (slab.arrays["role"] == SUBSTRATE)))]
 
 
 def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: BindingMode, anchors: int) -> list[int]:
@@ -238,6 +249,8 @@ def _pack_in(
         placed = pack(covered, seats, [chains] * len(seats), (seed or 0) + attempt)
         if all(positions is not None for positions in placed):
             break
+        if entry == "cation":  # a quaternary ammonium is too wide for the hole of the ion and stands over it
+            seats = [replace(one, origin=one.origin + LIFT_A * one.axes[:, 2]) for one in seats]
     if fitted := sum(positions is not None for positions in placed):
         if fitted < len(placed):
             raise BuildError(f"{fitted} of {len(placed)} find room without a contact; give fewer, or shorter chains")
@@ -296,6 +309,8 @@ def seat(
             raise BuildError(f"the cations of a bridge are {np.linalg.norm(across):.1f} A apart, too far for it")
         foot, around = first + across / 2, turns([0.0, np.pi])
         up = up - (up @ across) * across / (across @ across)
+        if np.linalg.norm(up) < 0.3:
+            raise BuildError("the cations of a bridge lie over one another")
         up /= np.linalg.norm(up)
         frame = _frame(up, across)
     else:
@@ -315,7 +330,7 @@ def _proton_acceptor(slab: Atoms, anchor: np.ndarray, fragment: int) -> int:
     """The outermost free anion nearest to the anchor of those at least `PROTON_ASIDE_A` aside, else the farthest."""
     anions = surface_anions(slab)
     anions = anions[slab.arrays["layer"][anions] == 1]
-    taken = bond_matrix(slab)[:, slab.arrays["role"] != SUBSTRATE].any(axis=1)
+    taken = bond_matrix(slab)[:, (slab.arrays["role"] != SUBSTRATE) | (slab.numbers == 1)].any(axis=1)
     free = anions[~taken[anions]]
     others = np.flatnonzero((slab.arrays["role"] != SUBSTRATE) & (slab.arrays["fragment"] != fragment))
     if len(others) and len(free):
