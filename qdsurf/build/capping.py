@@ -65,7 +65,7 @@ def cap_nanocrystal(
     ligands : X-type ligand of charge one for each face by name; `*` stands for all others, edges and vertices too.
         None puts stand-ins everywhere.
     stand_ins : ions of charge -1 and +1 for places without a ligand.
-    coverage : ligands in nm^-2 of a particle that is neutral without them; else the charge says how many come.
+    coverage : ligands in nm^-2, where more are to come than the charge asks for.
 
     Returns
     -------
@@ -96,9 +96,10 @@ def cap_nanocrystal(
     else:
         if sign > 0:
             raise InputError("no cation of charge one is there to be replaced; give a ligand of charge -1")
-        if charge == 0:
-            particle = _protonate(particle, dangling, coverage, stand_ins, seed)
-            charge = round(particle.arrays["formal_charge"].sum())
+        if ligands and charge >= 0 and coverage is not None:
+            acids = max(0, round(coverage * particle_area(particle)) - charge)
+            particle = _protonate(particle, dangling, acids, stand_ins, seed)
+            charge += acids
         places = _places(particle, dangling, int(np.sign(charge)))
         chosen = _choose(places, abs(charge), particle, seed)
     needed = -np.sign(particle.arrays["formal_charge"].sum())
@@ -169,10 +170,10 @@ def _places(particle: Atoms, dangling: Dangling, sign: int) -> Places:
     return Places(np.array(positions), np.array(outwards), hosts, np.array(valence), facets)
 
 
-def _protonate(particle: Atoms, dangling: Dangling, coverage: float, stand_ins: StandIns, seed: int) -> Atoms:
+def _protonate(particle: Atoms, dangling: Dangling, acids: int, stand_ins: StandIns, seed: int) -> Atoms:
     """Put the protons of so many acids on cut anions, those with the most cut bonds first."""
     places = _places(particle, dangling, -1)
-    chosen = _choose(places, round(coverage * particle_area(particle)), particle, seed)
+    chosen = _choose(places, acids, particle, seed)
     protons = stand_in_atoms(stand_ins, +1, places.positions[chosen], places.outwards[chosen], 1)
     return _joined([particle, protons])
 

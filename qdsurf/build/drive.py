@@ -89,15 +89,30 @@ def drive(
         gradient[held_up, 2] += 2 * STIFFNESS["wall"] * sunk
         return float(k @ excess**2 + STIFFNESS["wall"] * sunk @ sunk), gradient[mobile].ravel()
 
+    standing = _standing_strain(driven, pairs, targets, stiffness, one_sided, arriving)
     flat = start.ravel()
     for softness in (0.05, 1.0, 5.0) if arriving is None else (1.0, 5.0):
         flat = minimize(energy, flat, args=(softness,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
     driven.positions[mobile] = flat.reshape(-1, 3)
     driven.info["strain"] = energy(flat, 1.0)[0]
-    _check(driven, forms, breaks, mobile)
+    _check(driven, forms, breaks, mobile, standing)
     if len(held_up) and driven.positions[held_up, 2].min() < floor - 2 * WALL_A:
         raise BuildError("the springs pulled a molecule into the crystal")
     return driven
+
+
+def _standing_strain(
+    atoms: Atoms,
+    pairs: np.ndarray,
+    targets: np.ndarray,
+    stiffness: np.ndarray,
+    one_sided: np.ndarray,
+    arriving: int | None,
+) -> float:
+    """Energy of the contacts that are tight before anything moves, as between densely packed chains."""
+    there = one_sided & ((pairs < (len(atoms) if arriving is None else arriving)).all(axis=1))
+    lengths = bond_ratios(atoms)[pairs[:, 0], pairs[:, 1]] * covalent_radii[atoms.numbers[pairs]].sum(axis=1)
+    return float((stiffness * np.minimum(lengths - targets, 0.0) ** 2)[there].sum())
 
 
 def _wall(atoms: Atoms, mobile: np.ndarray, forms: set[Pair]) -> tuple[float, np.ndarray]:
@@ -153,7 +168,7 @@ def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | 
     return pairs, targets, stiffness, one_sided
 
 
-def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], mobile: np.ndarray) -> None:
+def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], mobile: np.ndarray, standing: float) -> None:
     ratios = bond_ratios(atoms)
     wrong = [(p, "not formed") for p in forms if ratios[p] > 1.3] + [
         (p, "not broken") for p in breaks if ratios[p] < GONE
@@ -166,5 +181,5 @@ def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], mobile: np.ndarray
     if wrong:
         words = ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {what}" for (i, j), what in wrong)
         raise BuildError(f"the springs could not reach the geometry: {words}")
-    if atoms.info["strain"] > MAX_STRAIN:
-        raise BuildError(f"the springs stay strained: {atoms.info['strain']:.1f}, at most {MAX_STRAIN:.0f}")
+    if atoms.info["strain"] > MAX_STRAIN + standing:
+        raise BuildError(f"the springs stay strained: {atoms.info['strain']:.1f}, at most {MAX_STRAIN + standing:.0f}")

@@ -99,7 +99,7 @@ def write_frames(name: str, frames: Sequence[Atoms]) -> None:
     kind = check_output(name, len(frames))
     if kind in ("xyz", EXTENDED_XYZ):
         return write_structures(Path(name), frames)
-    note(f"{name}: the format {kind} does not keep the columns that ligate, place and reactions need; .xyz does")
+    note(f"{name}: the format {kind} does not keep the columns with roles and charges; .xyz does")
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")

@@ -160,7 +160,7 @@ def _nanocrystal(verbs) -> None:
         help="X-type ligand of charge one, or FACET=LIGAND for each facet; without one, stand-ins",
     )
     parser.add_argument(
-        "--coverage", type=positive, metavar="nm^-2", help="ligands that replace ions of a neutral particle's faces"
+        "--coverage", type=positive, metavar="nm^-2", help="where more ligands are to come than the charge asks for"
     )
     parser.add_argument(
         "--facets", nargs="+", metavar="HKL=E", help="surface energies or their ratios (default: those on record)"

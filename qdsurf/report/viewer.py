@@ -37,7 +37,7 @@ def draw_structure(atoms: Atoms, sites: Sequence[dict] = ()) -> Figure:
     for number, (across, up, depth) in enumerate(((0, 2, 1), (0, 1, 2))):
         axes = style.axes_at(figure, 0.5 + number * (_VIEW_IN + 0.6), 0.9, _VIEW_IN, _VIEW_IN)
         order = np.argsort(atoms.positions[:, depth] * (-1 if depth == 1 else 1), kind="stable")
-        _draw_atoms(axes, atoms[order], across, up)
+        draw_atoms(axes, atoms[order], across, up)
         axes.set_aspect("equal")
         axes.autoscale_view()
         axes.set(xlabel="x (Å)", ylabel=f"{'xyz'[up]} (Å)", title=("from the side", "from above")[number])
@@ -58,7 +58,7 @@ def _is_substrate(atoms: Atoms) -> np.ndarray:
     return atoms.arrays["role"] == "substrate" if "role" in atoms.arrays else np.zeros(len(atoms), dtype=bool)
 
 
-def _draw_atoms(axes: Axes, atoms: Atoms, across: int, up: int) -> None:
+def draw_atoms(axes: Axes, atoms: Atoms, across: int, up: int) -> None:
     """Circles in the order of the atoms, the last one on top."""
     colours = jmol_colors[atoms.numbers]
     substrate = _is_substrate(atoms)
