@@ -49,11 +49,12 @@ def slab_of_width(name: str, facet):
 def cover(name: str, facet, ligand: Ligand, carbons: int = CARBONS) -> int:
     """Attach one ligand in all its modes, check each, and count them."""
     slab = slab_of_width(name, facet)
+    candidates, refusal = [], ""
     try:
         candidates = attach_ligands(slab, ligand, 1, carbons)
     except (BuildError, InputError) as error:
-        assert any(re.search(words, str(error)) for words in REFUSALS), str(error)
-        return 0
+        refusal = str(error)
+    assert candidates or any(re.search(words, refusal) for words in REFUSALS), refusal
     for covered in candidates:
         assert_valid_ligated(covered, slab, 1)
     return len(candidates)
