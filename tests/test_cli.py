@@ -267,6 +267,14 @@ def test_ligate_errors(fails, folder, tmp_path):
     assert "has no place on PbS" in fails("ligate", slab, "oleylammonium", *out)
 
 
+def test_a_mixture_has_the_numbers_nearest_to_its_fractions(ok_json, fails, folder, tmp_path):
+    words = ("ligate", folder / "PbS.xyz", "acetate=0.4,methylamine=0.6", "--count", 3, "-o", tmp_path / "l.xyz")
+    data = ok_json(*words)
+    assert data["ligand"] == "2 methylamine + 1 acetate" and data["ligands"] == 3 and data["charge"] == 0
+    assert "--mode is for one ligand" in fails(*words, "--mode", "bridging")
+    assert "must not be negative" in fails("ligate", folder / "PbS.xyz", "acetate=-1", "-o", tmp_path / "l.xyz")
+
+
 def test_a_second_ligand_joins_the_first(ok_json, folder, tmp_path):
     data = ok_json("ligate", folder / "PbS-oleate.xyz", "methylamine", "-o", tmp_path / "l.xyz")
     assert data["ligands"] == 2 and data["charge"] == 0

@@ -98,7 +98,7 @@ def cap_nanocrystal(
             raise InputError("no cation of charge one is there to be replaced; give a ligand of charge -1")
         if ligands and charge >= 0 and coverage is not None:
             acids = max(0, round(coverage * particle_area(particle)) - charge)
-            particle = _protonate(particle, dangling, acids, stand_ins, seed)
+            particle = _protonate(particle, dangling, acids, stand_ins, seed) if acids else particle
             charge += acids
         places = _places(particle, dangling, int(np.sign(charge)))
         chosen = _choose(places, abs(charge), particle, seed)
@@ -222,9 +222,9 @@ def _choose(places: Places, count: int, particle: Atoms, seed: int) -> np.ndarra
         mine = np.flatnonzero(level == value)
         for k in mine[spread(places.positions[mine], len(mine), particle, "uniform", seed)]:
             (crowded if set(beside[k]) & set(chosen) else chosen).append(int(k))
-            if len(chosen) == count:
-                return np.array(chosen)
-    return np.array([*chosen, *crowded][:count])
+            if len(chosen) >= count:
+                return np.array(chosen, dtype=int)
+    return np.array([*chosen, *crowded][:count], dtype=int)
 
 
 def _pack_ligands(

@@ -206,7 +206,9 @@ def _ligate(verbs) -> None:
         "slab.xyz oleate --coverage 1.2 --mode bridging --pattern random --seed 3 -o ligated.xyz",
     )
     parser.add_argument("file", metavar="FILE", help=FRAME)
-    parser.add_argument("ligand", metavar="LIGAND", help="see `qdsurf list ligands`")
+    parser.add_argument(
+        "ligand", metavar="LIGAND", help="see `qdsurf list ligands`; a mixture is oleate=0.7,methylamine=0.3"
+    )
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--count", type=whole(1), metavar="N", help="ligands in the cell (default 1)")
     amount.add_argument(

@@ -13,7 +13,7 @@ from qdsurf import library
 from qdsurf.build.capping import EVERYWHERE, cap_nanocrystal
 from qdsurf.build.defects import make_defects
 from qdsurf.build.ledger import ledger
-from qdsurf.build.ligands import attach_ligands, iter_ligands
+from qdsurf.build.ligands import attach_ligands, attach_mixture, iter_ligands
 from qdsurf.build.molecules import build_molecule, describe_model
 from qdsurf.build.nanocrystal import build_nanocrystal, particle_area
 from qdsurf.build.passivation import StandIns
@@ -184,8 +184,10 @@ def show_structure(arguments: Namespace) -> tuple[dict, list[str]]:
 
 
 def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Attach ligands in one binding mode and write the covered slab."""
+    """Attach ligands in one binding mode, or a mixture of ligands, and write the covered slab."""
     check_output(arguments.output)
+    if "=" in arguments.ligand:
+        return _cover_with_mixture(arguments)
     ligand = library.ligand(arguments.ligand)
     if arguments.mode is not None and arguments.mode not in ligand.binding_modes:
         raise unknown(f"binding mode of {ligand.name}", arguments.mode, ligand.binding_modes, "--mode")
@@ -214,6 +216,24 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     }
     words = f"{data['ligands']} x {data['model']}, {data['binding_mode']} ({_modes(modes)})"
     return data, [f"{arguments.output}: {words}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
+
+
+def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
+    pairs = [_pair(word, "LIGAND", "oleate=0.7,methylamine=0.3") for word in arguments.ligand.split(",")]
+    shares = [(library.ligand(name), _number(share, f"LIGAND {name}")) for name, share in pairs]
+    if arguments.mode is not None:
+        raise InputError("--mode is for one ligand; those of a mixture each take their first mode that fits")
+    slab = read_model(arguments.file, arguments.charge)
+    count = arguments.count or _count(arguments.coverage, surface_area(slab))
+    covered = attach_mixture(slab, shares, count, arguments.truncate_to_carbons, arguments.pattern, arguments.seed)
+    write_frames(arguments.output, [covered])
+    data = _describe(covered, arguments.output) | {
+        "ligand": covered.info["ligand"],
+        "ligand_entry": covered.info["ligand_entry"],
+        "ligands": sum(1 for _ in iter_ligands(covered)),
+        "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
+    }
+    return data, [f"{arguments.output}: {data['ligand']}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
 
 
 def _modes(modes: Iterable[str]) -> str:
