@@ -8,16 +8,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
+from PIL import Image
 
 from qdsurf import library
 from qdsurf.build.capping import cap_nanocrystal
 from qdsurf.build.ligands import attach_ligands
 from qdsurf.build.nanocrystal import build_nanocrystal
 from qdsurf.build.sites import surface_area
-from qdsurf.build.slab import cut_slab
+from qdsurf.build.slab import cut_wide_slab
 from qdsurf.config import find_facet
-from qdsurf.errors import BalanceError, BuildError, InputError
-from qdsurf.records import Facet, Material
+from qdsurf.errors import BuildError, InputError
 from qdsurf.report.viewer import draw_atoms
 
 HERE = Path(__file__).parent
@@ -34,23 +34,11 @@ DOTS = [
 ]
 
 
-def neutral(material: Material, facet: Facet) -> Atoms:
-    """A slab wide enough to look at, in the smallest cell that is neutral."""
-    lengths = cut_slab(material, facet, 4, charged=True).cell.lengths()[:2]
-    least = np.ceil(WIDTH_A / lengths).astype(int)
-    for extra in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        try:
-            return cut_slab(material, facet, 4, tuple(int(n) for n in least + extra), 15.0)
-        except BalanceError:
-            continue
-    raise BuildError(f"{material.name} {facet.name} is neutral in no small cell")
-
-
 def covered(name: str) -> tuple[Atoms, str] | None:
     """A slab with one ligand of full length on the first facet that takes it."""
     for slab_name in LIGANDS_ON:
         material, facet = find_facet(slab_name)
-        slab = neutral(library.material(material), facet)
+        slab = cut_wide_slab(library.material(material), facet, WIDTH_A, 4, 15.0)
         for carbons in (None, 6, 1):
             try:
                 found = attach_ligands(slab, library.ligand(name), 1, carbons)[0]
@@ -76,6 +64,7 @@ def sheet(pictures: list[tuple[Atoms, str]], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     plt.close(figure)
+    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)  # a third of the size, and nothing to see
 
 
 def main() -> None:
@@ -84,7 +73,8 @@ def main() -> None:
     for name in library.names("materials"):
         material = library.material(name)
         for facet in material.facets:
-            facets.append((neutral(material, facet), f"{name}\n{facet.name.replace('_', ' ')}"))
+            slab = cut_wide_slab(material, facet, WIDTH_A, 4, 15.0)
+            facets.append((slab, f"{name}\n{facet.name.replace('_', ' ')}"))
     for name in library.names("ligands"):
         if found := covered(name):
             ligands.append(found)

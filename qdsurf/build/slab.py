@@ -12,7 +12,7 @@ from qdsurf.build.crystal import Period, crystal_period
 from qdsurf.build.ledger import assert_neutral
 from qdsurf.build.passivation import DEFAULT_STAND_INS, WATER, StandIns, dangling_bonds, passivate
 from qdsurf.build.shells import add_shells, stack_layers
-from qdsurf.errors import BuildError, unknown
+from qdsurf.errors import BalanceError, BuildError, unknown
 from qdsurf.records import Facet, Material
 from qdsurf.structure_io import SUBSTRATE, annotate
 
@@ -153,6 +153,23 @@ def cut_slab(
     else:
         assert_neutral(slab)
     return slab
+
+
+def cut_wide_slab(material: Material, facet: Facet, width: float, layers: int = LAYERS, vacuum: float = 12.0) -> Atoms:
+    """Cut the slab of the smallest cell that is neutral and at least `width` A wide along both vectors.
+
+    Raises
+    ------
+    BalanceError : no cell up to one repeat larger each way is neutral.
+    """
+    lengths = cut_slab(material, facet, layers, charged=True).cell.lengths()[:2]
+    least = np.ceil(width / lengths).astype(int)
+    for extra in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        try:
+            return cut_slab(material, facet, layers, tuple(int(n) for n in least + extra), vacuum)
+        except BalanceError as error:
+            refusal = error
+    raise refusal
 
 
 def surface_charges(material: Material, facet: Facet) -> set[int]:

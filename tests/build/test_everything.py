@@ -5,15 +5,14 @@ The default suite goes through the two lists side by side; marker `slow` takes e
 
 import re
 
-import numpy as np
 import pytest
 from invariants import assert_valid_ligated
 from systems import FACET_IDS, FACETS
 
 from qdsurf import library
 from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.slab import cut_slab
-from qdsurf.errors import BalanceError, BuildError, InputError
+from qdsurf.build.slab import cut_wide_slab
+from qdsurf.errors import BuildError, InputError
 from qdsurf.records import Ligand
 
 LIGANDS = library.names("ligands")
@@ -33,22 +32,9 @@ REFUSALS = {
 }
 
 
-def slab_of_width(name: str, facet):
-    """The neutral slab of four layers whose surface cell is at least `WIDTH_A` wide."""
-    material = library.material(name)
-    lengths = cut_slab(material, facet, 4, charged=True).cell.lengths()[:2]
-    least = np.ceil(WIDTH_A / lengths).astype(int)
-    for extra in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        try:
-            return cut_slab(material, facet, 4, tuple(int(n) for n in least + extra), 20.0)
-        except BalanceError:
-            continue
-    raise AssertionError(f"{name} {facet.name} is neutral in no small cell")
-
-
 def cover(name: str, facet, ligand: Ligand, carbons: int = CARBONS) -> int:
     """Attach one ligand in all its modes, check each, and count them."""
-    slab = slab_of_width(name, facet)
+    slab = cut_wide_slab(library.material(name), facet, WIDTH_A, 4, 20.0)
     candidates, refusal = [], ""
     try:
         candidates = attach_ligands(slab, ligand, 1, carbons)

@@ -90,12 +90,10 @@ def test_every_facet_gives_a_valid_slab_again_after_a_file(name, facet, layers, 
     assert surface_area(slab) * 100 == pytest.approx(primitive_area(material, facet) * cells, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ORDERED)
+@pytest.mark.parametrize("name", [n for n in ORDERED if library.material(n).phase in NEIGHBOURS])
 def test_the_middle_of_a_slab_has_the_coordination_of_the_crystal(name):
     material = library.material(name)
     slab = cut_slab(material, material.facets[0], 7, (1, 1), charged=True)
-    if material.phase not in NEIGHBOURS:
-        pytest.skip("no closed form for its distances")
     length, numbers = NEIGHBOURS[material.phase]
     distance = length(*constants(name))
     counts = np.bincount(neighbor_list("i", slab, distance * 1.05), minlength=len(slab))
