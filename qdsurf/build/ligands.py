@@ -200,6 +200,8 @@ def _with_hydrogen(slab: Atoms, ions: list[int]) -> list[int]:
 
 def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: BindingMode, anchors: int) -> list[int]:
     """Ions to which the anchors bind, one for each anchor that binds."""
+    if mode == "bridging" and (anchors < 2 or entry == "cation"):
+        raise BuildError("a bridge is built by two anchors on two cations only")
     if entry == "cation":
         return []  # it fills the vacancy that the ion leaves; hydrogen bonds are left to the calculator
     binding = min(anchors, 1 if mode == "monodentate" else 2)
@@ -216,7 +218,9 @@ def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: 
         return [below[0], int(beside[0])]
     if mode == "bridging" and binding > 1:
         beside = cations[(slab.arrays["layer"][cations] == slab.arrays["layer"][site]) & (cations != site)]
-        return [site, _nearest(slab, site, beside)[0]] if len(beside) else [site]
+        if len(beside) == 0:
+            raise BuildError("no second cation lies beside it in the layer")
+        return [site, _nearest(slab, site, beside)[0]]
     return [site] * binding
 
 

@@ -62,6 +62,12 @@ def test_binding_modes_are_enumerated(material, ligand, expected):
     assert set(modes(material, ligand)) == expected
 
 
+@pytest.mark.parametrize(("material", "ligand"), [("PbS", "methanethiolate"), ("CsPbBr3", "formamidinium")])
+def test_what_does_not_stand_on_two_cations_is_not_called_a_bridge(material, ligand):
+    assert "bridging" in library.ligand(ligand).binding_modes
+    assert modes(material, ligand) == ["monodentate"]
+
+
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz"])
 def test_a_bridge_stands_on_two_cations_of_the_outermost_layer(material):
     (bridge,) = (atoms for atoms in make_ligated(material, "acetate") if atoms.info["binding_mode"] == "bridging")
