@@ -13,7 +13,8 @@ from qdsurf import library
 from qdsurf.build.capping import EVERYWHERE, cap_nanocrystal
 from qdsurf.build.defects import make_defects
 from qdsurf.build.ledger import ledger
-from qdsurf.build.ligands import attach_ligands, attach_mixture, iter_ligands
+from qdsurf.build.ligands import attach_ligands, iter_ligands
+from qdsurf.build.mixtures import attach_mixture
 from qdsurf.build.molecules import build_molecule, describe_model
 from qdsurf.build.nanocrystal import build_nanocrystal, particle_area
 from qdsurf.build.passivation import StandIns
