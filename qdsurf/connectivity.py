@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import get_distances
+from ase.neighborlist import neighbor_list
 from pymatgen.core import Element
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -28,11 +29,14 @@ def bond_ratios(atoms: Atoms) -> np.ndarray:
 
 def bond_matrix(atoms: Atoms) -> np.ndarray:
     """Boolean matrix of bonds, shape (n, n)."""
-    limit = np.full((len(atoms), len(atoms)), BOND)
-    if "role" in atoms.arrays:
-        molecular = is_molecular(atoms)
-        limit[np.ix_(molecular, molecular)] = MOLECULAR_BOND
-    return bond_ratios(atoms) < limit
+    molecular = is_molecular(atoms) if "role" in atoms.arrays else np.zeros(len(atoms), dtype=bool)
+    radii = covalent_radii[atoms.numbers]
+    i, j, distance = neighbor_list("ijd", atoms, BOND * radii)  # within the sum of both atoms' numbers
+    bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
+    near = distance < np.where(molecular[i] & molecular[j], MOLECULAR_BOND, BOND) * (radii[i] + radii[j])
+    bonded[i[near], j[near]] = True
+    np.fill_diagonal(bonded, False)
+    return bonded
 
 
 def is_metal(atoms: Atoms) -> np.ndarray:

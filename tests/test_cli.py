@@ -322,7 +322,7 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
         ("CdSe-wz --diameter_nm 3 --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
         ("PbS --diameter_nm 3 --centre Pt", "unknown element 'Pt'"),
         ("PbS --diameter_nm 0.2", "holds no atom with enough bonds; go larger"),
-        ("PbS --diameter_nm 3 --ligand methylamine", "ligand methylamine for * has charge +0; give ions of charge one"),
+        ("PbS --diameter_nm 3 --ligand methylamine", "--coverage: say how many methylamine are to come, nm^-2"),
         (
             "CsPbBr3 --diameter_nm 3 --ligand oleate",
             "the particle is neutral without ligands; say how many are to come",

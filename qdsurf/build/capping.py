@@ -16,7 +16,7 @@ from qdsurf.build.alloys import insert_molecular_ions
 from qdsurf.build.conformers import bound_form, chain_conformers
 from qdsurf.build.ledger import assert_neutral, ledger
 from qdsurf.build.ligands import seat
-from qdsurf.build.nanocrystal import EDGE, INSIDE, VERTEX, particle_area
+from qdsurf.build.nanocrystal import EDGE, EVERYWHERE, INSIDE, VERTEX, particle_area
 from qdsurf.build.packing import Chains, Seat, pack
 from qdsurf.build.passivation import DEFAULT_STAND_INS, Dangling, StandIns, stand_in_atoms
 from qdsurf.build.spread import COMPASS, spread
@@ -25,7 +25,6 @@ from qdsurf.records import Ligand, Material
 
 SAME_PLACE_A = 0.7  # missing neighbours of two atoms nearer than this are one place
 APART_A = 3.0  # two added ions nearer than this repel; such places are taken last
-EVERYWHERE = "*"
 
 
 class Places(NamedTuple):
@@ -65,7 +64,8 @@ def cap_nanocrystal(
     ligands : X-type ligand of charge one for each face by name; `*` stands for all others, edges and vertices too.
         None puts stand-ins everywhere.
     stand_ins : ions of charge -1 and +1 for places without a ligand.
-    coverage : ligands in nm^-2, where more are to come than the charge asks for.
+    coverage : ligands in nm^-2. Where the charge asks for more, stand-ins hold the rest; where it asks for fewer,
+        acids come with their protons. None takes as many as the charge asks for.
 
     Returns
     -------
@@ -105,9 +105,22 @@ def cap_nanocrystal(
     needed = -np.sign(particle.arrays["formal_charge"].sum())
     wanted = [ligands.get(places.facets[k], ligands.get(EVERYWHERE)) for k in chosen]
     wanted = [one if one and one.charge == needed else None for one in wanted]
+    if coverage is not None:
+        wanted = _thin_out(wanted, places.positions[chosen], round(coverage * particle_area(particle)), particle, seed)
     covered, left = _pack_ligands(particle, places, chosen, wanted, stand_ins, truncate_to_carbons, seed)
     without_room = sum(one is not None for one in wanted) - (len(chosen) - len(left))
     return _finish(covered, material, len(chosen) - len(left), len(left), without_room, seed)
+
+
+def _thin_out(
+    wanted: list[Ligand | None], places: np.ndarray, count: int, particle: Atoms, seed: int
+) -> list[Ligand | None]:
+    """Keep so many of the ligands, spread out; stand-ins take the other places."""
+    asked = np.array([k for k, one in enumerate(wanted) if one], dtype=int)
+    if count >= len(asked):
+        return wanted
+    kept = set(asked[spread(places[asked], count, particle, "uniform", seed)].tolist())
+    return [one if k in kept else None for k, one in enumerate(wanted)]
 
 
 def _finish(covered: Atoms, material: Material, ligands: int, stand_ins: int, without_room: int, seed: int) -> Atoms:
@@ -281,7 +294,7 @@ def _sit(
     hosts = places.hosts[k]
     for mode in ("bridging", "chelating", "monodentate"):
         binding = min(len(anchors), 1 if mode == "monodentate" else 2)
-        if mode not in ligand.binding_modes or (mode == "bridging" and (binding < 2 or len(hosts) < 2)):
+        if mode not in ligand.binding_modes or (mode == "bridging" and len(hosts) < 2):
             continue
         partners = _bridge(particle, hosts) if mode == "bridging" else hosts[:1] * binding
         chains = chain_conformers(ligand, truncate_to_carbons, binding)

@@ -12,15 +12,16 @@ from ase.geometry import get_distances
 from qdsurf.build.adopt import known_charges
 from qdsurf.build.ledger import ledger
 from qdsurf.build.passivation import OXYGEN_HYDROGEN_A
-from qdsurf.build.spread import spread
+from qdsurf.build.spread import COMPASS, spread
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
+SPREAD_DEG = 110.0  # between two oxygens on one cation, as in a dioxide
 BESIDE_A = 1.5  # two defects are not made on atoms nearer than this
 KINDS = (
     "V_Br (vacancy of an ion), V_PbBr2 (of a neutral unit: a Z-type vacancy), O_S (O in the place of S), O_on_S "
-    "(O atom bound to S), ad_PbS (neutral unit on top), H2O (dissociated: OH on a cation, H on an anion), "
-    "loss_2 (two ligands gone with what keeps the charge)"
+    "(O atom bound to S), O_on_Pb (Pb-O), O2_on_Pb (O-Pb-O), ad_PbS (neutral unit on top), H2O "
+    "(dissociated: OH on a cation, H on an anion), loss_2 (two ligands gone with what keeps the charge)"
 )
 
 
@@ -67,8 +68,8 @@ def _make(atoms: Atoms, name: str, seed: int | None) -> Atoms:
             raise InputError(f"defect {name!r}: {symbol!r} is no element; accepted: {KINDS}")
     if match := re.fullmatch(r"V_(\w+)", name):
         return _vacancy(atoms, _elements(match[1], name), seed)
-    if match := re.fullmatch(r"([A-Z][a-z]?)_on_([A-Z][a-z]?)", name):
-        return _adatom_on(atoms, match[1], match[2], seed)
+    if match := re.fullmatch(r"([A-Z][a-z]?)(2?)_on_([A-Z][a-z]?)", name):
+        return _adatoms_on(atoms, match[1], 2 if match[2] else 1, match[3], seed)
     if match := re.fullmatch(r"ad_(\w+)", name):
         return _adunit(atoms, _elements(match[1], name), seed)
     if name == "H2O":
@@ -171,16 +172,24 @@ def _substitution(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
     return changed
 
 
-def _adatom_on(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
-    """A neutral atom upon an anion; the charge of the anion is counted on the newcomer, as in S + O -> SO."""
+def _adatoms_on(atoms: Atoms, new: str, count: int, old: str, seed: int | None) -> Atoms:
+    """One or two neutral atoms upon an ion, as in oxidation: the charge that they take is the ion's loss.
+
+    An anion becomes neutral (S2- + O -> S + O2-), a cation rises by two (Pb2+ + O -> Pb4+ + O2-).
+    """
     below = _one(atoms, _outermost(atoms, old), seed)
     grown = atoms.copy()
     length = covalent_radii[atoms.numbers[below]] + covalent_radii[atomic_numbers[new]]
-    adatom = annotate(Atoms(new, [atoms.positions[below] + [0, 0, length]]), SUBSTRATE)
-    adatom.arrays["formal_charge"][:] = min(0.0, atoms.arrays["formal_charge"][below])
-    grown.arrays["formal_charge"][below] -= adatom.arrays["formal_charge"][0]
-    adatom.arrays["layer"][:] = 1
-    grown += adatom
+    tilts = np.radians([0.0] if count == 1 else [-SPREAD_DEG / 2, SPREAD_DEG / 2])
+    aside = COMPASS[:2] / np.linalg.norm(COMPASS[:2])
+    places = [atoms.positions[below] + length * np.array([*np.sin(tilt) * aside, np.cos(tilt)]) for tilt in tilts]
+    adatoms = annotate(Atoms([new] * count, places), SUBSTRATE)
+    taken = known_charges().get(new, -2.0)
+    adatoms.arrays["formal_charge"][:] = taken / count
+    grown.arrays["formal_charge"][below] -= taken
+    adatoms.arrays["layer"][:] = 1
+    grown += adatoms
+    grown.info = dict(atoms.info)
     return grown
 
 

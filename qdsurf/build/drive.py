@@ -6,14 +6,17 @@ still. It is geometry only; energies come later, from a calculator.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
+from ase.geometry import find_mic
+from ase.neighborlist import neighbor_list
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
-from qdsurf.connectivity import GONE, bond_matrix, bond_ratios, is_molecular
+from qdsurf.connectivity import GONE, bond_matrix, is_molecular
 from qdsurf.errors import BuildError
 
 Pair = tuple[int, int]
@@ -35,6 +38,17 @@ STIFFNESS = {
     "contact": 3.0,
     "wall": 10.0,
 }  # arbitrary energy / A^2
+NEAR_A = 8.0  # a molecule from the gas may push aside what lies within it
+REACH_A = 8.0  # contacts within it are felt; what comes nearer from farther away is found at the next softness
+
+
+class Springs(NamedTuple):
+    """Index pairs, shape (n, 2), target lengths in A, stiffness, and which push but do not pull, each shape (n,)."""
+
+    pairs: np.ndarray
+    targets: np.ndarray
+    stiffness: np.ndarray
+    one_sided: np.ndarray
 
 
 def drive(
@@ -61,21 +75,41 @@ def drive(
     BuildError : a bond could not be formed or broken; the message names it.
     """
     forms, breaks = _ordered(forms), _ordered(breaks)
-    mobile = np.flatnonzero(is_molecular(atoms))
-    pairs, targets, stiffness, one_sided = _springs(atoms, forms, breaks, arriving)
+    moves = is_molecular(atoms)
+    if arriving is not None:
+        moves &= _near(atoms, arriving)
+    mobile = np.flatnonzero(moves)
+    bonds = _bonds(atoms, forms, breaks, arriving, moves)
     floor, held_up = _wall(atoms, mobile, forms)
     driven = atoms.copy()
-    start = atoms.positions[mobile]
-    cell = driven.cell.array
-    to_scaled = np.linalg.inv(cell) * driven.pbc
-    n = len(driven)
+    springs = _joined(bonds, _contacts(driven, bonds, moves))
+    standing = _standing_strain(driven, springs, arriving)
+    for softness in (0.05, 1.0, 5.0) if arriving is None else (1.0, 5.0):
+        energy = _energy(driven, springs, mobile, held_up, floor, softness)
+        start = driven.positions[mobile].ravel()
+        flat = minimize(energy, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
+        driven.positions[mobile] = flat.reshape(-1, 3)
+        springs = _joined(bonds, _contacts(driven, bonds, moves))
+    driven.info["strain"] = _energy(driven, springs, mobile, held_up, floor, 1.0)(flat)[0]
+    _check(driven, forms, breaks, springs, standing)
+    if len(held_up) and driven.positions[held_up, 2].min() < floor - 2 * WALL_A:
+        raise BuildError("the springs pulled a molecule into the crystal")
+    return driven
+
+
+def _energy(atoms: Atoms, springs: Springs, mobile: np.ndarray, held_up: np.ndarray, floor: float, softness: float):
+    """Spring energy and its gradient as a function of the flat positions of the mobile atoms."""
+    pairs, targets, stiffness, one_sided = springs
+    k = np.where(one_sided, stiffness * softness, stiffness)
+    cell = atoms.cell.array
+    to_scaled = np.linalg.inv(cell) * atoms.pbc
     scatter = csr_array(
         (np.repeat([1.0, -1.0], len(pairs)), (pairs.T[::-1].ravel(), np.tile(np.arange(len(pairs)), 2))),
-        shape=(n, len(pairs)),
+        shape=(len(atoms), len(pairs)),
     )
+    positions = atoms.positions.copy()
 
-    def energy(flat: np.ndarray, softness: float) -> tuple[float, np.ndarray]:
-        positions = driven.positions.copy()
+    def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
         positions[mobile] = flat.reshape(-1, 3)
         vectors = positions[pairs[:, 1]] - positions[pairs[:, 0]]
         # Rounding is the minimum image for every vector within reach of a spring in a cell worth its name.
@@ -83,36 +117,19 @@ def drive(
         lengths = np.maximum(np.sqrt((vectors**2).sum(axis=1)), 1e-6)
         excess = lengths - targets
         excess[one_sided & (excess > 0)] = 0.0
-        k = np.where(one_sided, stiffness * softness, stiffness)
         gradient = scatter @ ((2 * k * excess / lengths)[:, None] * vectors)
         sunk = np.minimum(positions[held_up, 2] - floor, 0.0)
         gradient[held_up, 2] += 2 * STIFFNESS["wall"] * sunk
         return float(k @ excess**2 + STIFFNESS["wall"] * sunk @ sunk), gradient[mobile].ravel()
 
-    standing = _standing_strain(driven, pairs, targets, stiffness, one_sided, arriving)
-    flat = start.ravel()
-    for softness in (0.05, 1.0, 5.0) if arriving is None else (1.0, 5.0):
-        flat = minimize(energy, flat, args=(softness,), jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
-    driven.positions[mobile] = flat.reshape(-1, 3)
-    driven.info["strain"] = energy(flat, 1.0)[0]
-    _check(driven, forms, breaks, mobile, standing)
-    if len(held_up) and driven.positions[held_up, 2].min() < floor - 2 * WALL_A:
-        raise BuildError("the springs pulled a molecule into the crystal")
-    return driven
+    return energy
 
 
-def _standing_strain(
-    atoms: Atoms,
-    pairs: np.ndarray,
-    targets: np.ndarray,
-    stiffness: np.ndarray,
-    one_sided: np.ndarray,
-    arriving: int | None,
-) -> float:
+def _standing_strain(atoms: Atoms, springs: Springs, arriving: int | None) -> float:
     """Energy of the contacts that are tight before anything moves, as between densely packed chains."""
-    there = one_sided & ((pairs < (len(atoms) if arriving is None else arriving)).all(axis=1))
-    lengths = bond_ratios(atoms)[pairs[:, 0], pairs[:, 1]] * covalent_radii[atoms.numbers[pairs]].sum(axis=1)
-    return float((stiffness * np.minimum(lengths - targets, 0.0) ** 2)[there].sum())
+    there = springs.one_sided & ((springs.pairs < (len(atoms) if arriving is None else arriving)).all(axis=1))
+    missing = np.minimum(_lengths(atoms, springs.pairs) - springs.targets, 0.0)
+    return float((springs.stiffness * missing**2)[there].sum())
 
 
 def _wall(atoms: Atoms, mobile: np.ndarray, forms: set[Pair]) -> tuple[float, np.ndarray]:
@@ -131,53 +148,70 @@ def _ordered(pairs: Iterable[Pair]) -> set[Pair]:
     return {(min(i, j), max(i, j)) for i, j in pairs}
 
 
-def _springs(atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | None) -> tuple[np.ndarray, ...]:
-    """All pairs with at least one mobile atom: index pairs, target lengths in A, stiffness, one-sided or not."""
-    n = len(atoms)
+def _near(atoms: Atoms, arriving: int) -> np.ndarray:
+    """Mask of a molecule from the gas and of the atoms that it can push aside; those farther away stand still."""
+    i, j = neighbor_list("ij", atoms, NEAR_A)
+    near = np.arange(len(atoms)) >= arriving
+    near[i[j >= arriving]] = True
+    return near
+
+
+def _bonds(atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | None, moves: np.ndarray) -> Springs:
+    """Springs on bonds, on next-nearest neighbours, and on what is to form and to break."""
     movable = is_molecular(atoms)
     # Only what is charged or an anchor is bonded to the crystal; a methyl group lies beside caesium.
     holds = ~movable | atoms.arrays["anchor"] | (atoms.arrays["formal_charge"] != 0)
-    within = movable[:, None] & movable[None, :]
-    across = (movable[:, None] != movable[None, :]) & holds[:, None] & holds[None, :]
-    bonded = bond_matrix(atoms) & (within | across)
+    i, j = np.nonzero(bond_matrix(atoms))
+    bonded = np.where(movable[i] == movable[j], movable[i], holds[i] & holds[j])
     if arriving is not None:
-        bonded[:arriving, arriving:] = bonded[arriving:, :arriving] = False
-    for i, j in breaks:
-        bonded[i, j] = bonded[j, i] = False
-    stiff = bonded & movable & (atoms.arrays["formal_charge"] < 2)  # a metal centre opens its angles to a new neighbour
-    second = (stiff.astype(int) @ bonded.astype(int) > 0) & ~bonded
-    np.fill_diagonal(second, False)
-    i, j = np.triu_indices(n, 1)
-    keep = movable[i] | movable[j]
-    pairs = np.column_stack([i[keep], j[keep]])
-    i, j = pairs.T
-    sums = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
-    lengths = bond_ratios(atoms)[i, j] * sums
-    targets = np.clip(CONTACT * sums, *CONTACT_A)
-    stiffness = np.full(len(pairs), STIFFNESS["contact"])
-    one_sided = np.ones(len(pairs), dtype=bool)
-    index = {pair: k for k, pair in enumerate(map(tuple, pairs.tolist()))}
-    for kind, mask in (("bond", bonded[i, j]), ("angle", second[i, j])):
-        targets[mask], stiffness[mask], one_sided[mask] = lengths[mask], STIFFNESS[kind], False
-    for pair in forms:
-        k = index[pair]
-        targets[k], stiffness[k], one_sided[k] = FORMED * sums[k], STIFFNESS["form"], False
-    for pair in breaks & index.keys():
-        k = index[pair]
-        targets[k], stiffness[k], one_sided[k] = APART * sums[k], STIFFNESS["break"], True
-    return pairs, targets, stiffness, one_sided
+        bonded &= (i < arriving) == (j < arriving)
+    bonded &= ~np.isin(i * len(atoms) + j, [a * len(atoms) + b for pair in breaks for a, b in (pair, pair[::-1])])
+    graph = csr_array((np.ones(bonded.sum(), dtype=int), (i[bonded], j[bonded])), shape=(len(atoms),) * 2)
+    stiff = movable & (atoms.arrays["formal_charge"] < 2)  # a metal centre opens its angles to a new neighbour
+    first = _upper(graph)
+    second = _upper((graph * stiff.astype(int)) @ graph) - first
+    held = sorted(pair for pair in first | second if (moves[pair[0]] or moves[pair[1]]) and pair not in forms)
+    pairs = np.array([*held, *sorted(forms), *sorted(breaks)], dtype=int).reshape(-1, 2)
+    kinds = np.array(
+        ["bond" if pair in first else "angle" for pair in held] + ["form"] * len(forms) + ["break"] * len(breaks)
+    )
+    sums = covalent_radii[atoms.numbers[pairs]].sum(axis=1)
+    wanted = np.where(kinds == "form", FORMED * sums, APART * sums)
+    targets = np.where(np.isin(kinds, ["bond", "angle"]), _lengths(atoms, pairs), wanted)
+    return Springs(pairs, targets, np.array([STIFFNESS[kind] for kind in kinds]), kinds == "break")
 
 
-def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], mobile: np.ndarray, standing: float) -> None:
-    ratios = bond_ratios(atoms)
-    wrong = [(p, "not formed") for p in forms if ratios[p] > 1.3] + [
-        (p, "not broken") for p in breaks if ratios[p] < GONE
-    ]
-    wrong += [
-        ((min(i, j), max(i, j)), "clash")
-        for i, j in zip(mobile, ratios[mobile].argmin(axis=1), strict=True)
-        if ratios[i, j] < CLASH
-    ]
+def _contacts(atoms: Atoms, bonds: Springs, moves: np.ndarray) -> Springs:
+    """Repulsion between all atoms within reach of one another that no bond holds."""
+    i, j = neighbor_list("ij", atoms, REACH_A)
+    keep = (i < j) & (moves[i] | moves[j])
+    code = np.setdiff1d(i[keep] * len(atoms) + j[keep], bonds.pairs[:, 0] * len(atoms) + bonds.pairs[:, 1])
+    pairs = np.column_stack(np.divmod(code, len(atoms))).astype(int)
+    targets = np.clip(CONTACT * covalent_radii[atoms.numbers[pairs]].sum(axis=1), *CONTACT_A)
+    return Springs(pairs, targets, np.full(len(pairs), STIFFNESS["contact"]), np.ones(len(pairs), dtype=bool))
+
+
+def _joined(first: Springs, second: Springs) -> Springs:
+    return Springs(*(np.concatenate(parts) for parts in zip(first, second, strict=True)))
+
+
+def _lengths(atoms: Atoms, pairs: np.ndarray) -> np.ndarray:
+    vectors = atoms.positions[pairs[:, 1]] - atoms.positions[pairs[:, 0]]
+    return find_mic(vectors, atoms.cell, atoms.pbc)[1] if len(pairs) else np.zeros(0)
+
+
+def _upper(graph: csr_array) -> set[Pair]:
+    """Pairs of a symmetric graph, each once."""
+    i, j = graph.nonzero()
+    return set(zip(i[i < j].tolist(), j[i < j].tolist(), strict=True))
+
+
+def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], springs: Springs, standing: float) -> None:
+    ratios = _lengths(atoms, springs.pairs) / covalent_radii[atoms.numbers[springs.pairs]].sum(axis=1)
+    of = dict(zip(map(tuple, springs.pairs.tolist()), ratios.tolist(), strict=True))
+    wrong = [(pair, "not formed") for pair in sorted(forms) if of[pair] > 1.3]
+    wrong += [(pair, "not broken") for pair in sorted(breaks) if of[pair] < GONE]
+    wrong += [(pair, "clash") for pair, ratio in of.items() if ratio < CLASH]
     if wrong:
         words = ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {what}" for (i, j), what in wrong)
         raise BuildError(f"the springs could not reach the geometry: {words}")

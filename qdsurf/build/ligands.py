@@ -1,5 +1,6 @@
 """Ligands on a surface: which ions they meet, in which binding modes, neutral by the ledger."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -157,10 +158,10 @@ def _with_hydrogen(slab: Atoms, ions: list[int]) -> list[int]:
 
 
 def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: BindingMode, anchors: int) -> list[int]:
-    """Ions to which the anchors bind, one for each anchor that binds."""
-    if mode == "bridging" and (anchors < 2 or entry == "cation"):
-        raise BuildError("a bridge is built by two anchors on two cations only")
+    """Ions to which the anchors bind, one for each anchor that binds; two for one anchor that bridges alone."""
     if entry == "cation":
+        if mode == "bridging":
+            raise BuildError("a cation in a vacancy is no bridge")
         return []  # it fills the vacancy that the ion leaves; hydrogen bonds are left to the calculator
     binding = min(anchors, 1 if mode == "monodentate" else 2)
     if ligand.cbc_class == "Z":
@@ -168,13 +169,13 @@ def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: 
     cations = surface_cations(slab)
     if entry == "anion":
         below = _nearest(slab, site, cations)
-        if mode != "bridging" or binding < 2:
+        if mode != "bridging":
             return [below[0]] * binding  # the cation that the halide leaves open
         beside = np.array([c for c in below[1:] if bond_matrix(slab)[site, c]], dtype=int)
         if len(beside) == 0:
             raise BuildError("no second cation is open where the ion was")
         return [below[0], int(beside[0])]
-    if mode == "bridging" and binding > 1:
+    if mode == "bridging":
         beside = cations[(slab.arrays["layer"][cations] == slab.arrays["layer"][site]) & (cations != site)]
         if len(beside) == 0:
             raise BuildError("no second cation lies beside it in the layer")
@@ -205,7 +206,7 @@ def _pull_in(
     start = len(covered)
     model = covered + molecule
     model.info = dict(covered.info)
-    forms = [(p, start + a) for p, a in zip(partners, anchors, strict=False)]
+    forms = [(p, start + a) for p, a in zip(partners, itertools.cycle(anchors))]
     if ligand.leaving_protons and entry == "acid":
         head = molecule.positions[list(anchors)].mean(axis=0)
         protons, acceptors = _protons(model, head, ligand, int(fragment))
@@ -243,7 +244,7 @@ def _pack_in(
     BuildError : not all find room; the message says how many did.
     """
     molecule, anchors = bound
-    binding = max(1, len(partners[0]))
+    binding = min(len(anchors), max(1, len(partners[0])))
     chains = chain_conformers(ligand, truncate_to_carbons, binding)
     seats = [
         seat(covered, own, origin, anchors[:binding], chains, np.array([0, 0, 1.0]))

@@ -19,6 +19,7 @@ from qdsurf.structure_io import SUBSTRATE, annotate
 
 ON_FACE_A = 0.6  # an atom within this of a face lies in it
 EDGE, VERTEX, INSIDE = "edge", "vertex", "inside"
+EVERYWHERE = "*"  # as the name of a face: all that are not named
 
 
 def build_nanocrystal(

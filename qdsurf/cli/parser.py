@@ -157,10 +157,15 @@ def _nanocrystal(verbs) -> None:
         "--ligand",
         nargs="+",
         metavar="L",
-        help="X-type ligand of charge one, or FACET=LIGAND for each facet; without one, stand-ins",
+        action="extend",
+        help="X-type ligand of charge one, or FACET=LIGAND for each facet, and L- or Z-type ones beside it; "
+        "without one, stand-ins",
     )
     parser.add_argument(
-        "--coverage", type=positive, metavar="nm^-2", help="where more ligands are to come than the charge asks for"
+        "--coverage",
+        type=positive,
+        metavar="nm^-2",
+        help="of L- and Z-type ligands; without these of the X-type one (default: as many as the charge asks for)",
     )
     parser.add_argument(
         "--facets", nargs="+", metavar="HKL=E", help="surface energies or their ratios (default: those on record)"
@@ -226,6 +231,7 @@ def _ligate(verbs) -> None:
     )
     _charge(parser)
     parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chain to a model")
+    parser.add_argument("--defect", nargs="+", metavar="D", help="made when all are there, such as loss_1 or V_Br")
     _output(parser, "FILE", "covered slab")
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf import library
-from qdsurf.build.capping import EVERYWHERE, cap_nanocrystal
+from qdsurf.build.capping import cap_nanocrystal
+from qdsurf.build.dative import attach_dative
 from qdsurf.build.defects import make_defects
 from qdsurf.build.ledger import ledger
 from qdsurf.build.ligands import attach_ligands, iter_ligands
 from qdsurf.build.mixtures import attach_mixture
 from qdsurf.build.molecules import build_molecule, describe_model
-from qdsurf.build.nanocrystal import build_nanocrystal, particle_area
+from qdsurf.build.nanocrystal import EVERYWHERE, build_nanocrystal, particle_area
 from qdsurf.build.passivation import StandIns
 from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragment
 from qdsurf.build.poses import rigid_poses
@@ -99,10 +100,15 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
     material = library.material(arguments.material)
     facets = dict(_pair(word, "--facets", "111=1.1") for word in arguments.facets) if arguments.facets else None
     facets = facets and {name: _number(value, f"--facets {name}") for name, value in facets.items()}
-    ligands = {}
+    ligands, dative = {}, {}
     for word in arguments.ligand or ():
         face, _, name = word.rpartition("=")
-        ligands[face or EVERYWHERE] = library.ligand(name)
+        ligand = library.ligand(name)
+        (ligands if ligand.charge else dative)[face or EVERYWHERE] = ligand
+    if dative and arguments.coverage is None:
+        raise InputError(
+            f"--coverage: say how many {', '.join(one.name for one in dative.values())} are to come, nm^-2"
+        )
     particle, dangling = build_nanocrystal(
         material, arguments.diameter_nm, facets, arguments.centre, arguments.seed, _shells(arguments.shell)
     )
@@ -116,8 +122,10 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
         StandIns(arguments.stand_in),
         arguments.truncate_to_carbons,
         arguments.seed,
-        arguments.coverage,
+        None if dative else arguments.coverage,
     )
+    if dative:
+        capped = attach_dative(capped, dative, arguments.coverage, arguments.truncate_to_carbons, arguments.seed)
     write_frames(arguments.output, [capped])
     data = {
         "file": arguments.output,
@@ -203,7 +211,7 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         arguments.pattern,
         arguments.seed,
     )
-    covered = candidates[0]
+    covered = _with_defects(candidates[0], arguments)
     write_frames(arguments.output, [covered])
     modes = [candidate.info["binding_mode"] for candidate in candidates]
     data = _describe(covered, arguments.output) | {
@@ -227,6 +235,7 @@ def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
     slab = read_model(arguments.file, arguments.charge)
     count = arguments.count or _count(arguments.coverage, surface_area(slab))
     covered = attach_mixture(slab, shares, count, arguments.truncate_to_carbons, arguments.pattern, arguments.seed)
+    covered = _with_defects(covered, arguments)
     write_frames(arguments.output, [covered])
     data = _describe(covered, arguments.output) | {
         "ligand": covered.info["ligand"],
@@ -235,6 +244,10 @@ def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
     }
     return data, [f"{arguments.output}: {data['ligand']}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
+
+
+def _with_defects(covered: Atoms, arguments: Namespace) -> Atoms:
+    return make_defects(covered, arguments.defect, arguments.seed) if arguments.defect else covered
 
 
 def _modes(modes: Iterable[str]) -> str:

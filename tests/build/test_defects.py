@@ -10,7 +10,7 @@ from ase.data import covalent_radii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariants import assert_no_clash, assert_valid_model, composition, through_file
-from systems import make_ligated
+from systems import make_ligated, make_slab
 
 from qdsurf import library
 from qdsurf.build.defects import lose_ligands, make_defects
@@ -331,3 +331,16 @@ def test_an_ion_without_a_counterion_cannot_leave():
     covered = make_ligated("CsPbBr3", "acetate")[0]
     with pytest.raises(BuildError, match=r"no ion of charge \+1 can leave with the ligands"):
         lose_ligands(covered[np.array(covered.symbols) != "Cs"], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "oxygens", "charges"), [("O_on_Pb", 1, [4, -2]), ("O2_on_Pb", 2, [4, -1, -1]), ("O_on_S", 1, [0, -2])]
+)
+def test_oxidation_moves_charge_from_the_ion_to_the_oxygen(name, oxygens, charges):
+    slab = make_slab("PbS")
+    oxidised = make_defects(slab, [name])
+    assert len(oxidised) == len(slab) + oxygens
+    host = int(np.flatnonzero(oxidised.arrays["formal_charge"][: len(slab)] != slab.arrays["formal_charge"])[0])
+    found = [oxidised.arrays["formal_charge"][host], *oxidised.arrays["formal_charge"][len(slab) :]]
+    assert found == charges
+    assert oxidised.get_distances(host, range(len(slab), len(oxidised))).max() < 2.3

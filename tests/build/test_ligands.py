@@ -62,10 +62,23 @@ def test_binding_modes_are_enumerated(material, ligand, expected):
     assert set(modes(material, ligand)) == expected
 
 
-@pytest.mark.parametrize(("material", "ligand"), [("PbS", "methanethiolate"), ("CsPbBr3", "formamidinium")])
-def test_what_does_not_stand_on_two_cations_is_not_called_a_bridge(material, ligand):
-    assert "bridging" in library.ligand(ligand).binding_modes
-    assert modes(material, ligand) == ["monodentate"]
+@pytest.mark.parametrize("ligand", ["formamidinium", "methylammonium"])
+def test_a_cation_that_fills_a_vacancy_is_not_called_a_bridge(ligand):
+    assert modes("CsPbBr3", ligand) == ["monodentate"]
+
+
+@pytest.mark.parametrize("ligand", ["methanethiolate", "dodecanethiolate"])
+@pytest.mark.parametrize("material", ["PbS", "CdSe"])
+def test_one_sulfur_bridges_two_cations(material, ligand):
+    for covered in make_ligated(material, ligand):
+        (sulfur,) = find_role(covered, "ligand.anchor")
+        nearest = np.sort(covered.get_distances(sulfur, find_role(covered, "surface.cation"), mic=True))
+        if covered.info["binding_mode"] == "bridging":
+            assert nearest[1] == pytest.approx(nearest[0], abs=0.1)
+            break
+        assert nearest[1] > nearest[0] + 0.5
+    else:
+        pytest.fail("no candidate bridges")
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz"])

@@ -1,0 +1,98 @@
+"""Ligands without charge on a whole nanocrystal: L-type ones on its open cations, Z-type ones on its open anions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms
+
+from qdsurf.build.conformers import bound_form, chain_conformers
+from qdsurf.build.ligands import seat
+from qdsurf.build.nanocrystal import EVERYWHERE, particle_area
+from qdsurf.build.packing import pack
+from qdsurf.build.sites import find_sites
+from qdsurf.build.spread import spread
+from qdsurf.errors import InputError
+from qdsurf.records import Ligand
+from qdsurf.structure_io import SUBSTRATE
+
+
+def attach_dative(
+    particle: Atoms,
+    ligands: Mapping[str, Ligand],
+    coverage: float,
+    truncate_to_carbons: int | None = None,
+    seed: int | None = None,
+) -> Atoms:
+    """Add ligands that bind as they are; the charge of the particle does not change.
+
+    Parameters
+    ----------
+    particle : with the columns of `structure_io.annotate` and `facet`; what it holds already stays.
+    ligands : ligand without charge for each face by name; `*` stands for all others, edges and vertices too.
+    coverage : ligands in nm^-2 of the whole particle where they are free to bind everywhere, in proportion on faces.
+
+    Returns
+    -------
+    A copy; `info` counts its `ligands` and those `without_room`, with what it counted before.
+
+    Raises
+    ------
+    InputError : a ligand has a charge, or the particle has no open ion for it.
+    """
+    core = particle[particle.arrays["role"] == SUBSTRATE]
+    tops = [site for site in find_sites(particle) if site["name"].startswith("top:") and site["free"]]
+    covered = particle.copy()
+    added = missed = 0
+    for face, ligand in ligands.items():
+        if ligand.charge:
+            raise InputError(f"ligand {ligand.name} has charge {ligand.charge:+d}; give one that binds without charge")
+        sign = -1 if ligand.cbc_class == "Z" else +1
+        strongest = (core.arrays["formal_charge"] * sign).max()
+        open_ions = [
+            site for site in tops if particle.arrays["formal_charge"][site["atoms"][0]] * sign == strongest > 0
+        ]
+        mine = [
+            site
+            for site in open_ions
+            if (name := str(particle.arrays["facet"][site["atoms"][0]])) == face
+            or (face == EVERYWHERE and name not in ligands)
+        ]
+        if not mine:
+            ion = "anion" if sign < 0 else "cation"
+            where = "" if face == EVERYWHERE else f" on {face}"
+            raise InputError(f"ligand {ligand.name} needs an open {ion} of the largest charge; there is none{where}")
+        places = np.array([particle.positions[site["atoms"][0]] for site in mine])
+        count = min(len(mine), round(coverage * particle_area(core) * len(mine) / len(open_ions)))
+        chosen = [mine[k] for k in spread(places, count, particle, "uniform", seed)]
+        one, anchors = bound_form(ligand, truncate_to_carbons)
+        chains = chain_conformers(ligand, truncate_to_carbons, 1)
+        seats = [
+            seat(
+                covered,
+                [host := site["atoms"][0]],
+                covered.positions[host],
+                anchors[:1],
+                chains,
+                np.array(site["normal"]),
+            )
+            for site in chosen
+        ]
+        for positions in pack(covered, seats, [chains] * len(seats), seed or 0) if seats else ():
+            if positions is None:
+                missed += 1
+                continue
+            piece = one.copy()
+            piece.positions = positions
+            piece.arrays["fragment"][:] = covered.arrays["fragment"].max() + 1
+            covered = _with(covered, piece)
+            added += 1
+    covered.info["ligands"] = int(particle.info.get("ligands", 0)) + added
+    covered.info["without_room"] = int(particle.info.get("without_room", 0)) + missed
+    return covered
+
+
+def _with(covered: Atoms, piece: Atoms) -> Atoms:
+    whole = covered + piece
+    whole.arrays["facet"][len(covered) :] = "-"
+    whole.info = dict(covered.info)
+    return whole
