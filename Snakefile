@@ -14,6 +14,7 @@ include: "workflow/rules/reactions.smk"
 include: "workflow/rules/energetics.smk"
 include: "workflow/rules/kinetics.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/reference.smk"
 
 
 rule all:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from qdsurf.errors import InputError, unknown
-from qdsurf.records import Coreactant, Ligand, LigandEntry, Material, Precursor, Reaction, Recipe, ReferenceSet
+from qdsurf.records import Coreactant, Ligand, LigandEntry, Material, Precursor, Reaction, Recipe
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -135,12 +135,6 @@ def reactions() -> dict[str, Reaction]:
 def recipe(name: str) -> Recipe:
     """The recipe of that name."""
     return get("recipes", name)
-
-
-@cache
-def reference_set() -> ReferenceSet:
-    """Gas-phase reactions with trusted energies."""
-    return read_record(STRUCTURES / "reference" / "gas_reactions.yaml", ReferenceSet)
 
 
 def ligand_entry(charges: Collection[int], bound: Ligand | None, where: str) -> LigandEntry:

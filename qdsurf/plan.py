@@ -1,7 +1,7 @@
 """What a configuration asks for, spelled out: molecules, states and steps; refused here if anything is wrong."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,9 @@ from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles,
 from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.config import Config, System, find_facet, load_config
+from qdsurf.energetics.bonds import role_partners
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
+from qdsurf.energetics.corrections import Correction, fit_correction
 from qdsurf.energetics.thermochemistry import harmonic_correction
 from qdsurf.errors import InputError
 from qdsurf.records import CalculatorSpec, Ligand, LigandEntry, Molecule, Reaction
@@ -131,7 +133,7 @@ class Plan:
 
         Returns
         -------
-        states, steps, sites at the temperature of the recipe; gibbs, the free energies at the other temperatures.
+        states, steps, sites, factors at the temperature of the recipe; gibbs, the free energies at the others.
         """
         own = library.recipe(self.config.kinetics.recipe).temperature_K
         others = [t for t in self.config.thermochemistry.temperatures_K if t != own]
@@ -160,10 +162,18 @@ class Plan:
                 temperature, thermal,
             )  # fmt: skip
             names[role] = molecule.name
+        facet = find_facet(system.slab)[1]
+        precursor = library.precursor(system.precursor)
+        partners = role_partners(self.material(system.slab), facet, self.ligand(system.ligand), precursor)
         return collect_tables(
-            str(system), library.precursor(system.precursor), states, gases, names, self.reactions(system),
-            pd.read_csv(self.errors(system.slab)), temperature, self.model(system.ligand), self.config.note,
+            str(system), partners, states, gases, names, self.reactions(system),
+            self._correction(self.errors(system.slab)), temperature, self.model(system.ligand), self.config.note,
         )  # fmt: skip
+
+    @staticmethod
+    @cache
+    def _correction(path: str) -> Correction:
+        return fit_correction(pd.read_csv(path))
 
     def mode_files(self, system: System) -> list[str]:
         """Partial Hessians of the surface states, where the configuration asks for them."""

@@ -4,7 +4,7 @@ Every field says its unit in its name; every record names its source ("assumed" 
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,6 +19,10 @@ Role = Literal[
     "precursor.leaving",
 ]
 RolePair = tuple[Role, Role]
+BondOfRoles = Annotated[
+    str,
+    Field(pattern=rf"^({'|'.join(map(re.escape, get_args(Role)))})<?-({'|'.join(map(re.escape, get_args(Role)))})$"),
+]
 BindingMode = Literal["monodentate", "chelating", "bridging"]
 LigandEntry = Literal["acid", "anion", "cation", "dative", "none"]
 Source = Annotated[str, Field(min_length=3, description="DOI, data base, or 'assumed' with the reason")]
@@ -234,6 +238,12 @@ class Reaction(Record):
     binds_precursor: bool = Field(False, description="a precursor molecule arrives from the gas")
     breaks: tuple[RolePair, ...] = ()
     forms: tuple[RolePair, ...] = ()
+    lost: tuple[BondOfRoles, ...] = Field(
+        (), description="bonds of the step in chemist's terms, for its correction: ..."
+    )
+    gained: tuple[BondOfRoles, ...] = Field(
+        (), description="... `a-b` covalent, `a<-b` dative from b to a; no atom changes its number of covalent bonds"
+    )
     releases: tuple[Literal["by_product", "ligand", "salt"], ...] = Field((), description="gas molecules that leave")
     ligand_entry: tuple[LigandEntry, ...] = Field(description="ways of binding of the ligand to which it applies")
     lattice: str = Field(description="the step in species of the kinetic lattice, gas species marked (g)")
@@ -343,22 +353,40 @@ class CalculatorSpec(Record):
         return re.sub(r"[^\w.-]+", "-", self.label)
 
 
+class ReferenceLevel(Record):
+    """Level of theory of the reference energies: a geometry, and a single point with a better functional."""
+
+    geometry_functional: str
+    geometry_basis: str
+    functional: str
+    basis: str
+    sigma_eV: float = Field(gt=0, description="uncertainty of a reaction energy at this level")
+    source: Source
+
+    @property
+    def label(self) -> str:
+        """The level in one word, functional/basis//functional/basis of the geometry."""
+        return f"{self.functional}/{self.basis}//{self.geometry_functional}/{self.geometry_basis}"
+
+
+class ReferenceMolecule(Molecule):
+    """A molecule of the reference set."""
+
+    bonds: dict[str, int] | None = Field(
+        None, description="bonds to metals and hydrogen, such as {Al-C: 6, Al<-C: 2}; absent: those of the SMILES"
+    )
+
+
 class ReferenceReaction(Record):
-    """A gas-phase reaction with a trusted energy, against which a calculator is measured."""
+    """A balanced gas-phase reaction, against whose energy a calculator is measured."""
 
     name: str
-    kind: Literal["dative", "exchange", "bridge"] = Field(
-        description="which bonds change; bridge: alkyl groups shared by two metals, reported but part of no step"
-    )
     stoichiometry: dict[str, int] = Field(description="molecule: coefficient, negative for reactants")
-    energy_eV: float = Field(description="electronic reaction energy, negative is exothermic")
-    sigma_eV: float = Field(gt=0, description="uncertainty of the reference itself")
-    level: str
-    source: Source
 
 
 class ReferenceSet(Record):
-    """Molecules and reactions with reference energies."""
+    """Molecules, and reactions between them, at one level."""
 
-    molecules: tuple[Molecule, ...]
+    level: ReferenceLevel
+    molecules: tuple[ReferenceMolecule, ...]
     reactions: tuple[ReferenceReaction, ...]

@@ -14,7 +14,7 @@ ROOMS = ("build", "compute", "energetics", "kinetics")
 STOREYS = (
     ("errors", "units"),
     ("miller", "records"),
-    ("library", "config", "structure_io", "connectivity", "provenance", "progress"),
+    ("library", "config", "structure_io", "connectivity", "provenance", "progress", "reference"),
     ROOMS,
     ("report",),
     ("cli", "plan", "schema"),

@@ -14,7 +14,7 @@ from ase.io import read, write
 
 from qdsurf import library
 from qdsurf.cli import main
-from qdsurf.records import ReferenceSet
+from qdsurf.reference import read_reference
 
 ENTRY = Path(sys.executable).parent / "qdsurf"
 VERBS = ("list", "slab", "sites", "ligate", "place", "relax", "reactions", "qualify", "corrections", "kinetics")
@@ -501,42 +501,35 @@ def test_qualify_errors(fails):
     assert "unknown material 'CdX'" in fails("qualify", "CdX", "--calculator", "emt")
 
 
-@pytest.fixture
-def small_reference(monkeypatch) -> None:
-    """One dative and one exchange reaction of aluminium; the exchange has the PBE-D3 energy of DESIGN, section 6."""
-    full = library.reference_set()
-    waiting = {"level": "none", "energy_eV": 0.0}
-    energies = {"tma_nh3": -1.0, "tma_h2o_exchange": -1.48}
-    reactions = [
-        r.model_copy(update={"level": "test", "energy_eV": energies[r.name]} if r.name in energies else waiting)
-        for r in full.reactions
-    ]
-    monkeypatch.setattr(library, "reference_set", lambda: ReferenceSet(molecules=full.molecules, reactions=reactions))
-
-
-def test_corrections_of_gfn2(ok_json, small_reference):
+def test_corrections_of_gfn2(ok_json, monkeypatch):
+    full = read_reference()
+    names = {"CH4", "NH3", "H2O", "HBr", "H2S", "CsBr", "CsOH", "CsNH2", "CsSH"}
+    small = full._replace(
+        molecules={name: one for name, one in full.molecules.items() if name in names},
+        reactions=tuple(r for r in full.reactions if set(r.stoichiometry) <= names),
+    )
+    monkeypatch.setattr("qdsurf.cli.calculations.read_reference", lambda: small)
     data = ok_json("corrections", "--calculator", "tblite", "--method", "GFN2-xTB")
-    rows = {row["reaction"]: row for row in data["reactions"]}
-    assert rows.keys() == {"tma_nh3", "tma_h2o_exchange"}  # the others wait for their energies
-    exchange = rows["tma_h2o_exchange"]
-    assert exchange["energy_eV"] == pytest.approx(-2.66, abs=0.02)  # GFN2-xTB, section 6 of DESIGN
-    assert exchange["error_eV"] == pytest.approx(-1.18, abs=0.02)
-    assert data["sigma_eV"]["exchange"] == pytest.approx(1.18, abs=0.02)
-    assert data["calculator"]["parameters"] == {"method": "GFN2-xTB"}
+    rows = {row["reaction"]: row for row in data["table"]}
+    assert set(rows) == {r.name for r in small.reactions} and data["measured_reactions"] == len(rows) == 3
+    water = rows["CsBr+H2O"]
+    assert water["error_eV"] == pytest.approx(water["energy_eV"] - water["reference_eV"])
+    assert {"raw_mae_eV", "corrected_mae_eV", "coverage_68"} <= data["leave_one_out"].keys()
+    assert {bond["bond"] for bond in data["bonds"]} >= {"Cs-O", "O-H", "Cs-Br"}
+    assert data["calculator"]["parameters"] == {"method": "GFN2-xTB"} and data["predict_100_steps_s"] > 0
 
 
-def test_corrections_refuse_placeholders(fails, monkeypatch):
-    full = library.reference_set()
-    reactions = [r.model_copy(update={"level": "none"}) for r in full.reactions]
-    monkeypatch.setattr(library, "reference_set", lambda: ReferenceSet(molecules=full.molecules, reactions=reactions))
-    message = fails("corrections", "--calculator", "emt")
-    assert f"{len(reactions)} of {len(reactions)} reactions have no reference energy (level: none)" in message
-
-
-def test_corrections_show_what_could_be_computed(capsys, small_reference):
-    assert main(["corrections", "--calculator", "emt"]) == 0  # EMT tears the molecules apart
-    captured = capsys.readouterr()
-    assert "nan" in captured.out and "2.000 eV (prior: nothing could be measured)" in captured.out
+def test_corrections_show_that_nothing_could_be_computed(capsys, monkeypatch):
+    full = read_reference()
+    reaction = next(r for r in full.reactions if "ZnBr2" in r.stoichiometry)
+    names = set(reaction.stoichiometry)
+    small = full._replace(molecules={n: full.molecules[n] for n in names}, reactions=(reaction,))
+    monkeypatch.setattr("qdsurf.cli.calculations.read_reference", lambda: small)
+    assert main(["corrections", "--calculator", "emt"]) == 0
+    assert (
+        f"emt: none of {len(small.reactions)} reactions could be computed; every bond has a wide prior"
+        in capsys.readouterr().out
+    )
 
 
 def test_corrections_errors(fails):

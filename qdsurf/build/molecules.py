@@ -13,6 +13,7 @@ from rdkit.Chem import AllChem
 from qdsurf.errors import BuildError, InputError
 from qdsurf.library import STRUCTURES
 from qdsurf.records import Ligand, Molecule
+from qdsurf.reference import Reference
 from qdsurf.structure_io import ADSORBATE, annotate, read_structure
 
 RDLogger.DisableLog("rdApp.*")
@@ -55,9 +56,20 @@ def build_molecule(molecule: Molecule) -> Atoms:
     return annotate(atoms, ADSORBATE)
 
 
-def build_supported(molecules: Iterable[Molecule], supported: Iterable[str] | None) -> list[Atoms]:
-    """Starting geometries of the molecules that hold no element beyond the supported ones (None: all are)."""
-    built = [build_molecule(molecule) for molecule in molecules]
+def build_reference(reference: Reference, supported: Iterable[str] | None) -> list[Atoms]:
+    """Molecules of the reference set at their own geometries, those without an element beyond the supported ones.
+
+    Parameters
+    ----------
+    supported : elements; None: all are.
+    """
+    built = []
+    for name in reference.molecules:
+        if name in reference.geometries:
+            stored = reference.geometries[name]
+            atoms = annotate(Atoms(stored.symbols, stored.positions), ADSORBATE)
+            atoms.info = {"name": name}
+            built.append(atoms)
     return [atoms for atoms in built if supported is None or set(atoms.symbols) <= set(supported)]
 
 

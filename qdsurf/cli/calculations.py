@@ -1,28 +1,40 @@
 """Verbs that run a calculator: relax, qualify, corrections."""
 
+import time
 from argparse import Namespace
+from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
 
 from qdsurf import library
 from qdsurf.build.bulk import rattle_slab, strained_cells
-from qdsurf.build.molecules import build_supported
+from qdsurf.build.molecules import build_reference
 from qdsurf.build.selection import select_each
 from qdsurf.build.slab import cut_slab
-from qdsurf.cli.files import check_output, note, read_frames, write_frames
+from qdsurf.cli.files import check_output, read_frames, write_frames
 from qdsurf.compute.calculators import describe_calculator, make_calculator, supported_elements
 from qdsurf.compute.qualify import qualify
 from qdsurf.compute.relax import relax_batch
 from qdsurf.config import QualificationSpec, RelaxSpec
-from qdsurf.energetics.corrections import measure_errors, typical_errors
+from qdsurf.energetics.corrections import (
+    Correction,
+    bond_errors,
+    fit_correction,
+    leave_one_out,
+    leave_out,
+    measure_errors,
+    reactions_of_metals,
+    summarise_left_out,
+)
 from qdsurf.errors import CalculationError, InputError
-from qdsurf.records import CalculatorSpec, Material, ReferenceSet
+from qdsurf.records import CalculatorSpec, Material
+from qdsurf.reference import read_reference
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
 RATTLE_SEED = 0
 REFERENCE_RELAXATION = 0.01, 500  # fmax in eV/A and steps, as the workflow relaxes gas molecules
-PLACEHOLDER = "none"  # level of a reference reaction that waits for its energy
 
 
 def _spec(arguments: Namespace) -> CalculatorSpec:
@@ -73,44 +85,72 @@ def _test_slab(material: Material, shortest_vector: float) -> Atoms:
 
 
 def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Relax the molecules of the reference set and compare their reaction energies with the reference."""
+    """Relax the molecules of the reference set, fit the errors of bonds, and predict what was left out of the fit."""
     spec = _spec(arguments)
     make_calculator(spec)  # so that a wrong name is known before anything is built
-    reference = _known_reference()
-    molecules = build_supported(reference.molecules, supported_elements(spec))
+    reference = read_reference()
+    molecules = build_reference(reference, supported_elements(spec))
     relaxed, results = relax_batch(molecules, spec, *REFERENCE_RELAXATION, label="reference")
     errors = measure_errors(reference, select_each(molecules, relaxed, results))
-    sigma = typical_errors(errors)
-    measured = set(errors.loc[errors["error_eV"].notna(), "kind"])
-    lines = [f"{'reaction':<36} {'kind':<8} {'energy':>8} {'reference':>9} {'error':>7}  eV"]
-    lines += [
-        f"{row.reaction:<36} {row.kind:<8} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
-        for row in errors.itertuples()
+    started = time.perf_counter()
+    correction = fit_correction(errors)
+    fit_s = time.perf_counter() - started
+    data = {
+        "calculator": describe_calculator(spec),
+        "level": reference.level.label,
+        "molecules": len(reference.molecules),
+        "reactions": len(reference.reactions),
+        "measured_reactions": len(correction.errors_eV),
+        "widths_eV": asdict(correction.widths),
+        "fit_s": fit_s,
+        "table": errors.to_dict("records"),
+    }
+    if not len(correction.errors_eV):
+        return data, [
+            f"{spec.label}: none of {data['reactions']} reactions could be computed; every bond has a wide prior"
+        ]
+    left_out = leave_one_out(correction)
+    data |= {
+        "leave_one_out": summarise_left_out(left_out),
+        "leave_one_metal_out": {
+            metal: summarise_left_out(leave_out(correction, group)) for metal, group in reactions_of_metals(correction)
+        },
+        "bonds": [{"bond": bond, "error_eV": mean, "sigma_eV": sigma} for bond, mean, sigma in bond_errors(correction)],
+        "predict_100_steps_s": _time_prediction(correction),
+    }
+    return data, _corrections_in_words(spec, data, errors, left_out)
+
+
+def _time_prediction(correction: Correction) -> float:
+    """Seconds for the correction of a network of a hundred steps, the factorisation included."""
+    fresh = replace(correction)
+    changes = [
+        dict(zip(correction.bonds, row, strict=True))
+        for row in np.resize(correction.counts, (100, len(correction.bonds)))
     ]
-    typical = ", ".join(
-        f"{kind} {value:.3f} eV{'' if kind in measured else ' (prior: nothing could be measured)'}"
-        for kind, value in sigma.items()
-    )
-    lines.append(f"{spec.label}, root mean square error: {typical}")
-    data = {"calculator": describe_calculator(spec), "sigma_eV": sigma, "reactions": errors.to_dict("records")}
-    return data, lines
+    started = time.perf_counter()
+    fresh.predict(changes)
+    return time.perf_counter() - started
 
 
-def _known_reference() -> ReferenceSet:
-    """The reactions of the reference set that have an energy, with their molecules.
-
-    Raises
-    ------
-    InputError : none has; an error against a placeholder would be an invention.
-    """
-    full = library.reference_set()
-    reactions = tuple(reaction for reaction in full.reactions if reaction.level != PLACEHOLDER)
-    missing = len(full.reactions) - len(reactions)
-    words = f"{missing} of {len(full.reactions)} reactions have no reference energy (level: {PLACEHOLDER})"
-    if not reactions:
-        path = library.STRUCTURES / "reference" / "gas_reactions.yaml"
-        raise InputError(f"{path}: {words}; fill them in before a calculator is measured against them")
-    if missing:
-        note(f"{words} and are left out")
-    needed = {name for reaction in reactions for name in reaction.stoichiometry}
-    return ReferenceSet(molecules=tuple(m for m in full.molecules if m.name in needed), reactions=reactions)
+def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
+    lines = [f"{'reaction':<28} {'energy':>8} {'reference':>9} {'error':>7} {'left out':>8}  eV"]
+    residual = iter((left_out["error_eV"] - left_out["predicted_eV"]).tolist())
+    for row in errors.itertuples():
+        words = f"{row.reaction:<28} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
+        lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual):+8.3f}")
+    lines += ["", f"{'bond':<10} {'error':>7} {'sigma':>6}  eV"]
+    lines += [f"{bond['bond']:<10} {bond['error_eV']:+7.3f} {bond['sigma_eV']:6.3f}" for bond in data["bonds"]]
+    lines += ["", f"{'left out':<10} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
+    for name, part in {"each one": data["leave_one_out"], **data["leave_one_metal_out"]}.items():
+        lines.append(
+            f"{name:<10} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
+            f"{part['corrected_largest_eV']:7.3f} {part['coverage_68']:12.0%}"
+        )
+    return [
+        *lines,
+        "",
+        f"{spec.label} against {data['level']}: {data['molecules']} molecules, {data['measured_reactions']} of "
+        f"{data['reactions']} reactions; mean absolute errors in eV; "
+        f"100 steps are corrected in {1e3 * data['predict_100_steps_s']:.1f} ms",
+    ]

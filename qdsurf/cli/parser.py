@@ -69,9 +69,14 @@ def _output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
     parser.add_argument("-o", "--output", required=True, metavar=metavar, help=words)
 
 
-def _calculator(parser: argparse.ArgumentParser) -> None:
+def _calculator(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    words = "see `qdsurf list calculators`, or module:Class"
     parser.add_argument(
-        "--calculator", required=True, metavar="NAME", help="see `qdsurf list calculators`, or module:Class"
+        "--calculator",
+        required=default is None,
+        default=default,
+        metavar="NAME",
+        help=f"{words} (default: {default})" if default else words,
     )
     parser.add_argument("--method", metavar="M", help="method of the calculator, such as GFN2-xTB")
 
@@ -314,10 +319,10 @@ def _corrections(verbs) -> None:
         verbs,
         "corrections",
         "calculations:measure_corrections",
-        "measure the errors of a calculator on gas-phase reactions with trusted energies",
+        "fit the errors of a calculator, bond by bond, to gas-phase reactions with trusted energies",
         "--calculator tblite --method GFN2-xTB",
     )
-    _calculator(parser)
+    _calculator(parser, default="tblite")
 
 
 def _show(verbs) -> None:

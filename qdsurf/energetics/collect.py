@@ -1,4 +1,4 @@
-"""From the states of the rooms to the three tables of one system."""
+"""From the states of the rooms to the tables of one system."""
 
 from collections.abc import Mapping
 
@@ -7,13 +7,13 @@ import pandas as pd
 from ase import Atoms
 
 from qdsurf.config import ThermochemistrySpec
-from qdsurf.energetics.corrections import typical_errors
-from qdsurf.energetics.states import Gas, System, state_table
+from qdsurf.energetics.corrections import Correction
+from qdsurf.energetics.states import Gas, System, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import site_table, step_table
 from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correction
-from qdsurf.records import Molecule, Precursor, Reaction
+from qdsurf.records import Molecule, Reaction
 
-Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]
 GIBBS_COLUMNS = ["system", "state", "temperature_K", "gibbs_eV"]
 
 
@@ -46,21 +46,22 @@ def thermal_gas(
 
 def collect_tables(
     name: str,
-    precursor: Precursor,
+    partners: Mapping[str, str],
     states: Mapping[str, dict],
     gases: Mapping[str, Gas],
     names: Mapping[str, str],
     templates: Mapping[str, Reaction],
-    errors: pd.DataFrame,
+    correction: Correction,
     temperature_K: float,
     model: str,
     note: str = "",
 ) -> Tables:
-    """States, steps and sites of one system; see `state_table`, `step_table` and `site_table`."""
-    system = System(name, precursor, states, gases, names, model, note)
-    sigma = typical_errors(errors)
+    """States, steps, sites and shared errors of one system, each as its own function says."""
+    system = System(name, partners, states, gases, names, model, note)
+    errors = state_errors(system, templates, correction)
     return (
-        state_table(system, templates, sigma, temperature_K),
-        step_table(system, templates, sigma),
+        state_table(system, templates, errors, temperature_K),
+        step_table(system, templates, errors),
         site_table(system),
+        factor_table(system, errors),
     )

@@ -1,15 +1,20 @@
 """Table of states: every relaxed structure of a system and every gas molecule, with its free energy and its error."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from qdsurf.records import Precursor, Reaction
+from qdsurf.energetics.bonds import step_bonds
+from qdsurf.energetics.corrections import Correction
+from qdsurf.records import Reaction
 from qdsurf.units import STANDARD_PRESSURE_PA
 
 LIGATED = "ligated"
+SMALLEST_VARIANCE_EV2 = 1e-10  # of a shared error that is worth a row; rounding makes smaller ones
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class System:
     Attributes
     ----------
     states : plain data of `select_state` by state name; `ligated` and one for each reaction template.
+    partners : element, or `O2C`, of every role of the templates; see `role_partners`.
     gases : by role: precursor, by_product, ligand, salt; roles that the system has not are absent.
     names : names of these molecules.
     model : words for what stands in for the ligand.
@@ -41,7 +47,7 @@ class System:
     """
 
     name: str
-    precursor: Precursor
+    partners: Mapping[str, str]
     states: Mapping[str, dict]
     gases: Mapping[str, Gas]
     names: Mapping[str, str]
@@ -63,39 +69,83 @@ def exchanged(reaction: Reaction, templates: Mapping[str, Reaction]) -> tuple[li
     return ["precursor" for r in chain if r.binds_precursor], [release for r in chain for release in r.releases]
 
 
-def error_kind(reaction: Reaction) -> str:
-    """Whether a step changes covalent bonds (`exchange`) or dative ones only (`dative`)."""
-    return "exchange" if reaction.barrier or (reaction.releases and reaction.forms) else "dative"
+def state_bonds(system: System, templates: Mapping[str, Reaction]) -> dict[str, Counter[str]]:
+    """Bonds gained and lost by every surface state since the covered surface, by name; none for that one itself."""
+    changes = {LIGATED: Counter()}
+    for name in system.states:
+        if name != LIGATED:
+            steps = [step_bonds(reaction, system.partners) for reaction in history(templates[name], templates)]
+            changes[name] = Counter({bond: sum(step[bond] for step in steps) for step in steps for bond in step})
+    return changes
 
 
-def state_sigma(reaction: Reaction, templates: Mapping[str, Reaction], errors: Mapping[str, float]) -> float:
-    """Standard deviation in eV of a state's energy against the covered surface and gas molecules.
+class StateErrors(NamedTuple):
+    """What the correction says of the states of a system, against the covered surface and gas molecules.
 
-    The measured errors of the kinds of bond change on the way there, added in quadrature, each kind once.
+    Attributes
+    ----------
+    names : of the n surface states, the covered surface first.
+    correction_eV : to be added to their energies, shape (n,).
+    covariance_eV2 : of what the correction does not know, shape (n, n).
+    own_eV : standard deviation that a state shares with no other, shape (n,).
+    unmeasured : bonds of each state that the reference set does not contain.
     """
-    return float(np.sqrt(sum(errors[kind] ** 2 for kind in {error_kind(r) for r in history(reaction, templates)})))
+
+    names: list[str]
+    correction_eV: np.ndarray
+    covariance_eV2: np.ndarray
+    own_eV: np.ndarray
+    unmeasured: list[list[str]]
+
+    def between(self, initial: str, final: str) -> tuple[float, float]:
+        """Correction of a step and its standard deviation, eV."""
+        i, f = self.names.index(initial), self.names.index(final)
+        change = np.zeros(len(self.names))
+        change[f], change[i] = 1.0, -1.0
+        variance = change @ self.covariance_eV2 @ change + self.own_eV[i] ** 2 + self.own_eV[f] ** 2
+        return float(change @ self.correction_eV), float(np.sqrt(max(variance, 0.0)))
+
+
+def state_errors(system: System, templates: Mapping[str, Reaction], correction: Correction) -> StateErrors:
+    """Correct the states of a system by the bonds that changed since the covered surface."""
+    changes = state_bonds(system, templates)
+    mean, covariance = correction.predict(list(changes.values()))
+    own = [correction.noise_eV if change else 0.0 for change in changes.values()]
+    unmeasured = [correction.unmeasured(change) for change in changes.values()]
+    return StateErrors(list(changes), -mean, covariance, np.array(own), unmeasured)
+
+
+def factor_table(system: System, errors: StateErrors) -> pd.DataFrame:
+    """Errors that states share, from the eigenvectors of their covariance: system, state, factor, loading_eV."""
+    values, vectors = np.linalg.eigh(errors.covariance_eV2)
+    loadings = vectors * np.sqrt(np.maximum(values, 0.0))
+    rows = [
+        {"system": system.name, "state": name, "factor": f"bonds_{number}", "loading_eV": loadings[i, k]}
+        for number, k in enumerate(np.flatnonzero(values > SMALLEST_VARIANCE_EV2)[::-1], start=1)
+        for i, name in enumerate(errors.names)
+    ]
+    return pd.DataFrame(rows, columns=["system", "state", "factor", "loading_eV"])
 
 
 def state_table(
-    system: System, templates: Mapping[str, Reaction], errors: Mapping[str, float], temperature_K: float
+    system: System, templates: Mapping[str, Reaction], errors: StateErrors, temperature_K: float
 ) -> pd.DataFrame:
     """States of one system; columns as in the contract, one row a state or gas molecule.
 
-    A surface state's free energy is its electronic energy plus its `thermal_eV` where a partial Hessian gave one,
-    else plus the adsorbed corrections of the molecules it took up less those it gave off: a surface reaction
-    conserves the modes, adsorption and desorption exchange them.
+    A surface state's energy is that of its calculator plus the correction of the bonds that changed since the covered
+    surface, also those in the gas molecules that it gave off. Its free energy adds its `thermal_eV` where a partial
+    Hessian gave one, else the adsorbed corrections of the molecules it took up less those it gave off: a surface
+    reaction conserves the modes, adsorption and desorption exchange them.
     """
-    rows = [_surface_row(system, LIGATED, 0.0, 0.0)]
-    for name in system.states:
-        if name == LIGATED:
-            continue
-        taken, given = exchanged(templates[name], templates)
+    rows = []
+    for i, name in enumerate(errors.names):
+        taken, given = ([], []) if name == LIGATED else exchanged(templates[name], templates)
         thermal = sum(system.gases[r].adsorbed_eV for r in taken) - sum(system.gases[r].adsorbed_eV for r in given)
-        rows.append(_surface_row(system, name, thermal, state_sigma(templates[name], templates, errors)))
+        rows.append(_surface_row(system, name, thermal, errors, i))
     for role, gas in system.gases.items():
         energy = gas.state["energy_eV"]
         row = _row(system.names[role], gas.state, energy, None if energy is None else energy + gas.gas_eV, 0.0)
-        rows.append(row | {"phase": "gas", "mass_amu": gas.state.get("mass_amu")})
+        rows.append(row | {"phase": "gas", "mass_amu": gas.state.get("mass_amu"), "correction_eV": 0.0})
     table = pd.DataFrame(rows)
     table.insert(0, "system", system.name)
     table["temperature_K"] = temperature_K
@@ -107,16 +157,23 @@ def state_table(
 
 STATE_COLUMNS = [
     "system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "pressure_Pa", "calculator", "converged",
-    "flags", "phase", "mass_amu", "formula", "charge", "substrate", "sample_model", "note",
+    "flags", "correction_eV", "total_sigma_eV", "phase", "mass_amu", "formula", "charge", "substrate", "sample_model",
+    "note",
 ]  # fmt: skip
 
 
-def _surface_row(system: System, name: str, thermal: float, sigma: float) -> dict:
+def _surface_row(system: System, name: str, thermal: float, errors: StateErrors, i: int) -> dict:
     state = system.states[name]
-    energy = state["energy_eV"]
+    energy = None if state["energy_eV"] is None else state["energy_eV"] + errors.correction_eV[i]
     thermal = state.get("thermal_eV", thermal)
-    row = _row(name, state, energy, None if energy is None else energy + thermal, sigma)
-    return row | {"phase": "surface", "mass_amu": np.nan}
+    row = _row(name, state, energy, None if energy is None else energy + thermal, errors.own_eV[i])
+    total = np.sqrt(max(errors.covariance_eV2[i, i], 0.0) + errors.own_eV[i] ** 2)
+    return row | {
+        "phase": "surface",
+        "mass_amu": np.nan,
+        "correction_eV": errors.correction_eV[i],
+        "total_sigma_eV": total,
+    }
 
 
 def _row(name: str, state: dict, energy: float | None, gibbs: float | None, sigma: float) -> dict:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from qdsurf.energetics.states import System, state_sigma
+from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
 from qdsurf.records import Reaction
 
@@ -17,17 +17,19 @@ STEP_COLUMNS = [
 ]  # fmt: skip
 
 
-def step_table(system: System, templates: Mapping[str, Reaction], errors: Mapping[str, float]) -> pd.DataFrame:
+def step_table(system: System, templates: Mapping[str, Reaction], errors: StateErrors) -> pd.DataFrame:
     """Steps of one system; columns as in the contract, one row a template that applies.
+
+    `note` names the bonds of a step that the reference set does not contain: its sigma is then mostly a prior.
 
     Raises
     ------
     BalanceError : the relaxed states of a step do not have the same elements or charge; carries the ledger.
     """
-    table = pd.DataFrame([_step(system, templates[n], templates, errors) for n in system.states if n in templates])
+    table = pd.DataFrame([_step(system, templates[n], errors) for n in system.states if n in templates])
     table.insert(0, "system", system.name)
     table["sample_model"] = system.model
-    table["note"] = system.note
+    table["note"] = ["; ".join(part for part in (system.note, own) if part) for own in table["note"]]
     return table[STEP_COLUMNS]
 
 
@@ -68,7 +70,7 @@ def assert_balanced(reaction: Reaction, initial: dict, final: dict, taken: list[
         raise BalanceError(f"{reaction.name} does not balance: {'; '.join(ledger)}")
 
 
-def _step(system: System, reaction: Reaction, templates: Mapping[str, Reaction], errors: Mapping[str, float]) -> dict:
+def _step(system: System, reaction: Reaction, errors: StateErrors) -> dict:
     initial, final = system.states[reaction.reactant], system.states[reaction.name]
     taken = [system.gases["precursor"].state] if reaction.binds_precursor else []
     given = [system.gases[release].state for release in reaction.releases]
@@ -86,7 +88,7 @@ def _step(system: System, reaction: Reaction, templates: Mapping[str, Reaction],
         "removes_ligand": ["surface.cation", "ligand.anchor"] in [list(pair) for pair in reaction.breaks]
         and not reaction.binds_precursor,
         "removes_cation": "salt" in reaction.releases,
-        "correction_eV": 0.0,
+        "note": _warning(errors, reaction.name),
     }
     missing = [
         f"{name}: {state['status']}"
@@ -94,22 +96,28 @@ def _step(system: System, reaction: Reaction, templates: Mapping[str, Reaction],
         if state["energy_eV"] is None
     ]
     if missing:
-        empty = dict.fromkeys(("reaction_energy_eV", "activation_energy_eV", "sigma_eV", "activation_sigma_eV"), np.nan)
+        numbers = "reaction_energy_eV", "activation_energy_eV", "correction_eV", "sigma_eV", "activation_sigma_eV"
+        empty = dict.fromkeys(numbers, np.nan)
         return row | empty | {"barrier_source": "none", "status": " | ".join(missing)}
     assert_balanced(reaction, initial, final, taken, given)
     energy = final["energy_eV"] + sum(g["energy_eV"] for g in given)
     energy -= initial["energy_eV"] + sum(g["energy_eV"] for g in taken)
-    sigmas = [
-        state_sigma(templates[s], templates, errors) for s in (reaction.reactant, reaction.name) if s in templates
-    ]
+    correction, sigma = errors.between(reaction.reactant, reaction.name)
+    energy += correction
     return row | {
         "reaction_energy_eV": energy,
+        "correction_eV": correction,
         "activation_energy_eV": bep_barrier(reaction, energy),
-        "sigma_eV": float(np.hypot.reduce(sigmas)),
+        "sigma_eV": sigma,
         "activation_sigma_eV": reaction.barrier.sigma_eV if reaction.barrier else 0.0,
         "barrier_source": "bep" if reaction.barrier else "none",
         "status": "ok",
     }
+
+
+def _warning(errors: StateErrors, state: str) -> str:
+    missing = errors.unmeasured[errors.names.index(state)]
+    return f"not in the reference set: {', '.join(missing)}" if missing else ""
 
 
 def _named(system: System, reaction: Reaction) -> list[tuple[str, dict]]:

@@ -5,13 +5,31 @@ import pandas as pd
 import pytest
 
 from qdsurf import library
-from qdsurf.energetics.corrections import UNMEASURED_SIGMA_EV, measure_errors, typical_errors
-from qdsurf.energetics.states import Gas, System, error_kind, exchanged, state_sigma, state_table
+from qdsurf.energetics.bonds import role_partners
+from qdsurf.energetics.corrections import UNMEASURED_SIGMA_EV, Correction, Widths, fit_correction
+from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import assert_balanced, bep_barrier, site_table, step_table
 from qdsurf.errors import BalanceError
 
 TEMPLATES = library.reactions()
-ERRORS = {"dative": 0.3, "exchange": 0.4}
+PBS = library.material("PbS")
+NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0))
+# One reaction for each bond of TMA on PbS with a proton, each with its own error in eV.
+BONDS = {"Al<-S": -0.2, "Al-C": 0.5, "C-H": 0.1, "Al-S": -0.3, "S-H": 0.4}
+EXACT = Correction(tuple(BONDS), np.eye(5), np.array(list(BONDS.values())), Widths(5.0, 0.0, 0.0, 1e-3))
+
+
+NOISY = pd.DataFrame(
+    {
+        "reaction": [f"r{i}" for i in range(20)],
+        "bonds": [f"{a} +1 {b} -1" for a in BONDS for b in BONDS if a != b],
+        "error_eV": [
+            BONDS[a] - BONDS[b] + 0.05 * ((i * 7) % 5 - 2)
+            for i, (a, b) in enumerate((a, b) for a in BONDS for b in BONDS if a != b)
+        ],
+        "level": "one",
+    }
+)
 
 
 def state(energy, charge=0.0, **composition) -> dict:
@@ -42,18 +60,23 @@ def system() -> System:
         "by_product": Gas(state(-10.0, C=1, H=4), -0.6, -0.2),
     }
     names = {"precursor": "TMA", "by_product": "CH4"}
-    return System("PbS_100_PbS~oleate~TMA", library.precursor("TMA"), states, gases, names, "acetate", "a note")
+    partners = role_partners(PBS, PBS.facets[0], library.ligand("oleate"), library.precursor("TMA"))
+    return System("PbS_100_PbS~oleate~TMA", partners, states, gases, names, "acetate", "a note")
+
+
+def errors_of(system: System, correction: Correction = NOTHING_KNOWN):
+    return state_errors(system, TEMPLATES, correction)
 
 
 def test_reaction_energies_count_the_gas(system):
-    steps = step_table(system, TEMPLATES, ERRORS).set_index("step")
+    steps = step_table(system, TEMPLATES, errors_of(system)).set_index("step")
     assert steps.reaction_energy_eV["adduct_surface"] == pytest.approx(-1.0)
     assert steps.reaction_energy_eV["protonolysis_surface_hydrogen"] == pytest.approx(-122.5 - 10 + 131)
     assert steps.lattice["protonolysis_surface_hydrogen"].endswith("+ CH4(g)")
 
 
 def test_a_step_without_its_end_point_has_no_number_and_says_why(system):
-    row = step_table(system, TEMPLATES, ERRORS).set_index("step").loc["dissociation_surface"]
+    row = step_table(system, TEMPLATES, errors_of(system)).set_index("step").loc["dissociation_surface"]
     assert np.isnan(row.reaction_energy_eV) and np.isnan(row.activation_energy_eV)
     assert row.status == "dissociation_surface: SCF failed"
 
@@ -64,7 +87,7 @@ def test_a_step_that_does_not_balance_is_refused_with_its_ledger():
 
 
 def test_gibbs_energies_exchange_what_adsorbs_and_desorbs(system):
-    states = state_table(system, TEMPLATES, ERRORS, 313.15).set_index("state")
+    states = state_table(system, TEMPLATES, errors_of(system), 313.15).set_index("state")
     assert states.gibbs_eV["adduct_surface"] == pytest.approx(-131.0 - 0.4)
     assert states.gibbs_eV["protonolysis_surface_hydrogen"] == pytest.approx(-122.5 - 0.4 + 0.2)
     assert states.gibbs_eV["TMA"] == pytest.approx(-31.0) and states.gibbs_eV["ligated"] == -100.0
@@ -74,7 +97,7 @@ def test_gibbs_energies_exchange_what_adsorbs_and_desorbs(system):
 def test_a_partial_hessian_takes_the_place_of_the_hindered_molecule(system):
     system.states["ligated"]["thermal_eV"] = 0.1
     system.states["adduct_surface"]["thermal_eV"] = 2.2
-    states = state_table(system, TEMPLATES, ERRORS, 313.15).set_index("state")
+    states = state_table(system, TEMPLATES, errors_of(system), 313.15).set_index("state")
     assert states.gibbs_eV["ligated"] == pytest.approx(-99.9)
     assert states.gibbs_eV["adduct_surface"] == pytest.approx(-131.0 + 2.2)
     assert np.isnan(states.gibbs_eV["dissociation_surface"])
@@ -92,19 +115,36 @@ def test_a_step_without_a_relation_has_no_barrier_beyond_its_energy(energy, barr
     assert bep_barrier(TEMPLATES["adduct_surface"], energy) == barrier
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "sigma"),
-    [
-        ("adduct_surface", "dative", 0.3),
-        ("protonolysis_surface_hydrogen", "exchange", 0.5),
-        ("carboxylate_transfer", "exchange", 0.5),
-        ("ligand_desorption_acid", "exchange", 0.4),
-        ("ligand_desorption_dative", "dative", 0.3),
-    ],
-)
-def test_errors_add_up_over_the_kinds_of_change(name, kind, sigma):
-    assert error_kind(TEMPLATES[name]) == kind
-    assert state_sigma(TEMPLATES[name], TEMPLATES, ERRORS) == pytest.approx(sigma)
+def test_corrections_follow_the_bonds_and_close(system):
+    errors = errors_of(system, EXACT)
+    steps = step_table(system, TEMPLATES, errors).set_index("step")
+    states = state_table(system, TEMPLATES, errors, 313.15).set_index("state")
+    assert steps.correction_eV["adduct_surface"] == pytest.approx(0.2, abs=1e-5)
+    # lost: Al<-S, Al-C, S-H; gained: C-H, Al-S
+    assert steps.correction_eV["protonolysis_surface_hydrogen"] == pytest.approx(-0.2 + 0.5 + 0.4 - 0.1 + 0.3, abs=1e-5)
+    assert states.correction_eV["protonolysis_surface_hydrogen"] == pytest.approx(1.1, abs=1e-5)
+    assert steps.reaction_energy_eV["adduct_surface"] == pytest.approx(-1.0 + 0.2, abs=1e-5)
+    assert states.energy_eV["adduct_surface"] == pytest.approx(-131.0 + 0.2, abs=1e-5)
+    assert states.correction_eV["ligated"] == 0 and states.total_sigma_eV["ligated"] == 0
+    assert states.energy_eV["TMA"] == -30.0, "the correction is counted on the surface states"
+    assert steps.note["protonolysis_surface_hydrogen"] == "a note", "all its bonds are in the fit"
+    assert steps.note["dissociation_surface"] == "a note; not in the reference set: Pb-C, Pb-S"
+
+
+def test_what_is_not_in_the_reference_set_is_wide_and_named(system):
+    steps = step_table(system, TEMPLATES, errors_of(system)).set_index("step")
+    assert steps.sigma_eV["adduct_surface"] == pytest.approx(UNMEASURED_SIGMA_EV)
+    assert steps.note["adduct_surface"] == "a note; not in the reference set: Al<-S"
+
+
+def test_shared_errors_are_those_of_the_covariance(system):
+    errors = errors_of(system, fit_correction(NOISY))
+    table = factor_table(system, errors).pivot_table(index="state", columns="factor", values="loading_eV")
+    loadings = table.reindex(errors.names).to_numpy()
+    assert np.abs(loadings @ loadings.T - errors.covariance_eV2).max() < 1e-8
+    states = state_table(system, TEMPLATES, errors, 313.15).set_index("state").loc[errors.names]
+    total = np.hypot(states.sigma_eV.to_numpy(), np.sqrt((loadings**2).sum(axis=1)))
+    assert total == pytest.approx(states.total_sigma_eV.to_numpy())
 
 
 def test_history_knows_what_came_and_went():
@@ -116,31 +156,3 @@ def test_sites_come_from_the_covered_surface(system):
     table = site_table(system).set_index("family")
     assert table.density_per_nm2.to_dict() == {"surface": 5.0, "ligand": 0.6}
     assert table.initial_species["ligand"] == "intact@ligand"
-
-
-def test_errors_are_measured_and_their_absence_is_a_wide_prior():
-    reference = library.reference_set()
-    exact = {}
-    for reaction in reference.reactions:  # energies that reproduce one reaction with an error of 0.5 eV
-        exact |= dict.fromkeys(reaction.stoichiometry, None)
-    reaction = next(r for r in reference.reactions if r.kind == "exchange")
-    exact |= dict.fromkeys(reaction.stoichiometry, 0.0)
-    product = next(m for m, n in reaction.stoichiometry.items() if n == 1)
-    exact[product] = reaction.energy_eV + 0.5
-    errors = measure_errors(reference, exact)
-    assert errors.error_eV.dropna().to_list() == [pytest.approx(0.5)]
-    assert typical_errors(errors) == {"dative": UNMEASURED_SIGMA_EV, "exchange": pytest.approx(0.5)}
-    assert isinstance(errors, pd.DataFrame) and len(errors) == len(reference.reactions)
-
-
-def test_every_reference_reaction_balances():
-    from qdsurf.build.molecules import build_molecule
-
-    reference = library.reference_set()
-    formulas = {m.name: build_molecule(m).symbols.formula.count() for m in reference.molecules}
-    for reaction in reference.reactions:
-        total: dict[str, int] = {}
-        for name, n in reaction.stoichiometry.items():
-            for element, count in formulas[name].items():
-                total[element] = total.get(element, 0) + n * count
-        assert not any(total.values()), f"{reaction.name}: {total}"

@@ -13,6 +13,8 @@ from qdsurf.config import System, find_facet
 from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
+from qdsurf.records import ReferenceSet
+from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS
 
 
 report: "../report/workflow.rst"
@@ -34,6 +36,9 @@ wildcard_constraints:
     calculator=r"[^/]+",
     reaction=r"\w+",
     room=r"(ligated|adsorbed|reactions)/.+",
+
+
+REFERENCE_FILES = [FOLDER / REACTIONS, FOLDER / GEOMETRIES]
 
 
 def record(kind, name):

@@ -28,6 +28,7 @@ rule collect_energies:
         states="results/energetics/{system}/states.csv",
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
+        factors="results/energetics/{system}/factors.csv",
         gibbs="results/energetics/{system}/gibbs.csv",
     log:
         "logs/collect_energies/{system}.log",
@@ -44,7 +45,7 @@ rule join_tables:
     input:
         lambda w: expand("results/energetics/{system}/{table}.csv", system=map(str, PLAN.config.systems), table=w.table),
     output:
-        "results/energetics/{table,states|steps|sites}.csv",
+        "results/energetics/{table,states|steps|sites|factors}.csv",
     log:
         "logs/join_tables/{table}.log",
     conda:

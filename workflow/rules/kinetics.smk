@@ -8,6 +8,7 @@ rule run_kinetics:
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
         gibbs="results/energetics/{system}/gibbs.csv",
+        factors="results/energetics/{system}/factors.csv",
         recipe=record("recipes", PLAN.config.kinetics.recipe),
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
     output:
@@ -30,6 +31,7 @@ rule map_selectivity:
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
         gibbs="results/energetics/{system}/gibbs.csv",
+        factors="results/energetics/{system}/factors.csv",
         recipe=record("recipes", PLAN.config.kinetics.recipe),
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
     output:
@@ -53,6 +55,7 @@ rule export_mechanism:
         steps="results/energetics/{system}/steps.csv",
         sites="results/energetics/{system}/sites.csv",
         gibbs="results/energetics/{system}/gibbs.csv",
+        factors="results/energetics/{system}/factors.csv",
     output:
         mechanism="results/kinetics/{system}/mechanism.yaml",
     log:

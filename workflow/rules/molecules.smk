@@ -69,7 +69,7 @@ rule find_modes:
 
 rule embed_reference:
     input:
-        reference=library.STRUCTURES / "reference" / "gas_reactions.yaml",
+        reference=REFERENCE_FILES,
     output:
         candidates="results/reference/{calculator}/candidates.extxyz",
     log:
@@ -78,7 +78,7 @@ rule embed_reference:
         "../envs/qdsurf.yaml"
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
-        code=code_version("build.molecules", "compute.calculators"),
+        code=code_version("build.molecules", "compute.calculators", "reference"),
     script:
         "../scripts/embed_reference.py"
 
@@ -95,7 +95,7 @@ use rule relax_molecule as relax_reference with:
 
 rule measure_errors:
     input:
-        reference=library.STRUCTURES / "reference" / "gas_reactions.yaml",
+        reference=REFERENCE_FILES,
         candidates="results/reference/{calculator}/candidates.extxyz",
         relaxed="results/reference/{calculator}/relaxed.extxyz",
         result="results/reference/{calculator}/result.json",
@@ -106,6 +106,6 @@ rule measure_errors:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("energetics.corrections", "build.selection"),
+        code=code_version("energetics.corrections", "build.selection", "reference"),
     script:
         "../scripts/measure_errors.py"

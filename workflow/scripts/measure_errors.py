@@ -1,6 +1,6 @@
-from qdsurf import library
 from qdsurf.build.selection import select_each
 from qdsurf.energetics.corrections import measure_errors
+from qdsurf.reference import read_reference
 from qdsurf.report.tables import write_table
 from qdsurf.structure_io import read_json, read_structures
 
@@ -9,4 +9,4 @@ energies = select_each(
     read_structures(snakemake.input.relaxed),
     read_json(snakemake.input.result),
 )
-write_table(snakemake.output.errors, measure_errors(library.reference_set(), energies))
+write_table(snakemake.output.errors, measure_errors(read_reference(), energies))

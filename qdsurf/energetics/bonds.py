@@ -1,0 +1,140 @@
+"""Which bonds a molecule has and a step changes: `Al-C` covalent, `Al<-N` dative, `Pb-O2C` to a carboxylate."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from pymatgen.core import Element
+from rdkit import Chem
+
+from qdsurf.errors import InputError
+from qdsurf.records import Facet, Ligand, Material, Precursor, Reaction, ReferenceMolecule
+
+CARBOXYLATE = "O2C"  # both oxygens of a carboxylate as one partner: whether one or two of them bind is not counted
+_CARBOXYLATE = Chem.MolFromSmarts("[OX1,OX2,OX3;+0,+1:1]~[CX3]~[OX1,OX2,OX3;+0,+1:2]")
+_BOND = re.compile(r"(\w+)(<?-)(\w+)")
+_ROLES = re.compile(r"([a-z]+\.[a-z]+)(<?-)([a-z]+\.[a-z]+)")
+
+
+def bond_name(first: str, second: str, dative: bool = False) -> str:
+    """Name of a bond; the acceptor of a dative one comes first, of a covalent one the metal, hydrogen last."""
+    if dative:
+        return f"{first}<-{second}"
+    return "-".join(sorted((first, second), key=lambda one: (one == "H", not _is_metal(one), one)))
+
+
+def _is_metal(symbol: str) -> bool:
+    return symbol != CARBOXYLATE and Element(symbol).is_metal
+
+
+def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:
+    """Bonds of a molecule to metals and to hydrogen; others do not change in the reactions of the library.
+
+    A dative bond is written in SMILES with its formal charges, as in `C[Al-](C)(C)[NH3+]`.
+
+    Raises
+    ------
+    InputError : the record has neither SMILES nor bonds.
+    """
+    if molecule.bonds is not None:
+        return Counter(molecule.bonds)
+    if molecule.smiles is None:
+        raise InputError(f"{molecule.name}: bonds: no SMILES tells them; give their numbers, such as {{Al-C: 6}}")
+    graph = Chem.AddHs(Chem.MolFromSmiles(molecule.smiles))
+    group = _carboxylates(graph)
+    found: Counter[str] = Counter()
+    for bond in graph.GetBonds():
+        ends = bond.GetBeginAtom(), bond.GetEndAtom()
+        metals = [atom for atom in ends if _is_metal(atom.GetSymbol())]
+        if not metals and all(atom.GetSymbol() != "H" for atom in ends):
+            continue
+        if not metals:
+            found[bond_name(*(_partner(atom, group) for atom in ends))] += 1
+            continue
+        (donor,) = (atom for atom in ends if atom.GetIdx() != metals[0].GetIdx())
+        dative = metals[0].GetFormalCharge() < 0 < donor.GetFormalCharge()
+        if dative and _holds_otherwise(metals[0], donor, group):
+            continue  # the second oxygen of a chelate
+        found[bond_name(metals[0].GetSymbol(), _partner(donor, group), dative)] += 1
+    return found
+
+
+def _carboxylates(graph: Chem.Mol) -> dict[int, int]:
+    """Number of the carboxylate to which an oxygen belongs, with or without its proton."""
+    group: dict[int, int] = {}
+    for number, (first, _, second) in enumerate(graph.GetSubstructMatches(_CARBOXYLATE)):
+        group[first] = group[second] = number
+    return group
+
+
+def _partner(atom: Chem.Atom, group: Mapping[int, int]) -> str:
+    return CARBOXYLATE if atom.GetIdx() in group else atom.GetSymbol()
+
+
+def _holds_otherwise(metal: Chem.Atom, donor: Chem.Atom, group: Mapping[int, int]) -> bool:
+    """Whether the carboxylate of a donor has its covalent bond to the same metal."""
+    own = group.get(donor.GetIdx())
+    others = [atom for atom in metal.GetNeighbors() if atom.GetIdx() != donor.GetIdx()]
+    return own is not None and any(group.get(atom.GetIdx()) == own for atom in others)
+
+
+def reaction_bonds(stoichiometry: Mapping[str, int], bonds: Mapping[str, Counter[str]]) -> Counter[str]:
+    """Bonds gained (positive) and lost in a reaction between molecules; those that do not change are left out."""
+    change: Counter[str] = Counter()
+    for name, coefficient in stoichiometry.items():
+        for bond, number in bonds[name].items():
+            change[bond] += coefficient * number
+    return Counter({bond: number for bond, number in change.items() if number})
+
+
+def step_bonds(reaction: Reaction, partners: Mapping[str, str]) -> Counter[str]:
+    """Bonds gained (positive) and lost in a step of a template.
+
+    Parameters
+    ----------
+    partners : element, or `O2C`, of every role, from `role_partners`.
+    """
+    change: Counter[str] = Counter()
+    for sign, names in ((+1, reaction.gained), (-1, reaction.lost)):
+        for name in names:
+            first, kind, second = _ROLES.fullmatch(name).groups()
+            change[bond_name(partners[first], partners[second], kind == "<-")] += sign
+    return Counter({bond: number for bond, number in change.items() if number})
+
+
+def role_partners(material: Material, facet: Facet, ligand: Ligand | None, precursor: Precursor) -> dict[str, str]:
+    """What plays each role of the templates in one system; where ions have no charge, electronegativity decides."""
+    there = {site.element for site in material.sites} | ({facet.adlayer.element} if facet.adlayer else set())
+    order = sorted(there, key=lambda one: (material.formal_charges.get(one, 0), -Element(one).X))
+    roles = {
+        "surface.anion": order[0],
+        "surface.cation": order[-1],
+        "precursor.metal": precursor.metal,
+        "precursor.leaving": precursor.leaving,
+    }
+    if ligand is None:
+        return roles
+    graph = Chem.AddHs(Chem.MolFromSmiles(ligand.smiles))
+    pattern = Chem.MolFromSmarts(ligand.anchor)
+    mapped = [i for i, atom in enumerate(pattern.GetAtoms()) if atom.GetAtomMapNum()]
+    anchor = graph.GetAtomWithIdx(graph.GetSubstructMatch(pattern)[mapped[-1]])
+    roles |= {"ligand.anchor": _partner(anchor, _carboxylates(graph)), "ligand.proton": "H"}
+    counter = [element for element, charge in material.formal_charges.items() if charge == -ligand.charge]
+    return roles | ({"surface.counterion": counter[0]} if counter else {})
+
+
+def format_bonds(change: Mapping[str, int]) -> str:
+    """One line for a table, such as `Al-C -1 Al-O +1`."""
+    return " ".join(f"{bond} {number:+d}" for bond, number in sorted(change.items()))
+
+
+def parse_bonds(text: str) -> Counter[str]:
+    """Read what `format_bonds` wrote."""
+    words = text.split()
+    return Counter({bond: int(number) for bond, number in zip(words[::2], words[1::2], strict=True)})
+
+
+def split_bond(name: str) -> tuple[str, str, bool]:
+    """Both ends of a bond, and whether it is dative."""
+    first, kind, second = _BOND.fullmatch(name).groups()
+    return first, second, kind == "<-"

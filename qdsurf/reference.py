@@ -1,0 +1,78 @@
+"""The reference set of `structures/reference`: small molecules and reactions, with energies at one trusted level."""
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.io import read
+
+from qdsurf.errors import BalanceError, InputError, unknown
+from qdsurf.library import STRUCTURES, read_record
+from qdsurf.records import ReferenceLevel, ReferenceMolecule, ReferenceReaction, ReferenceSet
+
+FOLDER = STRUCTURES / "reference"
+REACTIONS, GEOMETRIES = "reactions.yaml", "molecules.extxyz"
+
+
+class Reference(NamedTuple):
+    """Molecules by name with geometry and electronic energy in eV, and reactions between them."""
+
+    level: ReferenceLevel
+    molecules: dict[str, ReferenceMolecule]
+    reactions: tuple[ReferenceReaction, ...]
+    geometries: dict[str, Atoms]
+    energies: dict[str, float]
+
+    def reaction_energy(self, reaction: ReferenceReaction) -> float:
+        """Electronic reaction energy in eV, negative is exothermic."""
+        return sum(number * self.energies[name] for name, number in reaction.stoichiometry.items())
+
+
+@cache
+def read_reference(folder: Path = FOLDER) -> Reference:
+    """Read and check the reference set.
+
+    Raises
+    ------
+    InputError : a species is missing or twice there, an energy is not finite, or two levels are mixed.
+    BalanceError : a reaction does not conserve its elements; names it and what is left over.
+    """
+    where = folder / REACTIONS
+    records = read_record(where, ReferenceSet)
+    frames = read(folder / GEOMETRIES, ":", format="extxyz")
+    geometries = {str(atoms.info["name"]): atoms for atoms in frames}
+    for name, atoms in geometries.items():
+        if atoms.info["level"] != records.level.label:
+            raise InputError(
+                f"{folder / GEOMETRIES}: {name} is at {atoms.info['level']}, the set at {records.level.label}; "
+                "energies of two levels cannot be compared"
+            )
+        if not np.isfinite(atoms.info["energy_eV"]):
+            raise InputError(f"{folder / GEOMETRIES}: {name}: energy_eV is {atoms.info['energy_eV']}")
+    molecules = {molecule.name: molecule for molecule in records.molecules}
+    if len(molecules) < len(records.molecules):
+        twice = next(n for n, count in Counter(m.name for m in records.molecules).items() if count > 1)
+        raise InputError(f"{where}: molecule {twice} stands twice")
+    for reaction in records.reactions:
+        _check(reaction, molecules, geometries, str(where))
+    energies = {name: float(atoms.info["energy_eV"]) for name, atoms in geometries.items()}
+    return Reference(records.level, molecules, records.reactions, geometries, energies)
+
+
+def _check(reaction: ReferenceReaction, molecules: dict, geometries: dict[str, Atoms], where: str) -> None:
+    total: Counter[str] = Counter()
+    for name, number in reaction.stoichiometry.items():
+        if name not in molecules:
+            raise unknown("molecule", name, molecules, f"{where}: {reaction.name}")
+        if name not in geometries:
+            raise InputError(
+                f"{where}: {reaction.name}: {name} has no energy in {GEOMETRIES}; run `snakemake reference`"
+            )
+        for symbol in geometries[name].symbols:
+            total[symbol] += number
+    if left := {symbol: number for symbol, number in total.items() if number}:
+        ledger = ", ".join(f"{symbol} {number:+d}" for symbol, number in sorted(left.items()))
+        raise BalanceError(f"{where}: {reaction.name} does not balance: {ledger}")

@@ -1,0 +1,13 @@
+from qdsurf.build.molecules import build_molecule
+from qdsurf.compute.reference import compute_reference, relax_roughly
+from qdsurf.progress import logged
+from qdsurf.records import ReferenceLevel, ReferenceMolecule
+from qdsurf.reference import read_reference
+from qdsurf.structure_io import write_structures
+
+molecule = ReferenceMolecule(**snakemake.params.molecule)
+with logged(snakemake.log[0]):
+    stored = read_reference().geometries.get(molecule.name)
+    start = relax_roughly(build_molecule(molecule)) if stored is None else stored
+    computed = compute_reference(start, ReferenceLevel(**snakemake.params.level))
+write_structures(snakemake.output.structure, [computed])
