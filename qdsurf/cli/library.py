@@ -58,12 +58,16 @@ def _list_calculators() -> tuple[list[dict], list[str]]:
     data = [
         {
             "name": name,
-            "methods": list(METHODS[name]),
+            "methods": list(METHODS.get(name, ())),
             "elements": supported_elements(CalculatorSpec(name=name)),
         }
         for name in known_calculators()
     ]
-    lines = [f"{c['name']:<12}  {', '.join(c['methods']) or 'no methods'}; {len(c['elements'])} elements" for c in data]
+    lines = [
+        f"{c['name']:<12}  {', '.join(c['methods']) or 'no methods'}; "
+        + (f"{len(c['elements'])} elements" if c["elements"] else "elements as its basis or weights have them")
+        for c in data
+    ]
     return data, [*lines, "module:Class  any ASE calculator that can be imported"]
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ase.calculators.calculator import Calculator
 from ase.data import chemical_symbols
 
+from qdsurf.compute.levels import LEVELS, make_level, weights_hash
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records import CalculatorSpec
 
@@ -27,7 +28,7 @@ FAST_BLAS = ("libopenblas.so.0", "libmkl_rt.so.2", "libmkl_rt.so.3", "libopenbla
 
 def known_calculators() -> list[str]:
     """Names that `make_calculator` understands, apart from `module:Class`."""
-    return list(METHODS)
+    return [*METHODS, *LEVELS]
 
 
 def make_calculator(spec: CalculatorSpec) -> Calculator:
@@ -58,6 +59,8 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
         from qdsurf.compute.mopac import Mopac
 
         return _construct(Mopac, spec)
+    if spec.name in LEVELS:
+        return _construct(lambda **_: make_level(spec), spec)
     module_name, _, class_name = spec.name.partition(":")
     if not (module_name and class_name):
         raise unknown("calculator", spec.name, [*known_calculators(), "module:Class"], "calculator.name")
@@ -117,11 +120,16 @@ def load_fast_blas() -> str:
 
 def describe_calculator(spec: CalculatorSpec) -> dict:
     """Everything that identifies a calculation: name, version, settings, numerical library."""
-    packages = {"emt": "ase", "tblite": "tblite", "mopac": "mopactools"}
+    packages = {
+        "emt": "ase", "mopac": "mopactools", "mace": "mace-torch", "fairchem": "fairchem-core", "sevennet": "sevenn",
+        "orb": "orb-models",
+    }  # fmt: skip
     package = packages.get(spec.name, spec.name.partition(".")[0].partition(":")[0])
     try:
         release = version(package)
     except PackageNotFoundError:
         release = "unknown"
     description = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
+    weights = weights_hash(spec)
+    description |= {"weights_sha256": weights} if weights else {}
     return description | ({"blas": load_fast_blas()} if spec.name == "tblite" else {})

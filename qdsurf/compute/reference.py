@@ -7,15 +7,14 @@ from importlib.metadata import version
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from ase.units import Bohr, Hartree
 
+from qdsurf.compute.kohn_sham import KohnSham, converged, mean_field_of
 from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec, ReferenceLevel
 
-FIRST_WITH_ECP = 37  # the def2 sets have effective core potentials from rubidium on, 10.1039/b508541a
-SCF_GRID, ENERGY_GRID, NONLOCAL_GRID = 1, 3, 1  # PySCF's levels
+ENERGY_GRID, NONLOCAL_GRID = 3, 1  # PySCF's levels
 GRADIENT_HARTREE_PER_BOHR = 2e-3  # largest; 0.1 eV/A
 STEPS = 40
 ROUGH_FMAX_EV_PER_A, ROUGH_STEPS = 0.05, 300
@@ -63,17 +62,15 @@ def relax_geometry(atoms: Atoms, functional: str, basis: str) -> Atoms:
     """Relax in internal coordinates, where soft and linear bends are no obstacle; each SCF starts from the last."""
     from pyscf.geomopt import as_pyscf_method, geometric_solver
 
-    def solve(molecule) -> tuple[float, np.ndarray]:
-        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr)
-        solved = _converged(_kohn_sham(at, functional, basis), atoms, densities[-1])
-        densities.append(solved.make_rdm1())
-        gradient = solved.nuc_grad_method().kernel()
-        return solved.e_tot, gradient - gradient.mean(axis=0)  # the coarse grid leaves a net force on heavy atoms
+    calculator = KohnSham(functional, basis)
 
-    densities: list[np.ndarray | None] = [None]
-    start = as_pyscf_method(_kohn_sham(atoms, functional, basis).mol, solve)
-    converged, molecule = geometric_solver.kernel(start, maxsteps=STEPS, **CONVERGENCE)
-    if not converged:
+    def solve(molecule) -> tuple[float, np.ndarray]:
+        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator)
+        return at.get_potential_energy() / Hartree, -at.get_forces() * Bohr / Hartree
+
+    start = as_pyscf_method(mean_field_of(atoms, functional, basis).mol, solve)
+    done, molecule = geometric_solver.kernel(start, maxsteps=STEPS, **CONVERGENCE)
+    if not done:
         raise CalculationError(f"{atoms.info.get('name')}: the geometry did not converge in {STEPS} steps")
     relaxed = atoms.copy()
     relaxed.positions = molecule.atom_coords() * Bohr
@@ -88,37 +85,14 @@ def single_point(atoms: Atoms, functional: str, basis: str) -> float:
     """
     from pyscf import dft, scf
 
-    small = _converged(_kohn_sham(atoms, "pbe", "def2-svp"), atoms)  # saves half the cycles of the larger basis
-    mean_field = _kohn_sham(atoms, functional, basis)
+    small = converged(mean_field_of(atoms, "pbe", "def2-svp"), atoms)  # saves half the cycles of the larger basis
+    mean_field = mean_field_of(atoms, functional, basis)
     molecule, mean_field.nlc = mean_field.mol, 0
     guess = scf.addons.project_dm_nr2nr(small.mol, small.make_rdm1(), molecule)
-    density = _converged(mean_field, atoms, guess).make_rdm1()
+    density = converged(mean_field, atoms, guess).make_rdm1()
     mean_field.grids = dft.gen_grid.Grids(molecule).set(level=ENERGY_GRID)
     energy = mean_field.energy_tot(density, vhf=mean_field.get_veff(molecule, density))
     if mean_field._numint.libxc.is_nlc(functional):
         grid = dft.gen_grid.Grids(molecule).set(level=NONLOCAL_GRID).build()
         energy += mean_field._numint.nr_nlc_vxc(molecule, grid, functional, density)[1]
     return float(energy) * Hartree
-
-
-def _kohn_sham(atoms: Atoms, functional: str, basis: str):
-    from pyscf import dft, gto
-
-    symbols = list(atoms.symbols)
-    cores = {symbol: basis for symbol in set(symbols) if atomic_numbers[symbol] >= FIRST_WITH_ECP}
-    molecule = gto.M(
-        atom=list(zip(symbols, atoms.positions, strict=True)), basis=basis, ecp=cores, verbose=0, max_memory=6000
-    )
-    mean_field = dft.RKS(molecule, xc=functional).density_fit().set(conv_tol=1e-6)
-    mean_field.grids.level = SCF_GRID
-    return mean_field
-
-
-def _converged(mean_field, atoms: Atoms, density: np.ndarray | None = None):
-    mean_field.kernel(density)
-    if not mean_field.converged:  # second order where the first is lost
-        mean_field = mean_field.newton()
-        mean_field.kernel(mean_field.make_rdm1())
-    if not mean_field.converged:
-        raise CalculationError(f"{atoms.info.get('name')}: the SCF of {mean_field.xc} did not converge")
-    return mean_field

@@ -1,0 +1,134 @@
+"""Levels above the semi-empirical ones: density functionals and machine-learned potentials, loaded when asked for."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import NamedTuple
+
+from ase.calculators.calculator import Calculator
+
+from qdsurf.errors import InputError
+from qdsurf.records import CalculatorSpec
+
+
+class Level(NamedTuple):
+    """How a level is loaded: the module that must be there, words for how to get it, and what builds the calculator."""
+
+    module: str
+    install: str
+    make: Callable[..., Calculator]
+    weights: bool = False
+
+
+def make_level(spec: CalculatorSpec) -> Calculator:
+    """Build the calculator of a level by its name.
+
+    Raises
+    ------
+    InputError : the code or the weights are not there; says which and how to get them; or a parameter is unknown.
+    """
+    level = LEVELS[spec.name]
+    if level.weights:
+        _assert_weights(spec)
+    try:
+        import_module(level.module)
+    except ImportError as error:
+        raise InputError(f"calculator.name: {spec.name} needs {level.module} ({error}); {level.install}") from None
+    return level.make(**spec.parameters)
+
+
+def weights_hash(spec: CalculatorSpec) -> str | None:
+    """SHA-256 of the file with the weights; None where the level has none or knows them by name."""
+    path = Path(str(spec.parameters.get("model", "")))
+    if spec.name not in LEVELS or not LEVELS[spec.name].weights or not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _assert_weights(spec: CalculatorSpec) -> None:
+    """Refuse a path of weights that is not there; a word without slash or suffix is a name for the package."""
+    if "model" not in spec.parameters:
+        raise InputError(
+            f"calculator.parameters.model: absent; {spec.name} needs the path of a file with weights, or the name "
+            "under which the package knows them"
+        )
+    path = Path(str(spec.parameters["model"]))
+    is_path = path.suffix in (".model", ".pt", ".pth", ".ckpt", ".safetensors") or len(path.parts) > 1
+    if is_path and not path.is_file():
+        raise InputError(
+            f"calculator.parameters.model: {path}: no such file; give the path of the weights of {spec.name}, which "
+            "its authors publish, or a name that the package knows"
+        )
+
+
+def _mace(model: str, device: str = "cpu", dtype: str = "float64", head: str | None = None) -> Calculator:
+    from mace.calculators import MACECalculator, mace_mp
+
+    if Path(model).is_file():
+        return MACECalculator(model_paths=model, device=device, default_dtype=dtype, **({"head": head} if head else {}))
+    return mace_mp(model=model, device=device, default_dtype=dtype)
+
+
+def _fairchem(model: str, task: str, device: str = "cpu") -> Calculator:
+    from fairchem.core import FAIRChemCalculator, pretrained_mlip
+
+    if Path(model).is_file():
+        from fairchem.core.units.mlip_unit import load_predict_unit
+
+        return FAIRChemCalculator(load_predict_unit(model, device=device), task_name=task)
+    return FAIRChemCalculator(pretrained_mlip.get_predict_unit(model, device=device), task_name=task)
+
+
+def _sevennet(model: str, modal: str | None = None, device: str = "cpu") -> Calculator:
+    from sevenn.calculator import SevenNetCalculator
+
+    return SevenNetCalculator(model, modal=modal, device=device)
+
+
+def _orb(model: str, architecture: str = "orb_v3_conservative_inf_omat", device: str = "cpu") -> Calculator:
+    from orb_models.forcefield import pretrained
+    from orb_models.forcefield.calculator import ORBCalculator
+
+    path = {"weights_path": model} if Path(model).is_file() else {}
+    network = getattr(pretrained, architecture if path else model)(device=device, **path)
+    return ORBCalculator(network, device=device)
+
+
+def _pyscf(xc: str = "pbe", basis: str = "def2-svp") -> Calculator:
+    from qdsurf.compute.kohn_sham import KohnSham
+
+    return KohnSham(xc, basis)
+
+
+def _cp2k(
+    xc: str = "PBE",
+    basis: str = "DZVP-MOLOPT-SR-GTH",
+    cutoff_Ry: float = 400.0,
+    dispersion: bool = True,
+    command: str = "cp2k_shell.psmp",
+) -> Calculator:
+    from qdsurf.compute.cp2k import Cp2k
+
+    if shutil.which(command.split()[0]) is None:
+        raise InputError(f"calculator.parameters.command: {command!r} is no program here; {LEVELS['cp2k'].install}")
+    return Cp2k(xc, basis, cutoff_Ry, dispersion, command, folder=mkdtemp(prefix="cp2k-"))
+
+
+def _gpaw(xc: str = "PBE", ecut_eV: float = 400.0, kpoints: int = 1) -> Calculator:
+    from gpaw import GPAW, PW
+
+    return GPAW(mode=PW(ecut_eV), xc=xc, kpts=(kpoints, kpoints, 1), txt=None)
+
+
+LEVELS = {
+    "cp2k": Level("ase.calculators.cp2k", "install CP2K, such as `apt-get install cp2k`", _cp2k),
+    "gpaw": Level("gpaw", "install GPAW and its setups, such as `conda install -c conda-forge gpaw`", _gpaw),
+    "pyscf": Level("pyscf", "`pip install 'qdsurf[reference]'`; molecules only", _pyscf),
+    "mace": Level("mace", "`pip install mace-torch`", _mace, weights=True),
+    "fairchem": Level("fairchem.core", "`pip install fairchem-core`", _fairchem, weights=True),
+    "sevennet": Level("sevenn", "`pip install sevenn`", _sevennet, weights=True),
+    "orb": Level("orb_models", "`pip install orb-models`", _orb, weights=True),
+}

@@ -1,0 +1,92 @@
+"""Density functionals and machine-learned potentials: what is missing is named, what is there gives right forces."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+
+from qdsurf.compute.calculators import describe_calculator, known_calculators, make_calculator
+from qdsurf.compute.levels import LEVELS
+from qdsurf.errors import CalculationError, InputError
+from qdsurf.records import CalculatorSpec
+
+WITH_WEIGHTS = [name for name, level in LEVELS.items() if level.weights]
+
+
+def spec(name: str, **parameters) -> CalculatorSpec:
+    return CalculatorSpec(name=name, parameters=parameters)
+
+
+def test_every_level_goes_by_name():
+    assert set(LEVELS) == {"cp2k", "gpaw", "pyscf", "mace", "fairchem", "sevennet", "orb"} <= set(known_calculators())
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_weights_that_are_not_there_are_named(name, tmp_path):
+    with pytest.raises(InputError, match=f"model: absent; {name} needs the path of a file with weights"):
+        make_calculator(spec(name))
+    missing = tmp_path / "my.model"
+    with pytest.raises(InputError, match=rf"{missing}: no such file; give the path of the weights of {name}"):
+        make_calculator(spec(name, model=str(missing)))
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_a_code_that_is_not_installed_says_how_to_get_it(name, monkeypatch):
+    monkeypatch.setitem(LEVELS, name, LEVELS[name]._replace(module="no_such_code"))
+    with pytest.raises(InputError, match=f"{name} needs no_such_code .*install"):
+        make_calculator(spec(name, **({"model": "name"} if name in WITH_WEIGHTS else {})))
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_results_carry_the_hash_of_the_weights(name, tmp_path):
+    weights = tmp_path / "small.model"
+    weights.write_bytes(b"weights")
+    described = describe_calculator(spec(name, model=str(weights)))
+    assert described["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert "weights_sha256" not in describe_calculator(spec(name, model="a-name"))
+
+
+def test_a_program_that_is_not_on_the_path_is_named():
+    with pytest.raises(InputError, match="'no_such_cp2k' is no program here; install CP2K"):
+        make_calculator(spec("cp2k", command="no_such_cp2k"))
+
+
+def assert_forces_are_the_gradient(atoms: Atoms, index: int, axis: int, step: float, tolerance: float) -> None:
+    forces = atoms.get_forces()
+    energies = []
+    for sign in (1, -1):
+        moved = atoms.copy()
+        moved.positions[index, axis] += sign * step
+        moved.calc = atoms.calc
+        energies.append(moved.get_potential_energy())
+    assert forces[index, axis] == pytest.approx(-(energies[0] - energies[1]) / (2 * step), abs=tolerance)
+
+
+@pytest.mark.dft
+def test_pyscf_on_water():
+    pytest.importorskip("pyscf")
+    water = molecule("H2O")
+    water.calc = make_calculator(spec("pyscf", xc="pbe", basis="def2-svp"))
+    assert water.get_potential_energy() == pytest.approx(
+        -76.27 * 27.2114, abs=1.5
+    )  # total energy of water, double zeta
+    assert_forces_are_the_gradient(water, 1, 2, 0.01, 0.03)
+    periodic = molecule("H2O", vacuum=5, pbc=True)
+    periodic.calc = water.calc
+    with pytest.raises(CalculationError, match="molecules only"):
+        periodic.get_potential_energy()
+
+
+@pytest.mark.dft
+@pytest.mark.skipif(shutil.which("cp2k_shell.psmp") is None, reason="no CP2K here")
+def test_cp2k_on_a_molecule_and_on_a_slab():
+    hydrogen = molecule("H2")
+    hydrogen.calc = make_calculator(spec("cp2k", cutoff_Ry=300.0, dispersion=False))
+    assert hydrogen.get_potential_energy() == pytest.approx(-31.7, abs=0.5)  # PBE, -1.166 Hartree
+    assert_forces_are_the_gradient(hydrogen, 0, 2, 0.02, 0.1)
+    salt = Atoms("LiH", [[0, 0, 0], [2.04, 0, 0]], cell=[4.08, 4.08, 12], pbc=(True, True, False))
+    salt.calc = make_calculator(spec("cp2k", cutoff_Ry=300.0))
+    assert np.isfinite(salt.get_potential_energy()) and salt.calc.results["forces"].shape == (2, 3)
