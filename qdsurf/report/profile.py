@@ -19,6 +19,7 @@ _START_SLOT, _GAP, _BAR, _SADDLE = 0.72, 0.30, 0.62, 0.18
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT, _SLOT_MIN, _SLOT_MAX = 0.52, 0.10, 0.52, 0.30, 2.9, 0.59, 0.95
 # sizes in points
 _VALUE_PT, _LINE_PT, _HEAD_PT = 9.0, 8.2, 27.0
+_RAW = {"linewidth": 1.0, "linestyle": (0, (1, 1.2))}
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ def plot_energy_profile(states: pd.DataFrame, steps: pd.DataFrame, system: str) 
     """Draw the routes of one system side by side on one energy axis.
 
     Each route starts at the ligated surface with the precursor in the gas, which is zero. A bar is a state and the
-    shade its standard deviation; thin lines join states, through the saddle point where the step has one. A state
-    without a number is an open dashed box that nothing joins, with the reason under the figure.
+    shade its standard deviation, a dotted bar the same state before its calculator was corrected; thin lines join
+    states, through the saddle point where the step has one. A state without a number is an open dashed box that nothing
+    joins, with the reason under the figure.
 
     Parameters
     ----------
@@ -94,8 +96,8 @@ def _frame(axes: Axes, routes: dict[str, list[Level]], slot_in: float, precursor
     low, high = 0.0, 0.0
     for level in (level for route in routes.values() for level in route if level.found):
         sigma, saddle_sigma = _or_zero(level.sigma_eV), _or_zero(level.saddle_sigma_eV)
-        low = min(low, level.energy_eV - sigma, level.gibbs_eV if math.isfinite(level.gibbs_eV) else 0)
-        tops = (level.energy_eV + sigma, level.gibbs_eV, level.saddle_eV + saddle_sigma)
+        low = min(low, level.energy_eV - sigma, *(e for e in (level.gibbs_eV, level.raw_eV) if math.isfinite(e)))
+        tops = (level.energy_eV + sigma, level.gibbs_eV, level.raw_eV, level.saddle_eV + saddle_sigma)
         high = max(high, *(top for top in tops if math.isfinite(top)))
     under, over = 4 + 3.4 * _LINE_PT, _HEAD_PT + _VALUE_PT
     scale = max(high - low, 0.5) / (_HEIGHT * style.POINTS_PER_INCH - under - over)
@@ -150,10 +152,14 @@ def _draw_state(sketch: _Sketch, level: Level, colour) -> None:
     _shade(axes, x, _BAR, energy, level.sigma_eV, colour)
     (bar,) = axes.plot([x - _BAR / 2, x + _BAR / 2], [energy, energy], color=colour, linewidth=2, zorder=4)
     bar.set(solid_capstyle="butt", gid=f"state:{level.state}")
+    if math.isfinite(level.raw_eV):
+        ends = [x - _BAR / 2, x + _BAR / 2], [level.raw_eV, level.raw_eV]
+        axes.plot(*ends, color=colour, zorder=3.5, **_RAW)[0].set_gid(f"raw:{level.state}")
     up = math.isfinite(level.gibbs_eV) and level.gibbs_eV < energy
     axes.annotate(style.number(energy), (x, energy), (0, 2 if up else -2.5), textcoords="offset points", ha="center",
                   va="bottom" if up else "top", fontsize=6.5, color=colour, weight="bold", zorder=5)  # fmt: skip
     lowest = min(energy - _or_zero(level.sigma_eV), energy - (0 if up else _VALUE_PT * sketch.eV_per_pt))
+    lowest = min(lowest, level.raw_eV) if math.isfinite(level.raw_eV) else lowest
     if math.isfinite(level.gibbs_eV):
         (gibbs,) = axes.plot([x], [level.gibbs_eV], **_gibbs_marker(colour), zorder=4.5)
         gibbs.set_gid(f"gibbs:{level.state}")
@@ -209,7 +215,10 @@ def _legend(figure: Figure, axes: Axes, states: pd.DataFrame, found: list[Level]
     """Say above the axes what bars, shades and markers are."""
     shade = Patch(facecolor=style.tint(style.GREY, 0.75))
     handles = [(shade, Line2D([], [], color=style.GREY, linewidth=2))]
-    labels = ["electronic energy, shade: ± 1 standard deviation"]
+    labels = ["energy, shade: ± 1 standard deviation"]
+    if any(math.isfinite(level.raw_eV) for level in found):
+        handles.append(Line2D([], [], color=style.GREY, **_RAW))
+        labels.append("before correction")
     if any(math.isfinite(level.saddle_eV) for level in found):
         handles.append(Line2D([], [], color=style.GREY, linewidth=1.4))
         labels.append("saddle point")

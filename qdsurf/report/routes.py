@@ -22,8 +22,9 @@ NAN = float("nan")
 class Level:
     """A state on a route and the step that makes it.
 
-    Energies in eV relative to `ligated` plus gas molecules, NaN where there is no number. `saddle_eV` is the energy
-    of the transition state of the step, NaN where the step has none. `reason` says why the energy is missing.
+    Energies in eV relative to `ligated` plus gas molecules, NaN where there is no number. `raw_eV` is the energy before
+    the calculator was corrected, `saddle_eV` that of the transition state of the step, NaN where the step has none.
+    `reason` says why the energy is missing.
     """
 
     state: str
@@ -35,6 +36,7 @@ class Level:
     saddle_eV: float
     saddle_sigma_eV: float
     reason: str
+    raw_eV: float = NAN
 
     @property
     def found(self) -> bool:
@@ -129,10 +131,11 @@ def _follow(parent: Level, step: pd.Series, states: pd.DataFrame) -> Level:
         reaction_class=step["reaction_class"],
         energy_eV=energy,
         gibbs_eV=parent.gibbs_eV + _gibbs_step(step, states) if math.isfinite(energy) else NAN,
-        sigma_eV=_number(row, "sigma_eV"),
+        sigma_eV=_number(row, "total_sigma_eV" if "total_sigma_eV" in row else "sigma_eV"),
         saddle_eV=parent.energy_eV + _number(step, "activation_energy_eV") if has_saddle else NAN,
         saddle_sigma_eV=_number(step, "activation_sigma_eV") if has_saddle else NAN,
         reason=reason,
+        raw_eV=energy - _number(row, "correction_eV"),
     )
 
 

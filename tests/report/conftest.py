@@ -62,6 +62,7 @@ def _energetics(system: str, rng: np.random.Generator) -> tuple[list[dict], list
         total = -500.0 + energies[step] - gas_energy - (-30.0 if "hydrogen" in step else 0.0)
         sigma = float(np.round(rng.uniform(0.3, 0.9), 2))
         row = {"state": step, "energy_eV": total, "gibbs_eV": total + 2.1, "sigma_eV": np.nan if lost else sigma}
+        row |= {"correction_eV": 0.1, "total_sigma_eV": row["sigma_eV"] + 0.05}
         states.append({**surface, **row, "converged": not lost})
     return states, steps
 

@@ -54,6 +54,19 @@ def test_a_missing_state_is_drawn_as_missing(energetics):
     assert "not found" not in texts(plot_energy_profile(states, steps, "PbS_100_PbS~oleate~TMA"))
 
 
+def test_a_profile_shows_every_state_before_and_after_its_correction(energetics):
+    states, steps = energetics
+    figure = plot_energy_profile(states, steps, "PbS_100_PbS~oleate~TMA")
+    bars = {line.get_gid(): line.get_ydata()[0] for line in figure.axes[0].lines if line.get_gid()}
+    names = [gid.removeprefix("state:") for gid in bars if gid.startswith("state:")]
+    assert names
+    for name in names:
+        assert bars[f"state:{name}"] - bars[f"raw:{name}"] == pytest.approx(0.1)
+    without = states.drop(columns=["correction_eV", "total_sigma_eV"])
+    figure = plot_energy_profile(without, steps, "PbS_100_PbS~oleate~TMA")
+    assert not any(str(line.get_gid()).startswith("raw:") for line in figure.axes[0].lines)
+
+
 def test_every_axis_has_its_unit(energetics, selectivity, coverages, recipe):
     states, steps = energetics
     assert "(eV)" in texts(plot_energy_profile(states, steps, MISSING))
