@@ -90,3 +90,34 @@ def test_cp2k_on_a_molecule_and_on_a_slab():
     salt = Atoms("LiH", [[0, 0, 0], [2.04, 0, 0]], cell=[4.08, 4.08, 12], pbc=(True, True, False))
     salt.calc = make_calculator(spec("cp2k", cutoff_Ry=300.0))
     assert np.isfinite(salt.get_potential_energy()) and salt.calc.results["forces"].shape == (2, 3)
+
+
+@pytest.fixture
+def tiny_mace(tmp_path):
+    """A MACE model with random weights for H and O, in a file."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("mace")
+    from e3nn import o3
+    from mace import modules
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    model = modules.ScaleShiftMACE(
+        r_max=4.0, num_bessel=4, num_polynomial_cutoff=3, max_ell=1, num_interactions=2, num_elements=2,
+        interaction_cls=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
+        interaction_cls_first=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
+        hidden_irreps=o3.Irreps("8x0e"), MLP_irreps=o3.Irreps("4x0e"), gate=torch.nn.functional.silu,
+        atomic_energies=np.array([-13.6, -432.0]), avg_num_neighbors=4.0, atomic_numbers=[1, 8], correlation=1,
+        radial_type="bessel", atomic_inter_scale=1.0, atomic_inter_shift=0.0,
+    )  # fmt: skip
+    torch.save(model, tmp_path / "tiny.model")
+    return tmp_path / "tiny.model"
+
+
+@pytest.mark.mlip
+def test_mace_from_a_file_of_weights(tiny_mace):
+    water = molecule("H2O")
+    water.calc = make_calculator(spec("mace", model=str(tiny_mace)))
+    assert_forces_are_the_gradient(water, 1, 2, 1e-3, 1e-4)
+    described = describe_calculator(spec("mace", model=str(tiny_mace)))
+    assert described["weights_sha256"] == hashlib.sha256(tiny_mace.read_bytes()).hexdigest()
