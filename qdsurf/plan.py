@@ -1,7 +1,7 @@
 """What a configuration asks for, spelled out: molecules, states and steps; refused here if anything is wrong."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from qdsurf import library
 from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles, released_ligand, released_salt
 from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, make_calculator
+from qdsurf.compute.levels import LEVELS
 from qdsurf.config import Config, System, find_facet, load_config
 from qdsurf.energetics.bonds import role_partners
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
@@ -44,7 +45,15 @@ class Plan:
                 else:
                     elements |= set(build_molecule(molecule).symbols)
             assert_supported(plan.calculator(slab), elements)
+        for system in plan.config.systems:
+            if (bound := plan.ligand(system.ligand)) and bound.cbc_class == "Z":
+                raise InputError(
+                    f"{where}: slabs.{system.slab}.ligands: {bound.name} is Z-type, and no reaction template is "
+                    "written for those yet; give X- or L-type ligands"
+                )
         for folder, spec in plan.calculators.items():
+            if spec.name in LEVELS and LEVELS[spec.name].molecules_only:
+                raise InputError(f"{where}: calculator.name: {spec.name} computes molecules only; slabs need another")
             make_calculator(spec)
             for slab in plan.config.slabs:
                 if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:
@@ -113,7 +122,12 @@ class Plan:
         if entry in ("acid", "dative"):
             roles["ligand"] = released_ligand(bound, truncate)
         charges = self.material(system.slab).formal_charges
-        counterions = [element for element, charge in charges.items() if charge == -bound.charge]
+        molecular = self.material(system.slab).molecular_ion
+        counterions = [
+            element
+            for element, charge in charges.items()
+            if charge == -bound.charge and (molecular is None or element != molecular.name)
+        ]
         if entry == "anion" and counterions:
             roles["salt"] = released_salt(bound, counterions[0], truncate)
         return roles
@@ -137,10 +151,11 @@ class Plan:
         """
         own = library.recipe(self.config.kinetics.recipe).temperature_K
         others = [t for t in self.config.thermochemistry.temperatures_K if t != own]
-        gibbs = [self._tables_at(system, temperature)[0][GIBBS_COLUMNS] for temperature in others]
-        return *self._tables_at(system, own), pd.concat([pd.DataFrame(columns=GIBBS_COLUMNS), *gibbs])
+        correction = fit_correction(pd.read_csv(self.errors(system.slab)))
+        gibbs = [self._tables_at(system, temperature, correction)[0][GIBBS_COLUMNS] for temperature in others]
+        return *self._tables_at(system, own, correction), pd.concat([pd.DataFrame(columns=GIBBS_COLUMNS), *gibbs])
 
-    def _tables_at(self, system: System, temperature: float) -> Tables:
+    def _tables_at(self, system: System, temperature: float, correction: Correction) -> Tables:
         """States, steps and sites of a system at one temperature."""
         states = {name: read_json(f"{room}/state.json") for name, room in self.states(system).items()}
         substrate = read_json(f"{self.qualification(system.slab)}/qualification.json")["substrate"]
@@ -167,13 +182,8 @@ class Plan:
         partners = role_partners(self.material(system.slab), facet, self.ligand(system.ligand), precursor)
         return collect_tables(
             str(system), partners, states, gases, names, self.reactions(system),
-            self._correction(self.errors(system.slab)), temperature, self.model(system.ligand), self.config.note,
+            correction, temperature, self.model(system.ligand), self.config.note,
         )  # fmt: skip
-
-    @staticmethod
-    @cache
-    def _correction(path: str) -> Correction:
-        return fit_correction(pd.read_csv(path))
 
     def mode_files(self, system: System) -> list[str]:
         """Partial Hessians of the surface states, where the configuration asks for them."""

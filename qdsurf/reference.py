@@ -44,22 +44,28 @@ def read_reference(folder: Path = FOLDER) -> Reference:
     records = read_record(where, ReferenceSet)
     frames = read(folder / GEOMETRIES, ":", format="extxyz")
     geometries = {str(atoms.info["name"]): atoms for atoms in frames}
+    _assert_unique([str(atoms.info["name"]) for atoms in frames], f"{folder / GEOMETRIES}: molecule")
+    _assert_unique([molecule.name for molecule in records.molecules], f"{where}: molecule")
+    _assert_unique([reaction.name for reaction in records.reactions], f"{where}: reaction")
     for name, atoms in geometries.items():
-        if atoms.info["level"] != records.level.label:
+        if (level := atoms.info.get("level")) != records.level.label:
             raise InputError(
-                f"{folder / GEOMETRIES}: {name} is at {atoms.info['level']}, the set at {records.level.label}; "
+                f"{folder / GEOMETRIES}: {name} is at {level}, the set at {records.level.label}; "
                 "energies of two levels cannot be compared"
             )
         if not np.isfinite(atoms.info["energy_eV"]):
             raise InputError(f"{folder / GEOMETRIES}: {name}: energy_eV is {atoms.info['energy_eV']}")
     molecules = {molecule.name: molecule for molecule in records.molecules}
-    if len(molecules) < len(records.molecules):
-        twice = next(n for n, count in Counter(m.name for m in records.molecules).items() if count > 1)
-        raise InputError(f"{where}: molecule {twice} stands twice")
     for reaction in records.reactions:
         _check(reaction, molecules, geometries, str(where))
     energies = {name: float(atoms.info["energy_eV"]) for name, atoms in geometries.items()}
     return Reference(records.level, molecules, records.reactions, geometries, energies)
+
+
+def _assert_unique(names: list[str], where: str) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"{where} {name} stands twice")
 
 
 def _check(reaction: ReferenceReaction, molecules: dict, geometries: dict[str, Atoms], where: str) -> None:

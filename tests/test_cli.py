@@ -515,7 +515,6 @@ def test_corrections_of_gfn2(ok_json, monkeypatch):
     water = rows["CsBr+H2O"]
     assert water["error_eV"] == pytest.approx(water["energy_eV"] - water["reference_eV"])
     assert {"raw_mae_eV", "corrected_mae_eV", "coverage_68"} <= data["leave_one_out"].keys()
-    assert {bond["bond"] for bond in data["bonds"]} >= {"Cs-O", "O-H", "Cs-Br"}
     assert data["calculator"]["parameters"] == {"method": "GFN2-xTB"} and data["predict_100_steps_s"] > 0
 
 

@@ -76,3 +76,24 @@ def test_what_cannot_be_built_is_refused_before_anything_runs(name, keys, messag
 def test_a_plane_that_is_not_on_record_can_be_asked_for():
     plan = Plan.check(config(slabs={"PbS_210_PbS": slab(supercell=[1, 1], ligands=["none"])}))
     assert plan.elements("PbS_210_PbS") == {"Pb", "S"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"slabs": {"PbS_100_PbS": slab(ligands=["cadmium_chloride"])}},
+            "slabs.PbS_100_PbS.ligands: cadmium_chloride is Z-type, and no reaction template",
+        ),
+        ({"calculator": {"name": "pyscf"}}, "pyscf computes molecules only; slabs need another"),
+    ],
+)
+def test_what_no_run_could_finish_is_refused_before_it(keys, message):
+    with pytest.raises(InputError, match=message):
+        Plan.check(config(**keys), "config.yaml")
+
+
+def test_a_molecular_ion_leaves_in_no_salt():
+    slabs = {"FAPbBr3_100_FABr": slab(layers=3, ligands=["none", "oleate"], calculator=PM7)}
+    plan = Plan.check(config(slabs=slabs))
+    assert "salt" not in plan.gas_roles(System("FAPbBr3_100_FABr", "oleate", "TMA"))

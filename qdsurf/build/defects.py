@@ -16,7 +16,7 @@ from qdsurf.build.spread import COMPASS, spread
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
-SPREAD_DEG = 110.0  # between two oxygens on one cation, as in a dioxide
+SPREAD_DEG = 110.0  # between two oxygens on one ion, so that neither touches the other
 BESIDE_A = 1.5  # two defects are not made on atoms nearer than this
 KINDS = (
     "V_Br (vacancy of an ion), V_PbBr2 (of a neutral unit: a Z-type vacancy), O_S (O in the place of S), O_on_S "
@@ -175,7 +175,7 @@ def _substitution(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
 def _adatoms_on(atoms: Atoms, new: str, count: int, old: str, seed: int | None) -> Atoms:
     """One or two neutral atoms upon an ion, as in oxidation: the charge that they take is the ion's loss.
 
-    An anion becomes neutral (S2- + O -> S + O2-), a cation rises by two (Pb2+ + O -> Pb4+ + O2-).
+    The ion rises by two (S2- + O -> S + O2-, Pb2+ + O -> Pb4+ + O2-); two oxygens share the charge, as in a peroxide.
     """
     below = _one(atoms, _outermost(atoms, old), seed)
     grown = atoms.copy()

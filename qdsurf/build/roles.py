@@ -10,16 +10,22 @@ from qdsurf.structure_io import ADSORBATE, LIGAND, SUBSTRATE
 
 
 def _surface_ions(atoms: Atoms, sign: int) -> np.ndarray:
-    """Substrate atoms with the largest charge of one sign, in the two outermost layers.
+    """Substrate atoms of the elements whose usual charge of one sign is the largest, in the two outermost layers.
 
     The largest charge, because the Lewis acid of CsPbBr3 is Pb2+, not Cs+. In a metal the least (+1) or most (-1)
     electronegative element stands in.
     """
     substrate = np.flatnonzero(atoms.arrays["role"] == SUBSTRATE)
-    rank = atoms.arrays["formal_charge"][substrate] * sign
-    if not rank.any():
-        rank = np.array([-sign * Element(chemical_symbols[z]).X for z in atoms.numbers[substrate]])
-    return substrate[(rank > rank.max() - 1e-6) & (atoms.arrays["layer"][substrate] <= 2)]
+    charge = atoms.arrays["formal_charge"][substrate] * sign
+    numbers = atoms.numbers[substrate]
+    if charge.any():
+        usual = {z: float(np.median(charge[numbers == z])) for z in set(numbers.tolist())}
+        top = max(usual.values())
+        chosen = (np.array([usual[z] for z in numbers.tolist()]) > top - 1e-6) & (charge > 0)
+    else:
+        rank = np.array([-sign * Element(chemical_symbols[z]).X for z in numbers])
+        chosen = rank > rank.max() - 1e-6
+    return substrate[chosen & (atoms.arrays["layer"][substrate] <= 2)]
 
 
 def surface_cations(atoms: Atoms) -> np.ndarray:

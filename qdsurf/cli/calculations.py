@@ -20,7 +20,6 @@ from qdsurf.compute.relax import relax_batch
 from qdsurf.config import QualificationSpec, RelaxSpec
 from qdsurf.energetics.corrections import (
     Correction,
-    bond_errors,
     fit_correction,
     leave_one_out,
     leave_out,
@@ -115,7 +114,6 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
         "leave_one_metal_out": {
             metal: summarise_left_out(leave_out(correction, group)) for metal, group in reactions_of_metals(correction)
         },
-        "bonds": [{"bond": bond, "error_eV": mean, "sigma_eV": sigma} for bond, mean, sigma in bond_errors(correction)],
         "predict_100_steps_s": _time_prediction(correction),
     }
     return data, _corrections_in_words(spec, data, errors, left_out)
@@ -135,12 +133,13 @@ def _time_prediction(correction: Correction) -> float:
 
 def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame, left_out: pd.DataFrame) -> list[str]:
     lines = [f"{'reaction':<28} {'energy':>8} {'reference':>9} {'error':>7} {'left out':>8}  eV"]
-    residual = iter((left_out["error_eV"] - left_out["predicted_eV"]).tolist())
+    residual = iter(
+        f"{row.error_eV - row.predicted_eV:+8.3f} +- {row.sigma_eV:.2f}{' new bond' if row.new_bond else ''}"
+        for row in left_out.itertuples()
+    )
     for row in errors.itertuples():
         words = f"{row.reaction:<28} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
-        lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual):+8.3f}")
-    lines += ["", f"{'bond':<10} {'error':>7} {'sigma':>6}  eV"]
-    lines += [f"{bond['bond']:<10} {bond['error_eV']:+7.3f} {bond['sigma_eV']:6.3f}" for bond in data["bonds"]]
+        lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual)}")
     lines += ["", f"{'left out':<10} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
     for name, part in {"each one": data["leave_one_out"], **data["leave_one_metal_out"]}.items():
         lines.append(

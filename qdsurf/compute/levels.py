@@ -21,6 +21,7 @@ class Level(NamedTuple):
     install: str
     make: Callable[..., Calculator]
     weights: bool = False
+    molecules_only: bool = False
 
 
 def make_level(spec: CalculatorSpec) -> Calculator:
@@ -126,7 +127,7 @@ def _gpaw(xc: str = "PBE", ecut_eV: float = 400.0, kpoints: int = 1) -> Calculat
 LEVELS = {
     "cp2k": Level("ase.calculators.cp2k", "install CP2K, such as `apt-get install cp2k`", _cp2k),
     "gpaw": Level("gpaw", "install GPAW and its setups, such as `conda install -c conda-forge gpaw`", _gpaw),
-    "pyscf": Level("pyscf", "`pip install 'qdsurf[reference]'`; molecules only", _pyscf),
+    "pyscf": Level("pyscf", "`pip install 'qdsurf[reference]'`; molecules only", _pyscf, molecules_only=True),
     "mace": Level("mace", "`pip install mace-torch`", _mace, weights=True),
     "fairchem": Level("fairchem.core", "`pip install fairchem-core`", _fairchem, weights=True),
     "sevennet": Level("sevenn", "`pip install sevenn`", _sevennet, weights=True),

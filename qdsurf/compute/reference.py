@@ -65,7 +65,7 @@ def relax_geometry(atoms: Atoms, functional: str, basis: str) -> Atoms:
     calculator = KohnSham(functional, basis)
 
     def solve(molecule) -> tuple[float, np.ndarray]:
-        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator)
+        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator, info=atoms.info)
         return at.get_potential_energy() / Hartree, -at.get_forces() * Bohr / Hartree
 
     start = as_pyscf_method(mean_field_of(atoms, functional, basis).mol, solve)

@@ -37,9 +37,12 @@ def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:
     InputError : the record has neither SMILES nor bonds.
     """
     if molecule.bonds is not None:
-        return Counter(molecule.bonds)
+        return Counter({bond_name(*split_bond(bond)): number for bond, number in molecule.bonds.items()})
     if molecule.smiles is None:
-        raise InputError(f"{molecule.name}: bonds: no SMILES tells them; give their numbers, such as {{Al-C: 6}}")
+        raise InputError(
+            f"{molecule.name}: bonds: no SMILES tells them; give the numbers of all to metals and hydrogen, such as "
+            "{Al-C: 6, C-H: 18}"
+        )
     graph = Chem.AddHs(Chem.MolFromSmiles(molecule.smiles))
     group = _carboxylates(graph)
     found: Counter[str] = Counter()
@@ -105,12 +108,15 @@ def step_bonds(reaction: Reaction, partners: Mapping[str, str]) -> Counter[str]:
 def role_partners(material: Material, facet: Facet, ligand: Ligand | None, precursor: Precursor) -> dict[str, str]:
     """What plays each role of the templates in one system; where ions have no charge, electronegativity decides."""
     there = {site.element for site in material.sites} | ({facet.adlayer.element} if facet.adlayer else set())
-    order = sorted(there, key=lambda one: (material.formal_charges.get(one, 0), -Element(one).X))
+    charges = {one: material.formal_charges.get(one, 0) for one in there}
+    if not any(charges.values()):
+        charges = {one: -Element(one).X for one in there}
+    order = sorted(there, key=lambda one: (charges[one], one))
     roles = {
         "surface.anion": order[0],
         "surface.cation": order[-1],
         "precursor.metal": precursor.metal,
-        "precursor.leaving": precursor.leaving,
+        "precursor.leaving": _leaving(precursor),
     }
     if ligand is None:
         return roles
@@ -123,13 +129,25 @@ def role_partners(material: Material, facet: Facet, ligand: Ligand | None, precu
     return roles | ({"surface.counterion": counter[0]} if counter else {})
 
 
-def format_bonds(change: Mapping[str, int]) -> str:
-    """One line for a table, such as `Al-C -1 Al-O +1`."""
-    return " ".join(f"{bond} {number:+d}" for bond, number in sorted(change.items()))
+def _leaving(precursor: Precursor) -> str:
+    """Element by which the leaving group is bound to the metal, or `O2C`."""
+    graph = Chem.MolFromSmiles(precursor.smiles)
+    group = _carboxylates(graph)
+    for metal in graph.GetAtoms():
+        if metal.GetSymbol() == precursor.metal:
+            for atom in metal.GetNeighbors():
+                if atom.GetSymbol() == precursor.leaving:
+                    return _partner(atom, group)
+    return precursor.leaving  # an ionic precursor, such as K2S
 
 
-def parse_bonds(text: str) -> Counter[str]:
-    """Read what `format_bonds` wrote."""
+def format_counts(change: Mapping[str, int]) -> str:
+    """One line for a table, such as `Al-C -1 Al-O +1`; what does not change is left out."""
+    return " ".join(f"{name} {number:+d}" for name, number in sorted(change.items()) if number)
+
+
+def parse_counts(text: str) -> Counter[str]:
+    """Read what `format_counts` wrote."""
     words = text.split()
     return Counter({bond: int(number) for bond, number in zip(words[::2], words[1::2], strict=True)})
 

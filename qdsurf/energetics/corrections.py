@@ -1,12 +1,14 @@
 """How wrong a calculator is, bond by bond: measured on small molecules, taken off every step, with what stays unknown.
 
-The error of a reaction energy is a sum over the bonds that the reaction changes, plus noise,
+The error of a reaction energy is a sum over the bonds that it changes and over its molecules,
 
-    error_r = sum_b n_rb w_b + e_r,    w ~ N(0, K),    e_r ~ N(0, noise^2),
+    error_r = sum_b n_rb w_b + sum_m s_rm e_m,    w ~ N(0, K),    e_m ~ N(0, noise^2),
 
-bond additivity corrections as Bayesian linear regression. K says how much two bonds have in common before anything
-is measured: their metal, their other partner, or nothing. Its three widths and the noise are those of the largest
-evidence. The closed forms are those of Gaussian processes (Rasmussen and Williams, MIT Press 2006, chapters 2 and 5).
+bond additivity corrections as Bayesian linear regression. e_m is what bonds do not explain of a molecule, so reactions
+that share one err together. K says what bonds have in common before anything is measured: covalent ones their partner,
+dative ones their acceptor. (Covalent bonds of one metal need no such term: no atom changes their number, so it would
+cancel.) The widths are those of the largest evidence. The closed forms are those of Gaussian processes (Rasmussen and
+Williams, MIT Press 2006, chapters 2 and 5).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,37 +20,29 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from qdsurf.energetics.bonds import format_bonds, molecule_bonds, parse_bonds, reaction_bonds, split_bond
+from qdsurf.energetics.bonds import format_counts, molecule_bonds, parse_counts, reaction_bonds, split_bond
 from qdsurf.errors import InputError
 from qdsurf.reference import Reference
 
-# A bond whose metal or partner was never measured: as wide as the largest error seen with GFN2-xTB (Cd acetate,
-# 1.94 eV), rounded up.
+# A bond that was never measured: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
 UNMEASURED_SIGMA_EV = 2.0
 FLOOR_EV = 0.01  # no width below the convergence of the energies
-START_EV = (0.3, 0.3, 0.3, 0.1)
+START_EV = (0.3, 0.3, 0.1)
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Standard deviations in eV: of a bond's own error, of what bonds of one metal or one partner share, and noise."""
+    """Standard deviations in eV: of a bond's own error, of what bonds share, and of a molecule's or state's noise."""
 
     bond: float
-    metal: float
-    partner: float
+    shared: float
     noise: float
 
-    def covariance(self, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-        """Covariance in eV^2 of the errors of bonds before anything is measured, shape (len(first), len(second))."""
-        one, two = (
-            np.array([[name, *map(str, split_bond(name))] for name in names]).reshape(-1, 4)
-            for names in (first, second)
-        )
-        same = one[:, None] == two[None]
-        return (
-            self.bond**2 * same[:, :, 0]
-            + (self.metal**2 * same[:, :, 1] + self.partner**2 * same[:, :, 2]) * same[:, :, 3]
-        )
+    def covariance(self, bonds: Sequence[str]) -> np.ndarray:
+        """Covariance in eV^2 of the errors of bonds before anything is measured, shape (len(bonds), len(bonds))."""
+        groups = np.array([_group(bond) for bond in bonds], dtype=str)
+        alike = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
+        return self.bond**2 * np.eye(len(bonds)) + self.shared**2 * alike
 
 
 @dataclass(frozen=True)
@@ -59,24 +53,24 @@ class Correction:
     ----------
     bonds : B names, all that were measured.
     counts : bonds gained and lost in the R reactions of the fit, shape (R, B).
+    molecules : molecules made and used up in them, shape (R, M).
     errors_eV : errors of these reactions, shape (R,).
     widths : of the prior and the noise.
+    reference_sigma_eV : uncertainty of the reference energies of reactions themselves.
     """
 
     bonds: tuple[str, ...]
     counts: np.ndarray
+    molecules: np.ndarray
     errors_eV: np.ndarray
     widths: Widths
-
-    @property
-    def noise_eV(self) -> float:
-        """Standard deviation of what bonds do not explain; of anything, where nothing was measured."""
-        return self.widths.noise
+    reference_sigma_eV: float
 
     @cached_property
-    def _factor(self) -> tuple:
-        prior = self.counts @ self.widths.covariance(self.bonds, self.bonds) @ self.counts.T
-        return cho_factor(prior + self.widths.noise**2 * np.eye(len(prior)))
+    def covariance(self) -> np.ndarray:
+        """Covariance in eV^2 of the errors of the reactions of the fit, noise included, shape (R, R)."""
+        noise = self.widths.noise**2 * self.molecules @ self.molecules.T
+        return self.counts @ self.widths.covariance(self.bonds) @ self.counts.T + noise
 
     def predict(self, changes: Sequence[Mapping[str, int]]) -> tuple[np.ndarray, np.ndarray]:
         """Expected errors of steps and their covariance.
@@ -88,31 +82,25 @@ class Correction:
         Returns
         -------
         mean : eV, shape (n,); what is to be taken off the calculator's energies.
-        covariance : eV^2, shape (n, n), without the noise of each step.
+        covariance : eV^2, shape (n, n), without the noise of the states of each step.
         """
-        names = sorted({bond for change in changes for bond in change} | set(self.bonds))
-        counts = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
-        counts = counts.reshape(-1, len(names))
-        mean, covariance = np.zeros(len(names)), self.widths.covariance(names, names)
+        names = [*self.bonds, *sorted({bond for change in changes for bond in change} - set(self.bonds))]
+        steps = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
+        steps = steps.reshape(-1, len(names))
+        prior = self.widths.covariance(names)
+        unmeasured = np.arange(len(self.bonds), len(names))
+        prior[unmeasured, unmeasured] += UNMEASURED_SIGMA_EV**2
+        mean, covariance = np.zeros(len(names)), prior
         if self.bonds:
-            across = self.widths.covariance(names, self.bonds) @ self.counts.T
-            mean = across @ cho_solve(self._factor, self.errors_eV)
-            covariance = covariance - across @ cho_solve(self._factor, across.T)
-        unmeasured = np.array([not self._known(bond) for bond in names])
-        covariance[unmeasured, unmeasured] += UNMEASURED_SIGMA_EV**2
-        return counts @ mean, counts @ covariance @ counts.T
+            across = prior[:, : len(self.bonds)] @ self.counts.T
+            factor = cho_factor(self.covariance)
+            mean = across @ cho_solve(factor, self.errors_eV)
+            covariance = prior - across @ cho_solve(factor, across.T)
+        return steps @ mean, steps @ covariance @ steps.T
 
     def unmeasured(self, change: Mapping[str, int]) -> list[str]:
         """Bonds of a step that no reaction of the fit contains."""
         return sorted(set(change) - set(self.bonds))
-
-    def _known(self, bond: str) -> bool:
-        """Whether the metal and the partner of a bond occur in bonds of the same kind that were measured."""
-        first, second, dative = split_bond(bond)
-        like = [split_bond(one) for one in self.bonds]
-        return any((first, dative) == (f, d) for f, _, d in like) and any(
-            (second, dative) == (s, d) for _, s, d in like
-        )
 
 
 def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -> pd.DataFrame:
@@ -124,8 +112,8 @@ def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -
 
     Returns
     -------
-    One row a reaction: reaction, bonds (see `format_bonds`), energy_eV, reference_eV, error_eV (NaN where a molecule is
-    missing), level.
+    One row a reaction: reaction, bonds and molecules (see `format_counts`), energy_eV, reference_eV, error_eV (NaN
+    where a molecule is missing), level, reference_sigma_eV.
     """
     bonds = {name: molecule_bonds(molecule) for name, molecule in reference.molecules.items()}
     rows = []
@@ -136,11 +124,13 @@ def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -
         rows.append(
             {
                 "reaction": reaction.name,
-                "bonds": format_bonds(reaction_bonds(reaction.stoichiometry, bonds)),
+                "bonds": format_counts(reaction_bonds(reaction.stoichiometry, bonds)),
+                "molecules": format_counts(reaction.stoichiometry),
                 "energy_eV": energy,
                 "reference_eV": known,
                 "error_eV": energy - known,
                 "level": reference.level.label,
+                "reference_sigma_eV": reference.level.sigma_eV,
             }
         )
     return pd.DataFrame(rows)
@@ -156,20 +146,36 @@ def fit_correction(errors: pd.DataFrame) -> Correction:
     InputError : the table mixes two levels.
     """
     measured = errors.dropna(subset="error_eV")
+    sigma = float(errors["reference_sigma_eV"].max())
     if measured.empty:
-        return Correction((), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0))
+        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0), sigma)
     if measured["level"].nunique() > 1:
         raise InputError(f"reference energies of several levels are mixed: {', '.join(sorted(set(measured['level'])))}")
-    changes = [parse_bonds(text) for text in measured["bonds"]]
-    bonds = tuple(sorted({bond for change in changes for bond in change}))
-    counts = np.array([[change[bond] for bond in bonds] for change in changes], dtype=float)
-    return _with_best_widths(bonds, counts, measured["error_eV"].to_numpy(float))
+    bonds, counts = _matrix(measured["bonds"])
+    return _with_best_widths(
+        bonds, counts, _matrix(measured["molecules"])[1], measured["error_eV"].to_numpy(float), sigma
+    )
 
 
-def _with_best_widths(bonds: tuple[str, ...], counts: np.ndarray, errors: np.ndarray) -> Correction:
+def _matrix(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and counts of a column of `format_counts`; an empty cell changes nothing."""
+    rows = [parse_counts(text) for text in column.fillna("")]
+    names = tuple(sorted({name for row in rows for name in row}))
+    return names, np.array([[row[name] for name in names] for row in rows], dtype=float).reshape(len(rows), -1)
+
+
+def _group(bond: str) -> str:
+    """What a bond shares its error with: its kind and partner or acceptor; nothing for a bond to hydrogen."""
+    first, second, dative = split_bond(bond)
+    return f"{first}<-" if dative else "" if second == "H" else f"-{second}"
+
+
+def _with_best_widths(
+    bonds: tuple[str, ...], counts: np.ndarray, molecules: np.ndarray, errors: np.ndarray, reference_sigma: float
+) -> Correction:
     """Choose the widths that make the errors most probable."""
-    parts = [counts @ Widths(*one, 0.0).covariance(bonds, bonds) @ counts.T for one in np.eye(3)]
-    parts.append(np.eye(len(errors)))
+    parts = [counts @ Widths(*one, 0.0).covariance(bonds) @ counts.T for one in np.eye(2)]
+    parts.append(molecules @ molecules.T)
 
     def surprise(logs: np.ndarray) -> tuple[float, np.ndarray]:
         variances = np.exp(2 * logs)
@@ -182,40 +188,52 @@ def _with_best_widths(bonds: tuple[str, ...], counts: np.ndarray, errors: np.nda
         ]
         return float(value), np.array(slope)
 
-    bounds = [(np.log(FLOOR_EV), np.log(10.0))] * 4
+    bounds = [(np.log(FLOOR_EV), np.log(10.0))] * len(START_EV)
     found = minimize(surprise, np.log(START_EV), jac=True, method="L-BFGS-B", bounds=bounds)
-    return Correction(bonds, counts, errors, Widths(*np.exp(found.x).tolist()))
+    return Correction(bonds, counts, molecules, errors, Widths(*np.exp(found.x).tolist()), reference_sigma)
 
 
 def leave_one_out(correction: Correction) -> pd.DataFrame:
     """Predict every reaction of the fit from all others, at the same widths.
 
+    A bond that only the left-out reaction contains has the wide prior that an unmeasured bond of a step has.
+
     Returns
     -------
     error_eV, predicted_eV, sigma_eV (of the prediction, noise included), one row a reaction.
     """
-    inverse = cho_solve(correction._factor, np.eye(len(correction.errors_eV)))
-    left = cho_solve(correction._factor, correction.errors_eV) / np.diag(inverse)
-    return pd.DataFrame(
-        {
-            "error_eV": correction.errors_eV,
-            "predicted_eV": correction.errors_eV - left,
-            "sigma_eV": 1 / np.sqrt(np.diag(inverse)),
-        }
-    )
+    inverse = np.linalg.inv(correction.covariance)
+    left = inverse @ correction.errors_eV / np.diag(inverse)
+    alone = ((correction.counts != 0) & ((correction.counts != 0).sum(axis=0) == 1)) * correction.counts
+    variance = 1 / np.diag(inverse) + UNMEASURED_SIGMA_EV**2 * (alone**2).sum(axis=1)
+    table = {"error_eV": correction.errors_eV, "predicted_eV": correction.errors_eV - left}
+    return pd.DataFrame(table | {"sigma_eV": np.sqrt(variance), "new_bond": (alone != 0).any(axis=1)})
 
 
 def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
     """Predict the reactions of a group from all others, the widths fitted again without them; columns as above."""
-    rest = _with_best_widths(correction.bonds, correction.counts[~group], correction.errors_eV[~group])
-    used = (rest.counts != 0).any(axis=0)
-    rest = Correction(tuple(np.array(rest.bonds)[used]), rest.counts[:, used], rest.errors_eV, rest.widths)
-    changes = [
-        {bond: int(n) for bond, n in zip(correction.bonds, row, strict=True) if n} for row in correction.counts[group]
-    ]
-    mean, covariance = rest.predict(changes)
-    sigma = np.sqrt(np.diag(covariance) + rest.widths.noise**2)
-    return pd.DataFrame({"error_eV": correction.errors_eV[group], "predicted_eV": mean, "sigma_eV": sigma})
+    kept = ~group
+    rest = _with_best_widths(
+        correction.bonds,
+        correction.counts[kept],
+        correction.molecules[kept],
+        correction.errors_eV[kept],
+        correction.reference_sigma_eV,
+    )
+    whole = Correction(
+        correction.bonds, correction.counts, correction.molecules, correction.errors_eV, rest.widths, 0.0
+    ).covariance
+    gain = np.linalg.solve(whole[np.ix_(kept, kept)], whole[np.ix_(kept, group)]).T
+    variance = np.diag(whole[np.ix_(group, group)] - gain @ whole[np.ix_(kept, group)])
+    new = correction.counts[group] * ~(correction.counts[kept] != 0).any(axis=0)
+    return pd.DataFrame(
+        {
+            "error_eV": correction.errors_eV[group],
+            "predicted_eV": gain @ correction.errors_eV[kept],
+            "sigma_eV": np.sqrt(variance + UNMEASURED_SIGMA_EV**2 * (new**2).sum(axis=1)),
+            "new_bond": (new != 0).any(axis=1),
+        }
+    )
 
 
 def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
@@ -228,12 +246,6 @@ def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
         if not group.all():
             groups.append((metal, group))
     return groups
-
-
-def bond_errors(correction: Correction) -> list[tuple[str, float, float]]:
-    """Every measured bond with its expected error and standard deviation, eV."""
-    mean, covariance = correction.predict([{bond: 1} for bond in correction.bonds])
-    return list(zip(correction.bonds, mean.tolist(), np.sqrt(np.diag(covariance)).tolist(), strict=True))
 
 
 def summarise_left_out(left_out: pd.DataFrame) -> dict[str, float]:

@@ -87,22 +87,24 @@ class StateErrors(NamedTuple):
     names : of the n surface states, the covered surface first.
     correction_eV : to be added to their energies, shape (n,).
     covariance_eV2 : of what the correction does not know, shape (n, n).
-    own_eV : standard deviation that a state shares with no other, shape (n,).
-    unmeasured : bonds of each state that the reference set does not contain.
+    own_eV : standard deviation that each state shares with no other.
+    unmeasured : bonds of the step that makes each state which the reference set does not contain.
     """
 
     names: list[str]
     correction_eV: np.ndarray
     covariance_eV2: np.ndarray
-    own_eV: np.ndarray
+    own_eV: float
     unmeasured: list[list[str]]
 
     def between(self, initial: str, final: str) -> tuple[float, float]:
         """Correction of a step and its standard deviation, eV."""
         i, f = self.names.index(initial), self.names.index(final)
+        if i == f:
+            return 0.0, 0.0
         change = np.zeros(len(self.names))
         change[f], change[i] = 1.0, -1.0
-        variance = change @ self.covariance_eV2 @ change + self.own_eV[i] ** 2 + self.own_eV[f] ** 2
+        variance = change @ self.covariance_eV2 @ change + 2 * self.own_eV**2
         return float(change @ self.correction_eV), float(np.sqrt(max(variance, 0.0)))
 
 
@@ -110,9 +112,10 @@ def state_errors(system: System, templates: Mapping[str, Reaction], correction: 
     """Correct the states of a system by the bonds that changed since the covered surface."""
     changes = state_bonds(system, templates)
     mean, covariance = correction.predict(list(changes.values()))
-    own = [correction.noise_eV if change else 0.0 for change in changes.values()]
-    unmeasured = [correction.unmeasured(change) for change in changes.values()]
-    return StateErrors(list(changes), -mean, covariance, np.array(own), unmeasured)
+    steps = [{} if name == LIGATED else step_bonds(templates[name], system.partners) for name in changes]
+    # The noise of a molecule is that of a state; the reference's own error is that of a reaction, of two states.
+    own = float(np.hypot(correction.widths.noise, correction.reference_sigma_eV / np.sqrt(2)))
+    return StateErrors(list(changes), -mean, covariance, own, [correction.unmeasured(step) for step in steps])
 
 
 def factor_table(system: System, errors: StateErrors) -> pd.DataFrame:
@@ -166,8 +169,8 @@ def _surface_row(system: System, name: str, thermal: float, errors: StateErrors,
     state = system.states[name]
     energy = None if state["energy_eV"] is None else state["energy_eV"] + errors.correction_eV[i]
     thermal = state.get("thermal_eV", thermal)
-    row = _row(name, state, energy, None if energy is None else energy + thermal, errors.own_eV[i])
-    total = np.sqrt(max(errors.covariance_eV2[i, i], 0.0) + errors.own_eV[i] ** 2)
+    row = _row(name, state, energy, None if energy is None else energy + thermal, errors.own_eV)
+    total = errors.between(LIGATED, name)[1]
     return row | {
         "phase": "surface",
         "mass_amu": np.nan,

@@ -231,7 +231,13 @@ def _loadings(network: Network, factors: pd.DataFrame | None, names: list[str]) 
     if factors is None:
         return np.zeros((len(names), 0))
     table = factors[(factors["system"] == network.system) & factors["state"].isin(names)]
-    return table.pivot_table(index="state", columns="factor", values="loading_eV").reindex(names).fillna(0.0).to_numpy()
+    wrong = table[table["loading_eV"].isna() | table.duplicated(["state", "factor"])]
+    if len(wrong):
+        row = wrong.iloc[0]
+        raise InputError(
+            f"{network.system}: factors: {row['factor']!r} of state {row['state']!r} has no number or stands twice."
+        )
+    return table.pivot(index="state", columns="factor", values="loading_eV").reindex(names).fillna(0.0).to_numpy()
 
 
 def _masses(network: Network, rows: pd.DataFrame) -> np.ndarray:

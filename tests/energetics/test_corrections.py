@@ -1,19 +1,14 @@
 """Bond corrections: closed forms, brute force, and what a fit must refuse."""
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from qdsurf.energetics.bonds import format_bonds, parse_bonds
+from qdsurf.energetics.bonds import format_counts, parse_counts
 from qdsurf.energetics.corrections import (
     UNMEASURED_SIGMA_EV,
     Correction,
     Widths,
-    bond_errors,
     fit_correction,
     leave_one_out,
     leave_out,
@@ -28,8 +23,9 @@ METALS, PARTNERS = ("Al", "Zn", "Pb"), ("C", "O", "N", "S")
 
 
 def table(counts: list[dict[str, int]], errors: list[float], level: str = "one") -> pd.DataFrame:
-    rows = {"reaction": [f"r{i}" for i in range(len(errors))], "bonds": [format_bonds(c) for c in counts]}
-    return pd.DataFrame(rows | {"error_eV": errors, "level": level})
+    names = [f"r{i}" for i in range(len(errors))]
+    rows = {"reaction": names, "bonds": [format_counts(c) for c in counts], "molecules": [f"{n} +1" for n in names]}
+    return pd.DataFrame(rows | {"error_eV": errors, "level": level, "reference_sigma_eV": 0.0})
 
 
 def exchanges(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -49,31 +45,43 @@ def exchanges(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, floa
     return table(counts, errors), truth
 
 
+def by_hand(bonds, counts, errors, widths) -> Correction:
+    """A fit with given widths, each reaction with a molecule of its own."""
+    return Correction(tuple(bonds), np.array(counts, float), np.eye(len(errors)), np.array(errors), widths, 0.0)
+
+
 def test_one_bond_one_reaction_is_the_textbook_shrinkage():
-    fit = Correction(("Al-C",), np.array([[2.0]]), np.array([1.0]), Widths(0.5, 0.0, 0.0, 0.2))
+    fit = by_hand(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.2))
     mean, covariance = fit.predict([{"Al-C": 1}])
     gain = 2 * 0.25 / (4 * 0.25 + 0.04)
     assert mean[0] == pytest.approx(gain * 1.0)
     assert covariance[0, 0] == pytest.approx(0.25 - gain * 2 * 0.25)
 
 
-def test_bonds_of_one_metal_or_partner_inform_one_another():
-    fit = Correction(("Al-C", "Zn-O"), np.eye(2), np.array([1.0, 0.0]), Widths(0.3, 0.4, 0.0, 0.1))
-    mean, covariance = fit.predict([{"Al-O": 1}, {"Zn-C": 1}])
-    assert mean[0] == pytest.approx(0.16 / (0.25 + 0.01)) and mean[1] == pytest.approx(0.0)
-    assert covariance[0, 0] == pytest.approx(0.25 - 0.16**2 / 0.26)
-    dative, _ = fit.predict([{"Al<-C": 1}])
-    assert dative[0] == 0.0, "a dative bond is another kind"
+def test_what_was_never_measured_learns_from_its_like_and_stays_wide():
+    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.1))
+    mean, covariance = fit.predict([{"Zn-C": 1}, {"Al-N": 1}, {"Al<-C": 1}])
+    assert mean == pytest.approx([0.16 / 0.26, 0.0, 0.0]), "the same partner, another one, another kind"
+    assert covariance[0, 0] == pytest.approx(UNMEASURED_SIGMA_EV**2 + 0.25 - 0.16**2 / 0.26)
+    assert (np.diag(covariance) > UNMEASURED_SIGMA_EV**2).all()
+    dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.1))
+    assert dative.predict([{"Al<-S": 1}, {"Zn<-N": 1}])[0] == pytest.approx([0.16 / 0.26, 0.0]), "the same acceptor"
+
+
+def test_reactions_that_share_a_molecule_err_together():
+    apart = by_hand(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.5))
+    shared = Correction(("Al-C",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), Widths(0.5, 0.0, 0.5 - 1e-6), 0.0)
+    assert apart.covariance == pytest.approx(np.array([[0.5, 0.25], [0.25, 0.5]]))
+    assert shared.covariance == pytest.approx(np.full((2, 2), 0.5), abs=1e-5), "no more is known than from one"
 
 
 def test_predictions_are_those_of_the_joint_gaussian():
     errors, _ = exchanges(0.1)
     fit = fit_correction(errors)
-    asked = [parse_bonds(text) for text in errors["bonds"][:5]]
-    names = fit.bonds
-    rows = np.array([[change[bond] for bond in names] for change in asked])
+    asked = [parse_counts(text) for text in errors["bonds"][:5]]
+    rows = np.array([[change[bond] for bond in fit.bonds] for change in asked])
     both = np.vstack([fit.counts, rows])
-    joint = both @ fit.widths.covariance(names, names) @ both.T
+    joint = both @ fit.widths.covariance(fit.bonds) @ both.T
     n = len(fit.errors_eV)
     joint[:n, :n] += fit.widths.noise**2 * np.eye(n)
     gain = joint[n:, :n] @ np.linalg.inv(joint[:n, :n])
@@ -98,10 +106,19 @@ def test_leave_one_out_is_what_leaving_one_out_gives():
     quick = leave_one_out(fit)
     for k in (0, 7, 20):
         rest = np.arange(len(fit.errors_eV)) != k
-        slow = Correction(fit.bonds, fit.counts[rest], fit.errors_eV[rest], fit.widths)
+        slow = Correction(fit.bonds, fit.counts[rest], fit.molecules[rest], fit.errors_eV[rest], fit.widths, 0.0)
         mean, covariance = slow.predict([dict(zip(fit.bonds, fit.counts[k], strict=True))])
         assert quick["predicted_eV"][k] == pytest.approx(mean[0], abs=1e-9)
         assert quick["sigma_eV"][k] == pytest.approx(np.sqrt(covariance[0, 0] + fit.widths.noise**2), abs=1e-9)
+    assert not quick["new_bond"].any()
+
+
+def test_leaving_out_the_only_reaction_of_a_bond_says_so():
+    errors, _ = exchanges(0.1)
+    alone = table([{"Al-C": -1, "Al-Br": 1, "Br-H": -1, "C-H": 1}], [1.5])
+    left = leave_one_out(fit_correction(pd.concat([errors, alone])))
+    assert left["new_bond"].tolist() == [False] * len(errors) + [True]
+    assert left["sigma_eV"].iloc[-1] > UNMEASURED_SIGMA_EV
 
 
 def test_a_metal_can_be_left_out_whole():
@@ -109,24 +126,15 @@ def test_a_metal_can_be_left_out_whole():
     groups = dict(reactions_of_metals(fit))
     assert set(groups) == set(METALS) and groups["Al"].sum() == len(fit.errors_eV) // 3
     left = leave_out(fit, groups["Al"])
-    assert (left["sigma_eV"] > UNMEASURED_SIGMA_EV).all(), "nothing else tells the bonds of this metal"
+    assert left["new_bond"].all() and (left["sigma_eV"] > UNMEASURED_SIGMA_EV).all()
+    half = np.arange(len(fit.errors_eV)) < len(fit.errors_eV) // 2
+    left = leave_out(fit, half)
+    assert not left["new_bond"].any() and (left["sigma_eV"] < 0.5).all(), "every reaction stands there twice"
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from([f"{m}-{p}" for m in METALS for p in PARTNERS]), min_size=3, max_size=3, unique=True))
-def test_every_cycle_of_steps_closes(bonds):
-    a, b, c = bonds
-    steps = [{a: -1, b: 1}, {b: -1, c: 1}, {c: -1, a: 1}]
-    mean, covariance = fit_correction(exchanges(0.1)[0]).predict(steps)
-    assert abs(mean.sum()) < 1e-10 and abs(covariance.sum()) < 1e-10
-
-
-def test_an_unknown_metal_has_a_wide_prior_and_is_named():
+def test_a_bond_that_was_not_measured_is_named():
     fit = fit_correction(exchanges(0.1)[0])
-    covariance = fit.predict([{"Ti-C": 1}])[1]
-    assert np.sqrt(covariance[0, 0]) >= UNMEASURED_SIGMA_EV
     assert fit.unmeasured({"Ti-C": 1, "Al-C": -1}) == ["Ti-C"]
-    assert {name for name, _, _ in bond_errors(fit)} == set(fit.bonds)
 
 
 def test_a_calculator_that_could_compute_nothing_has_priors_only():
@@ -150,6 +158,9 @@ def test_errors_are_differences_to_the_reference():
     assert some["error_eV"].isna().all() and len(some) == len(reference.reactions)
 
 
-def test_bonds_survive_the_table():
-    change = Counter({"Al-C": -1, "Al<-O": 2})
-    assert parse_bonds(format_bonds(change)) == change
+def test_a_fit_survives_the_file(tmp_path):
+    errors = pd.concat([exchanges(0.1)[0], table([{}], [0.05])])  # the last one changes no bond at all
+    errors.to_csv(tmp_path / "errors.csv", index=False)
+    fit, again = fit_correction(errors), fit_correction(pd.read_csv(tmp_path / "errors.csv"))
+    assert again.bonds == fit.bonds and again.counts.tolist() == fit.counts.tolist()
+    assert parse_counts(format_counts({"Al-C": -1, "Al<-O": 2, "Al-N": 0})) == {"Al-C": -1, "Al<-O": 2}

@@ -13,10 +13,10 @@ from qdsurf.errors import BalanceError
 
 TEMPLATES = library.reactions()
 PBS = library.material("PbS")
-NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0))
+NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0), 0.0)
 # One reaction for each bond of TMA on PbS with a proton, each with its own error in eV.
 BONDS = {"Al<-S": -0.2, "Al-C": 0.5, "C-H": 0.1, "Al-S": -0.3, "S-H": 0.4}
-EXACT = Correction(tuple(BONDS), np.eye(5), np.array(list(BONDS.values())), Widths(5.0, 0.0, 0.0, 1e-3))
+EXACT = Correction(tuple(BONDS), np.eye(5), np.eye(5), np.array(list(BONDS.values())), Widths(5.0, 0.0, 1e-3), 0.0)
 
 
 NOISY = pd.DataFrame(
@@ -28,6 +28,8 @@ NOISY = pd.DataFrame(
             for i, (a, b) in enumerate((a, b) for a in BONDS for b in BONDS if a != b)
         ],
         "level": "one",
+        "molecules": [f"m{i} +1" for i in range(20)],
+        "reference_sigma_eV": 0.08,
     }
 )
 
@@ -129,6 +131,9 @@ def test_corrections_follow_the_bonds_and_close(system):
     assert states.energy_eV["TMA"] == -30.0, "the correction is counted on the surface states"
     assert steps.note["protonolysis_surface_hydrogen"] == "a note", "all its bonds are in the fit"
     assert steps.note["dissociation_surface"] == "a note; not in the reference set: Pb-C, Pb-S"
+    only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.1), 0.0)
+    steps = step_table(system, TEMPLATES, errors_of(system, only)).set_index("step")
+    assert steps.note["dissociation_surface"] == "a note; not in the reference set: Al-S, Al<-S, Pb-C, Pb-S"
 
 
 def test_what_is_not_in_the_reference_set_is_wide_and_named(system):
@@ -143,8 +148,9 @@ def test_shared_errors_are_those_of_the_covariance(system):
     loadings = table.reindex(errors.names).to_numpy()
     assert np.abs(loadings @ loadings.T - errors.covariance_eV2).max() < 1e-8
     states = state_table(system, TEMPLATES, errors, 313.15).set_index("state").loc[errors.names]
-    total = np.hypot(states.sigma_eV.to_numpy(), np.sqrt((loadings**2).sum(axis=1)))
-    assert total == pytest.approx(states.total_sigma_eV.to_numpy())
+    assert states.sigma_eV.to_numpy() == pytest.approx(errors.own_eV) and errors.own_eV > 0.08 / np.sqrt(2)
+    total = np.sqrt((loadings**2).sum(axis=1) + 2 * errors.own_eV**2)
+    assert total[1:] == pytest.approx(states.total_sigma_eV.to_numpy()[1:]), "against the covered surface"
 
 
 def test_history_knows_what_came_and_went():
