@@ -111,6 +111,7 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
     left_out = leave_one_out(correction)
     data |= {
         "leave_one_out": summarise_left_out(left_out),
+        "leave_one_out_known_bonds": summarise_left_out(left_out[~left_out["new_bond"]]),
         "leave_one_metal_out": {
             metal: summarise_left_out(leave_out(correction, group)) for metal, group in reactions_of_metals(correction)
         },
@@ -140,10 +141,11 @@ def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame
     for row in errors.itertuples():
         words = f"{row.reaction:<28} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
         lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual)}")
-    lines += ["", f"{'left out':<10} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
-    for name, part in {"each one": data["leave_one_out"], **data["leave_one_metal_out"]}.items():
+    lines += ["", f"{'left out':<11} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
+    summaries = {"each one": data["leave_one_out"], "known bonds": data["leave_one_out_known_bonds"]}
+    for name, part in {**summaries, **data["leave_one_metal_out"]}.items():
         lines.append(
-            f"{name:<10} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
+            f"{name:<11} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
             f"{part['corrected_largest_eV']:7.3f} {part['coverage_68']:12.0%}"
         )
     return [
