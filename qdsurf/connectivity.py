@@ -17,6 +17,7 @@ MOLECULAR_BOND, BOND = 1.15, 1.25
 # A bond that is on record is gone beyond 1.4; a contact that is not on record is a bond below 1.1. Between the
 # two a pair keeps its history, so that a bond at the limit does not flicker.
 GONE, NEW = 1.4, 1.1
+DENSE = 300  # atoms up to which a table of all distances is faster than a list of neighbours
 
 
 def bond_ratios(atoms: Atoms) -> np.ndarray:
@@ -27,15 +28,30 @@ def bond_ratios(atoms: Atoms) -> np.ndarray:
     return ratios
 
 
+def near_pairs(atoms: Atoms, reach_A: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs i < j whose nearest images are within a distance: their indices, and the distance in A, each shape (p,)."""
+    if len(atoms) <= DENSE:
+        distances = get_distances(atoms.positions, cell=atoms.cell, pbc=atoms.pbc)[1]
+        i, j = np.nonzero(np.triu(distances < reach_A, 1))
+        return i, j, distances[i, j]
+    i, j, distance = neighbor_list("ijd", atoms, reach_A)
+    order = np.lexsort((distance, j, i))
+    i, j, distance = i[order], j[order], distance[order]
+    first = (np.diff(i, prepend=-1) != 0) | (np.diff(j, prepend=-1) != 0)
+    first &= i < j
+    return i[first], j[first], distance[first]
+
+
 def bond_matrix(atoms: Atoms) -> np.ndarray:
     """Boolean matrix of bonds, shape (n, n)."""
     molecular = is_molecular(atoms) if "role" in atoms.arrays else np.zeros(len(atoms), dtype=bool)
     radii = covalent_radii[atoms.numbers]
-    i, j, distance = neighbor_list("ijd", atoms, BOND * radii)  # within the sum of both atoms' numbers
     bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
+    if len(atoms) == 0:
+        return bonded
+    i, j, distance = near_pairs(atoms, BOND * 2 * radii.max())
     near = distance < np.where(molecular[i] & molecular[j], MOLECULAR_BOND, BOND) * (radii[i] + radii[j])
-    bonded[i[near], j[near]] = True
-    np.fill_diagonal(bonded, False)
+    bonded[i[near], j[near]] = bonded[j[near], i[near]] = True
     return bonded
 
 

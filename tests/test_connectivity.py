@@ -5,8 +5,9 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from rdkit import Chem
+from systems import make_slab
 
-from qdsurf import library
+from qdsurf import connectivity, library
 from qdsurf.build.molecules import build_molecule
 from qdsurf.connectivity import bond_matrix, bond_ratios, changed_bonds, component, molecular_bonds
 from qdsurf.records import Molecule
@@ -81,3 +82,16 @@ def test_a_contact_becomes_a_bond_only_when_close(distance, gained):
 def test_substrate_bonds_are_no_molecular_bonds():
     atoms = annotate(molecule("H2O"), "substrate")
     assert not molecular_bonds(atoms)
+
+
+@pytest.mark.parametrize("reach_A", [3.0, 8.0])
+def test_a_list_of_neighbours_finds_what_the_table_of_distances_finds(reach_A, monkeypatch):
+    slab = make_slab("PbS")
+    dense = connectivity.near_pairs(slab, reach_A)
+    bonds = connectivity.bond_matrix(slab)
+    monkeypatch.setattr(connectivity, "DENSE", 0)
+    listed = connectivity.near_pairs(slab, reach_A)
+    assert len(dense[0]) > 20
+    for table, lists in zip(dense, listed, strict=True):
+        assert lists == pytest.approx(table)
+    assert (connectivity.bond_matrix(slab) == bonds).all()

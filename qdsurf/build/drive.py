@@ -12,11 +12,10 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import find_mic
-from ase.neighborlist import neighbor_list
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
-from qdsurf.connectivity import GONE, bond_matrix, is_molecular
+from qdsurf.connectivity import GONE, bond_matrix, is_molecular, near_pairs
 from qdsurf.errors import BuildError
 
 Pair = tuple[int, int]
@@ -150,7 +149,7 @@ def _ordered(pairs: Iterable[Pair]) -> set[Pair]:
 
 def _near(atoms: Atoms, arriving: int) -> np.ndarray:
     """Mask of a molecule from the gas and of the atoms that it can push aside; those farther away stand still."""
-    i, j = neighbor_list("ij", atoms, NEAR_A)
+    i, j, _ = near_pairs(atoms, NEAR_A)
     near = np.arange(len(atoms)) >= arriving
     near[i[j >= arriving]] = True
     return near
@@ -183,8 +182,8 @@ def _bonds(atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | No
 
 def _contacts(atoms: Atoms, bonds: Springs, moves: np.ndarray) -> Springs:
     """Repulsion between all atoms within reach of one another that no bond holds."""
-    i, j = neighbor_list("ij", atoms, REACH_A)
-    keep = (i < j) & (moves[i] | moves[j])
+    i, j, _ = near_pairs(atoms, REACH_A)
+    keep = moves[i] | moves[j]
     code = np.setdiff1d(i[keep] * len(atoms) + j[keep], bonds.pairs[:, 0] * len(atoms) + bonds.pairs[:, 1])
     pairs = np.column_stack(np.divmod(code, len(atoms))).astype(int)
     targets = np.clip(CONTACT * covalent_radii[atoms.numbers[pairs]].sum(axis=1), *CONTACT_A)
