@@ -44,51 +44,58 @@ def attach_dative(
     covered = particle.copy()
     added = missed = 0
     for face, ligand in ligands.items():
-        if ligand.charge:
-            raise InputError(f"ligand {ligand.name} has charge {ligand.charge:+d}; give one that binds without charge")
-        sign = -1 if ligand.cbc_class == "Z" else +1
-        strongest = (core.arrays["formal_charge"] * sign).max()
-        open_ions = [
-            site for site in tops if particle.arrays["formal_charge"][site["atoms"][0]] * sign == strongest > 0
-        ]
-        mine = [
-            site
-            for site in open_ions
-            if (name := str(particle.arrays["facet"][site["atoms"][0]])) == face
-            or (face == EVERYWHERE and name not in ligands)
-        ]
-        if not mine:
-            ion = "anion" if sign < 0 else "cation"
-            where = "" if face == EVERYWHERE else f" on {face}"
-            raise InputError(f"ligand {ligand.name} needs an open {ion} of the largest charge; there is none{where}")
-        places = np.array([particle.positions[site["atoms"][0]] for site in mine])
-        count = min(len(mine), round(coverage * particle_area(core) * len(mine) / len(open_ions)))
-        chosen = [mine[k] for k in spread(places, count, particle, "uniform", seed)]
-        one, anchors = bound_form(ligand, truncate_to_carbons)
-        chains = chain_conformers(ligand, truncate_to_carbons, 1)
-        seats = [
-            seat(
-                covered,
-                [host := site["atoms"][0]],
-                covered.positions[host],
-                anchors[:1],
-                chains,
-                np.array(site["normal"]),
-            )
-            for site in chosen
-        ]
-        for positions in pack(covered, seats, [chains] * len(seats), seed or 0) if seats else ():
-            if positions is None:
-                missed += 1
-                continue
-            piece = one.copy()
-            piece.positions = positions
+        hosts, share = _hosts(particle, tops, ligands, face)
+        count = min(len(hosts), round(coverage * particle_area(core) * share))
+        places = np.array([particle.positions[site["atoms"][0]] for site in hosts])
+        chosen = [hosts[k] for k in spread(places, count, particle, "uniform", seed)]
+        placed = _pack_on(covered, chosen, ligand, truncate_to_carbons, seed or 0)
+        for piece in placed:
             piece.arrays["fragment"][:] = covered.arrays["fragment"].max() + 1
             covered = _with(covered, piece)
-            added += 1
+        added += len(placed)
+        missed += count - len(placed)
     covered.info["ligands"] = int(particle.info.get("ligands", 0)) + added
     covered.info["without_room"] = int(particle.info.get("without_room", 0)) + missed
     return covered
+
+
+def _hosts(particle: Atoms, tops: list[dict], ligands: Mapping[str, Ligand], face: str) -> tuple[list[dict], float]:
+    """Open ions of a face to which its ligand binds, and their share of all such ions of the particle."""
+    ligand = ligands[face]
+    if ligand.charge:
+        raise InputError(f"ligand {ligand.name} has charge {ligand.charge:+d}; give one that binds without charge")
+    charge = particle.arrays["formal_charge"] * (-1 if ligand.cbc_class == "Z" else +1)
+    strongest = charge[particle.arrays["role"] == SUBSTRATE].max()
+    open_ions = [site for site in tops if charge[site["atoms"][0]] == strongest > 0]
+    facet = particle.arrays["facet"]
+    own = [
+        site
+        for site in open_ions
+        if (name := str(facet[site["atoms"][0]])) == face or (face == EVERYWHERE and name not in ligands)
+    ]
+    if not own:
+        ion = "anion" if ligand.cbc_class == "Z" else "cation"
+        where = "" if face == EVERYWHERE else f" on {face}"
+        raise InputError(f"ligand {ligand.name} needs an open {ion} of the largest charge; there is none{where}")
+    return own, len(own) / len(open_ions)
+
+
+def _pack_on(
+    covered: Atoms, sites: list[dict], ligand: Ligand, truncate_to_carbons: int | None, seed: int
+) -> list[Atoms]:
+    """The ligands that find room, each bound to the ion of its site along the site's normal."""
+    molecule, anchors = bound_form(ligand, truncate_to_carbons)
+    chains = chain_conformers(ligand, truncate_to_carbons, 1)
+    seats = []
+    for site in sites:
+        host = site["atoms"][0]
+        seats.append(seat(covered, [host], covered.positions[host], anchors[:1], chains, np.array(site["normal"])))
+    pieces = []
+    for positions in pack(covered, seats, [chains] * len(seats), seed) if seats else ():
+        if positions is not None:
+            pieces.append(molecule.copy())
+            pieces[-1].positions = positions
+    return pieces
 
 
 def _with(covered: Atoms, piece: Atoms) -> Atoms:
