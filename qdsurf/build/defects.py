@@ -175,7 +175,7 @@ def _substitution(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
 def _adatoms_on(atoms: Atoms, new: str, count: int, old: str, seed: int | None) -> Atoms:
     """One or two neutral atoms upon an ion, as in oxidation: the charge that they take is the ion's loss.
 
-    The ion rises by two (S2- + O -> S + O2-, Pb2+ + O -> Pb4+ + O2-); two oxygens share the charge, as in a peroxide.
+    The ion rises by two (S2- + O -> S + O2-, Pb2+ + O -> Pb4+ + O2-); two oxygens take no more, as in a peroxide.
     """
     below = _one(atoms, _outermost(atoms, old), seed)
     grown = atoms.copy()
@@ -185,7 +185,7 @@ def _adatoms_on(atoms: Atoms, new: str, count: int, old: str, seed: int | None) 
     places = [atoms.positions[below] + length * np.array([*np.sin(tilt) * aside, np.cos(tilt)]) for tilt in tilts]
     adatoms = annotate(Atoms([new] * count, places), SUBSTRATE)
     taken = known_charges().get(new, -2.0)
-    adatoms.arrays["formal_charge"][:] = taken / count
+    adatoms.arrays["formal_charge"][0] = taken  # of both: alone, each would pass for an ion that a ligand replaces
     grown.arrays["formal_charge"][below] -= taken
     adatoms.arrays["layer"][:] = 1
     grown += adatoms

@@ -334,7 +334,7 @@ def test_an_ion_without_a_counterion_cannot_leave():
 
 
 @pytest.mark.parametrize(
-    ("name", "oxygens", "charges"), [("O_on_Pb", 1, [4, -2]), ("O2_on_Pb", 2, [4, -1, -1]), ("O_on_S", 1, [0, -2])]
+    ("name", "oxygens", "charges"), [("O_on_Pb", 1, [4, -2]), ("O2_on_Pb", 2, [4, -2, 0]), ("O_on_S", 1, [0, -2])]
 )
 def test_oxidation_moves_charge_from_the_ion_to_the_oxygen(name, oxygens, charges):
     slab = make_slab("PbS")
