@@ -12,7 +12,7 @@ from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.compute.levels import LEVELS
 from qdsurf.config import Config, System, find_facet, load_config
-from qdsurf.energetics.bonds import role_partners
+from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.corrections import Correction, fit_correction
 from qdsurf.energetics.thermochemistry import harmonic_correction
@@ -179,9 +179,9 @@ class Plan:
             names[role] = molecule.name
         facet = find_facet(system.slab)[1]
         precursor = library.precursor(system.precursor)
-        partners = role_partners(self.material(system.slab), facet, self.ligand(system.ligand), precursor)
+        roles = assign_roles(self.material(system.slab), facet, self.ligand(system.ligand), precursor)
         return collect_tables(
-            str(system), partners, states, gases, names, self.reactions(system),
+            str(system), roles, states, gases, names, self.reactions(system),
             correction, temperature, self.model(system.ligand), self.config.note,
         )  # fmt: skip
 

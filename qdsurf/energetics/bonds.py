@@ -1,8 +1,13 @@
-"""Which bonds a molecule has and a step changes: `Al-C` covalent, `Al<-N` dative, `Pb-O2C` to a carboxylate."""
+"""Which bonds a molecule has and a step changes: `Al-C` covalent, `Al<-N` dative, `Pb-O2C` to a carboxylate.
+
+Beside them stand pairs of unlike covalent partners of one metal, `C|O`: its first exchange and its last differ.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import combinations
+from typing import NamedTuple
 
 from pymatgen.core import Element
 from rdkit import Chem
@@ -28,7 +33,7 @@ def _is_metal(symbol: str) -> bool:
 
 
 def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:
-    """Bonds of a molecule to metals and to hydrogen; others do not change in the reactions of the library.
+    """Bonds of a molecule to metals and to hydrogen, and unlike pairs; other bonds change in no reaction.
 
     A dative bond is written in SMILES with its formal charges, as in `C[Al-](C)(C)[NH3+]`.
 
@@ -46,6 +51,7 @@ def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:
     graph = Chem.AddHs(Chem.MolFromSmiles(molecule.smiles))
     group = _carboxylates(graph)
     found: Counter[str] = Counter()
+    around: dict[int, Counter[str]] = {}
     for bond in graph.GetBonds():
         ends = bond.GetBeginAtom(), bond.GetEndAtom()
         metals = [atom for atom in ends if _is_metal(atom.GetSymbol())]
@@ -59,7 +65,19 @@ def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:
         if dative and _holds_otherwise(metals[0], donor, group):
             continue  # the second oxygen of a chelate
         found[bond_name(metals[0].GetSymbol(), _partner(donor, group), dative)] += 1
-    return found
+        if not dative:
+            around.setdefault(metals[0].GetIdx(), Counter())[_partner(donor, group)] += 1
+    return sum(map(_unlike_pairs, around.values()), found)
+
+
+def _unlike_pairs(partners: Mapping[str, int]) -> Counter[str]:
+    """Pairs of unlike partners of one metal."""
+    return Counter({f"{a}|{b}": partners[a] * partners[b] for a, b in combinations(sorted(partners), 2)})
+
+
+def is_pair(name: str) -> bool:
+    """Whether a name is that of two partners of a metal, not of a bond."""
+    return "|" in name
 
 
 def _carboxylates(graph: Chem.Mol) -> dict[int, int]:
@@ -90,55 +108,81 @@ def reaction_bonds(stoichiometry: Mapping[str, int], bonds: Mapping[str, Counter
     return Counter({bond: number for bond, number in change.items() if number})
 
 
-def step_bonds(reaction: Reaction, partners: Mapping[str, str]) -> Counter[str]:
-    """Bonds gained (positive) and lost in a step of a template.
+class Roles(NamedTuple):
+    """Who plays the roles of the templates in one system.
 
-    Parameters
+    Attributes
     ----------
-    partners : element, or `O2C`, of every role, from `role_partners`.
+    partners : element, or `O2C`, of every role.
+    usual : what a metal is bound to where a template says nothing, and by how many covalent bonds: (role, number).
     """
+
+    partners: dict[str, str]
+    usual: dict[str, tuple[str, int]]
+
+
+def step_bonds(reaction: Reaction, roles: Roles) -> Counter[str]:
+    """Bonds and unlike pairs gained (positive) and lost in a step of a template."""
     change: Counter[str] = Counter()
+    around = {metal: {-1: Counter(), +1: Counter()} for metal in roles.usual}
     for sign, names in ((+1, reaction.gained), (-1, reaction.lost)):
         for name in names:
             first, kind, second = _ROLES.fullmatch(name).groups()
-            change[bond_name(partners[first], partners[second], kind == "<-")] += sign
+            change[bond_name(roles.partners[first], roles.partners[second], kind == "<-")] += sign
+            if first in around and kind == "-":
+                around[first][sign][roles.partners[second]] += 1
+    for metal, (role, valence) in roles.usual.items():
+        kept = Counter({roles.partners[role]: max(0, valence - around[metal][-1].total())})
+        for sign, own in around[metal].items():
+            for pair, number in _unlike_pairs(own + kept).items():
+                change[pair] += sign * number
     return Counter({bond: number for bond, number in change.items() if number})
 
 
-def role_partners(material: Material, facet: Facet, ligand: Ligand | None, precursor: Precursor) -> dict[str, str]:
-    """What plays each role of the templates in one system; where ions have no charge, electronegativity decides."""
+def assign_roles(material: Material, facet: Facet, ligand: Ligand | None, precursor: Precursor) -> Roles:
+    """Say who plays each role in one system; where ions have no charge, electronegativity decides.
+
+    An ion is bound to its neighbours in the crystal by as many bonds as it has charges.
+    """
     there = {site.element for site in material.sites} | ({facet.adlayer.element} if facet.adlayer else set())
     charges = {one: material.formal_charges.get(one, 0) for one in there}
     if not any(charges.values()):
         charges = {one: -Element(one).X for one in there}
     order = sorted(there, key=lambda one: (charges[one], one))
-    roles = {
+    leaving, number = _leaving(precursor)
+    partners = {
         "surface.anion": order[0],
         "surface.cation": order[-1],
         "precursor.metal": precursor.metal,
-        "precursor.leaving": _leaving(precursor),
+        "precursor.leaving": leaving,
+    }
+    usual = {
+        "precursor.metal": ("precursor.leaving", number),
+        "surface.cation": ("surface.anion", max(0, material.formal_charges.get(order[-1], 0))),
     }
     if ligand is None:
-        return roles
+        return Roles(partners, usual)
     graph = Chem.AddHs(Chem.MolFromSmiles(ligand.smiles))
     pattern = Chem.MolFromSmarts(ligand.anchor)
     mapped = [i for i, atom in enumerate(pattern.GetAtoms()) if atom.GetAtomMapNum()]
     anchor = graph.GetAtomWithIdx(graph.GetSubstructMatch(pattern)[mapped[-1]])
-    roles |= {"ligand.anchor": _partner(anchor, _carboxylates(graph)), "ligand.proton": "H"}
+    partners |= {"ligand.anchor": _partner(anchor, _carboxylates(graph)), "ligand.proton": "H"}
     counter = [element for element, charge in material.formal_charges.items() if charge == -ligand.charge]
-    return roles | ({"surface.counterion": counter[0]} if counter else {})
+    return Roles(partners | ({"surface.counterion": counter[0]} if counter else {}), usual)
 
 
-def _leaving(precursor: Precursor) -> str:
-    """Element by which the leaving group is bound to the metal, or `O2C`."""
+def _leaving(precursor: Precursor) -> tuple[str, int]:
+    """Element by which the leaving groups are bound to the metal, or `O2C`, and how many groups there are."""
     graph = Chem.MolFromSmiles(precursor.smiles)
     group = _carboxylates(graph)
-    for metal in graph.GetAtoms():
-        if metal.GetSymbol() == precursor.metal:
-            for atom in metal.GetNeighbors():
-                if atom.GetSymbol() == precursor.leaving:
-                    return _partner(atom, group)
-    return precursor.leaving  # an ionic precursor, such as K2S
+    bound = [
+        (_partner(atom, group), group.get(atom.GetIdx(), -1 - atom.GetIdx()))
+        for metal in graph.GetAtoms()
+        if metal.GetSymbol() == precursor.metal
+        for atom in metal.GetNeighbors()
+        if atom.GetSymbol() == precursor.leaving
+    ]
+    return (bound[0][0], len(set(bound))) if bound else (precursor.leaving, 1)  # an ionic precursor, such as K2S
 
 
 def format_counts(change: Mapping[str, int]) -> str:
@@ -153,6 +197,6 @@ def parse_counts(text: str) -> Counter[str]:
 
 
 def split_bond(name: str) -> tuple[str, str, bool]:
-    """Both ends of a bond, and whether it is dative."""
+    """Both ends of a bond, and whether it is dative; not of a pair."""
     first, kind, second = _BOND.fullmatch(name).groups()
     return first, second, kind == "<-"

@@ -7,6 +7,7 @@ import pandas as pd
 from ase import Atoms
 
 from qdsurf.config import ThermochemistrySpec
+from qdsurf.energetics.bonds import Roles
 from qdsurf.energetics.corrections import Correction
 from qdsurf.energetics.states import Gas, System, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import site_table, step_table
@@ -46,7 +47,7 @@ def thermal_gas(
 
 def collect_tables(
     name: str,
-    partners: Mapping[str, str],
+    roles: Roles,
     states: Mapping[str, dict],
     gases: Mapping[str, Gas],
     names: Mapping[str, str],
@@ -57,7 +58,7 @@ def collect_tables(
     note: str = "",
 ) -> Tables:
     """States, steps, sites and shared errors of one system, each as its own function says."""
-    system = System(name, partners, states, gases, names, model, note)
+    system = System(name, roles, states, gases, names, model, note)
     errors = state_errors(system, templates, correction)
     return (
         state_table(system, templates, errors, temperature_K),

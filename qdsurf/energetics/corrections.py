@@ -7,8 +7,9 @@ The error of a reaction energy is a sum over the bonds that it changes and over 
 bond additivity corrections as Bayesian linear regression. e_m is what bonds do not explain of a molecule, so reactions
 that share one err together. K says what bonds have in common before anything is measured: covalent ones their partner,
 dative ones their acceptor. (Covalent bonds of one metal need no such term: no atom changes their number, so it would
-cancel.) The widths are those of the largest evidence. The closed forms are those of Gaussian processes (Rasmussen and
-Williams, MIT Press 2006, chapters 2 and 5).
+cancel.) Pairs of unlike partners of a metal have weights as bonds have, narrow ones: without them the first exchange at
+a metal and the last would have to err alike. The widths are those of the largest evidence. The closed forms are those
+of Gaussian processes (Rasmussen and Williams, MIT Press 2006, chapters 2 and 5).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,29 +21,31 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from qdsurf.energetics.bonds import format_counts, molecule_bonds, parse_counts, reaction_bonds, split_bond
+from qdsurf.energetics.bonds import format_counts, is_pair, molecule_bonds, parse_counts, reaction_bonds, split_bond
 from qdsurf.errors import InputError
 from qdsurf.reference import Reference
 
 # A bond that was never measured: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
 UNMEASURED_SIGMA_EV = 2.0
 FLOOR_EV = 0.01  # no width below the convergence of the energies
-START_EV = (0.3, 0.3, 0.1)
+START_EV = (0.3, 0.3, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Standard deviations in eV: of a bond's own error, of what bonds share, and of a molecule's or state's noise."""
+    """Standard deviations in eV: of a bond's own error, of what bonds share, of an unlike pair, of a state's noise."""
 
     bond: float
     shared: float
+    pair: float
     noise: float
 
     def covariance(self, bonds: Sequence[str]) -> np.ndarray:
         """Covariance in eV^2 of the errors of bonds before anything is measured, shape (len(bonds), len(bonds))."""
         groups = np.array([_group(bond) for bond in bonds], dtype=str)
         alike = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
-        return self.bond**2 * np.eye(len(bonds)) + self.shared**2 * alike
+        own = np.where([is_pair(bond) for bond in bonds], self.pair, self.bond)
+        return np.diag(own**2) + self.shared**2 * alike
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Correction:
 
     Attributes
     ----------
-    bonds : B names, all that were measured.
+    bonds : B names of bonds and pairs, all that were measured.
     counts : bonds gained and lost in the R reactions of the fit, shape (R, B).
     molecules : molecules made and used up in them, shape (R, M).
     errors_eV : errors of these reactions, shape (R,).
@@ -88,7 +91,7 @@ class Correction:
         steps = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
         steps = steps.reshape(-1, len(names))
         prior = self.widths.covariance(names)
-        unmeasured = np.arange(len(self.bonds), len(names))
+        unmeasured = [k for k in range(len(self.bonds), len(names)) if not is_pair(names[k])]
         prior[unmeasured, unmeasured] += UNMEASURED_SIGMA_EV**2
         mean, covariance = np.zeros(len(names)), prior
         if self.bonds:
@@ -100,7 +103,7 @@ class Correction:
 
     def unmeasured(self, change: Mapping[str, int]) -> list[str]:
         """Bonds of a step that no reaction of the fit contains."""
-        return sorted(set(change) - set(self.bonds))
+        return sorted(name for name in set(change) - set(self.bonds) if not is_pair(name))
 
 
 def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -> pd.DataFrame:
@@ -148,7 +151,7 @@ def fit_correction(errors: pd.DataFrame) -> Correction:
     measured = errors.dropna(subset="error_eV")
     sigma = float(errors["reference_sigma_eV"].max())
     if measured.empty:
-        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0), sigma)
+        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0), sigma)
     if measured["level"].nunique() > 1:
         raise InputError(f"reference energies of several levels are mixed: {', '.join(sorted(set(measured['level'])))}")
     bonds, counts = _matrix(measured["bonds"])
@@ -165,7 +168,9 @@ def _matrix(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _group(bond: str) -> str:
-    """What a bond shares its error with: its kind and partner or acceptor; nothing for a bond to hydrogen."""
+    """What a bond shares its error with: its kind and partner or acceptor; nothing for a pair or a bond to hydrogen."""
+    if is_pair(bond):
+        return ""
     first, second, dative = split_bond(bond)
     return f"{first}<-" if dative else "" if second == "H" else f"-{second}"
 
@@ -174,7 +179,7 @@ def _with_best_widths(
     bonds: tuple[str, ...], counts: np.ndarray, molecules: np.ndarray, errors: np.ndarray, reference_sigma: float
 ) -> Correction:
     """Choose the widths that make the errors most probable."""
-    parts = [counts @ Widths(*one, 0.0).covariance(bonds) @ counts.T for one in np.eye(2)]
+    parts = [counts @ Widths(*one, 0.0).covariance(bonds) @ counts.T for one in np.eye(3)]
     parts.append(molecules @ molecules.T)
 
     def surprise(logs: np.ndarray) -> tuple[float, np.ndarray]:
@@ -204,7 +209,8 @@ def leave_one_out(correction: Correction) -> pd.DataFrame:
     """
     inverse = np.linalg.inv(correction.covariance)
     left = inverse @ correction.errors_eV / np.diag(inverse)
-    alone = ((correction.counts != 0) & ((correction.counts != 0).sum(axis=0) == 1)) * correction.counts
+    changed = (correction.counts != 0) & ~_pairs(correction)
+    alone = (changed & (changed.sum(axis=0) == 1)) * correction.counts
     variance = 1 / np.diag(inverse) + UNMEASURED_SIGMA_EV**2 * (alone**2).sum(axis=1)
     table = {"error_eV": correction.errors_eV, "predicted_eV": correction.errors_eV - left}
     return pd.DataFrame(table | {"sigma_eV": np.sqrt(variance), "new_bond": (alone != 0).any(axis=1)})
@@ -225,7 +231,7 @@ def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
     ).covariance
     gain = np.linalg.solve(whole[np.ix_(kept, kept)], whole[np.ix_(kept, group)]).T
     variance = np.diag(whole[np.ix_(group, group)] - gain @ whole[np.ix_(kept, group)])
-    new = correction.counts[group] * ~(correction.counts[kept] != 0).any(axis=0)
+    new = correction.counts[group] * ~((correction.counts[kept] != 0).any(axis=0) | _pairs(correction))
     return pd.DataFrame(
         {
             "error_eV": correction.errors_eV[group],
@@ -236,12 +242,16 @@ def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
     )
 
 
+def _pairs(correction: Correction) -> np.ndarray:
+    return np.array([is_pair(bond) for bond in correction.bonds], dtype=bool)
+
+
 def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
     """Masks of the reactions in which bonds of each metal change, shape (R,), where others remain for a fit."""
-    metals = sorted({split_bond(bond)[0] for bond in correction.bonds if not bond.endswith("-H")})
+    metal_of = ["" if is_pair(bond) or bond.endswith("-H") else split_bond(bond)[0] for bond in correction.bonds]
     groups = []
-    for metal in metals:
-        own = np.array([split_bond(bond)[0] == metal for bond in correction.bonds])
+    for metal in sorted(set(metal_of) - {""}):
+        own = np.array(metal_of) == metal
         group = (correction.counts[:, own] != 0).any(axis=1)
         if not group.all():
             groups.append((metal, group))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from qdsurf.energetics.bonds import step_bonds
+from qdsurf.energetics.bonds import Roles, step_bonds
 from qdsurf.energetics.corrections import Correction
 from qdsurf.records import Reaction
 from qdsurf.units import STANDARD_PRESSURE_PA
@@ -39,7 +39,7 @@ class System:
     Attributes
     ----------
     states : plain data of `select_state` by state name; `ligated` and one for each reaction template.
-    partners : element, or `O2C`, of every role of the templates; see `role_partners`.
+    roles : who plays those of the templates; see `assign_roles`.
     gases : by role: precursor, by_product, ligand, salt; roles that the system has not are absent.
     names : names of these molecules.
     model : words for what stands in for the ligand.
@@ -47,7 +47,7 @@ class System:
     """
 
     name: str
-    partners: Mapping[str, str]
+    roles: Roles
     states: Mapping[str, dict]
     gases: Mapping[str, Gas]
     names: Mapping[str, str]
@@ -74,7 +74,7 @@ def state_bonds(system: System, templates: Mapping[str, Reaction]) -> dict[str, 
     changes = {LIGATED: Counter()}
     for name in system.states:
         if name != LIGATED:
-            steps = [step_bonds(reaction, system.partners) for reaction in history(templates[name], templates)]
+            steps = [step_bonds(reaction, system.roles) for reaction in history(templates[name], templates)]
             changes[name] = Counter({bond: sum(step[bond] for step in steps) for step in steps for bond in step})
     return changes
 
@@ -112,7 +112,7 @@ def state_errors(system: System, templates: Mapping[str, Reaction], correction: 
     """Correct the states of a system by the bonds that changed since the covered surface."""
     changes = state_bonds(system, templates)
     mean, covariance = correction.predict(list(changes.values()))
-    steps = [{} if name == LIGATED else step_bonds(templates[name], system.partners) for name in changes]
+    steps = [{} if name == LIGATED else step_bonds(templates[name], system.roles) for name in changes]
     # The noise of a molecule is that of a state; the reference's own error is that of a reaction, of two states.
     own = float(np.hypot(correction.widths.noise, correction.reference_sigma_eV / np.sqrt(2)))
     return StateErrors(list(changes), -mean, covariance, own, [correction.unmeasured(step) for step in steps])

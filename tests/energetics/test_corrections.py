@@ -51,7 +51,7 @@ def by_hand(bonds, counts, errors, widths) -> Correction:
 
 
 def test_one_bond_one_reaction_is_the_textbook_shrinkage():
-    fit = by_hand(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.2))
+    fit = by_hand(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.0, 0.2))
     mean, covariance = fit.predict([{"Al-C": 1}])
     gain = 2 * 0.25 / (4 * 0.25 + 0.04)
     assert mean[0] == pytest.approx(gain * 1.0)
@@ -59,18 +59,18 @@ def test_one_bond_one_reaction_is_the_textbook_shrinkage():
 
 
 def test_what_was_never_measured_learns_from_its_like_and_stays_wide():
-    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.1))
+    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.0, 0.1))
     mean, covariance = fit.predict([{"Zn-C": 1}, {"Al-N": 1}, {"Al<-C": 1}])
     assert mean == pytest.approx([0.16 / 0.26, 0.0, 0.0]), "the same partner, another one, another kind"
     assert covariance[0, 0] == pytest.approx(UNMEASURED_SIGMA_EV**2 + 0.25 - 0.16**2 / 0.26)
     assert (np.diag(covariance) > UNMEASURED_SIGMA_EV**2).all()
-    dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.1))
+    dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.0, 0.1))
     assert dative.predict([{"Al<-S": 1}, {"Zn<-N": 1}])[0] == pytest.approx([0.16 / 0.26, 0.0]), "the same acceptor"
 
 
 def test_reactions_that_share_a_molecule_err_together():
-    apart = by_hand(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.5))
-    shared = Correction(("Al-C",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), Widths(0.5, 0.0, 0.5 - 1e-6), 0.0)
+    apart = by_hand(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.0, 0.5))
+    shared = Correction(("Al-C",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), Widths(0.5, 0.0, 0.0, 0.5 - 1e-6), 0.0)
     assert apart.covariance == pytest.approx(np.array([[0.5, 0.25], [0.25, 0.5]]))
     assert shared.covariance == pytest.approx(np.full((2, 2), 0.5), abs=1e-5), "no more is known than from one"
 

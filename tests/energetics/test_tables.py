@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from qdsurf import library
-from qdsurf.energetics.bonds import role_partners
+from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.corrections import UNMEASURED_SIGMA_EV, Correction, Widths, fit_correction
 from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import assert_balanced, bep_barrier, site_table, step_table
@@ -13,10 +13,10 @@ from qdsurf.errors import BalanceError
 
 TEMPLATES = library.reactions()
 PBS = library.material("PbS")
-NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0), 0.0)
+NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0), 0.0)
 # One reaction for each bond of TMA on PbS with a proton, each with its own error in eV.
 BONDS = {"Al<-S": -0.2, "Al-C": 0.5, "C-H": 0.1, "Al-S": -0.3, "S-H": 0.4}
-EXACT = Correction(tuple(BONDS), np.eye(5), np.eye(5), np.array(list(BONDS.values())), Widths(5.0, 0.0, 1e-3), 0.0)
+EXACT = Correction(tuple(BONDS), np.eye(5), np.eye(5), np.array(list(BONDS.values())), Widths(5.0, 0.0, 0.0, 1e-3), 0.0)
 
 
 NOISY = pd.DataFrame(
@@ -62,8 +62,8 @@ def system() -> System:
         "by_product": Gas(state(-10.0, C=1, H=4), -0.6, -0.2),
     }
     names = {"precursor": "TMA", "by_product": "CH4"}
-    partners = role_partners(PBS, PBS.facets[0], library.ligand("oleate"), library.precursor("TMA"))
-    return System("PbS_100_PbS~oleate~TMA", partners, states, gases, names, "acetate", "a note")
+    roles = assign_roles(PBS, PBS.facets[0], library.ligand("oleate"), library.precursor("TMA"))
+    return System("PbS_100_PbS~oleate~TMA", roles, states, gases, names, "acetate", "a note")
 
 
 def errors_of(system: System, correction: Correction = NOTHING_KNOWN):
@@ -131,7 +131,7 @@ def test_corrections_follow_the_bonds_and_close(system):
     assert states.energy_eV["TMA"] == -30.0, "the correction is counted on the surface states"
     assert steps.note["protonolysis_surface_hydrogen"] == "a note", "all its bonds are in the fit"
     assert steps.note["dissociation_surface"] == "a note; not in the reference set: Pb-C, Pb-S"
-    only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.1), 0.0)
+    only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.0, 0.1), 0.0)
     steps = step_table(system, TEMPLATES, errors_of(system, only)).set_index("step")
     assert steps.note["dissociation_surface"] == "a note; not in the reference set: Al-S, Al<-S, Pb-C, Pb-S"
 
