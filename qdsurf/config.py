@@ -89,6 +89,11 @@ class Config(Record):
     precursors: tuple[str, ...] = Field(min_length=1)
     truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
     calculator: CalculatorSpec = Field(description="for every slab that does not name its own")
+    refine: CalculatorSpec | None = Field(
+        None,
+        description="a better level for energies: single points on every selected state, gas molecule and reference "
+        "molecule at the calculator's geometries; absent: the calculator's own energies",
+    )
     substrate: Literal["auto", "relaxed", "mobile", "frozen"] = Field(
         "auto",
         description="frozen: as cut; relaxed: the bare slab's mobile layers relax, then all is held under molecules; "

@@ -8,6 +8,7 @@ import pandas as pd
 
 from qdsurf import library
 from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles, released_ligand, released_salt
+from qdsurf.build.selection import refine_state
 from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, make_calculator
 from qdsurf.compute.levels import LEVELS
@@ -44,17 +45,20 @@ class Plan:
                     elements |= {a.GetSymbol() for a in parse_smiles(molecule.smiles, molecule.name).GetAtoms()}
                 else:
                     elements |= set(build_molecule(molecule).symbols)
-            assert_supported(plan.calculator(slab), elements)
+            for spec in filter(None, (plan.calculator(slab), plan.config.refine)):
+                assert_supported(spec, elements)
         for system in plan.config.systems:
             if (bound := plan.ligand(system.ligand)) and bound.cbc_class == "Z":
                 raise InputError(
                     f"{where}: slabs.{system.slab}.ligands: {bound.name} is Z-type, and no reaction template is "
                     "written for those yet; give X- or L-type ligands"
                 )
+        for key, spec in (*(("calculator", one) for one in plan.calculators.values()), ("refine", plan.config.refine)):
+            if spec and spec.name in LEVELS and LEVELS[spec.name].molecules_only:
+                raise InputError(f"{where}: {key}.name: {spec.name} computes molecules only; slabs need another")
+            if spec:
+                make_calculator(spec)
         for folder, spec in plan.calculators.items():
-            if spec.name in LEVELS and LEVELS[spec.name].molecules_only:
-                raise InputError(f"{where}: calculator.name: {spec.name} computes molecules only; slabs need another")
-            make_calculator(spec)
             for slab in plan.config.slabs:
                 if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:
                     raise InputError(f"{where}: slabs.{slab}.calculator: {spec.label} has other parameters elsewhere")
@@ -101,9 +105,19 @@ class Plan:
         """Folder of a molecule at the level of a slab."""
         return f"results/molecules/{self.calculator(slab).folder}/{molecule}"
 
-    def errors(self, slab: str) -> str:
-        """Table of the errors of a slab's calculator on the reference reactions."""
-        return f"results/reference/{self.calculator(slab).folder}/errors.csv"
+    def errors(self, slab: str) -> list[str]:
+        """Tables of the errors on the reference reactions: of a slab's calculator, last that of its energies."""
+        names = ["errors"] + ["refined_errors"] * (self.config.refine is not None)
+        return [f"results/reference/{self.calculator(slab).folder}/{name}.csv" for name in names]
+
+    def state_files(self, room: str) -> list[str]:
+        """What a room has selected, and its better energy where the configuration asks for one."""
+        return [f"{room}/state.json"] + [f"{room}/refined.json"] * (self.config.refine is not None)
+
+    def state(self, room: str) -> dict:
+        """Read the state that a room has selected; see `select_state`."""
+        state, *refined = (read_json(path) for path in self.state_files(room))
+        return refine_state(state, refined[0][0]) if refined and refined[0] else state
 
     def entry(self, system: System) -> LigandEntry:
         """How the ligand of a system comes to its slab."""
@@ -151,13 +165,13 @@ class Plan:
         """
         own = library.recipe(self.config.kinetics.recipe).temperature_K
         others = [t for t in self.config.thermochemistry.temperatures_K if t != own]
-        correction = fit_correction(pd.read_csv(self.errors(system.slab)))
+        correction = fit_correction(pd.read_csv(self.errors(system.slab)[-1]))
         gibbs = [self._tables_at(system, temperature, correction)[0][GIBBS_COLUMNS] for temperature in others]
         return *self._tables_at(system, own, correction), pd.concat([pd.DataFrame(columns=GIBBS_COLUMNS), *gibbs])
 
     def _tables_at(self, system: System, temperature: float, correction: Correction) -> Tables:
         """States, steps and sites of a system at one temperature."""
-        states = {name: read_json(f"{room}/state.json") for name, room in self.states(system).items()}
+        states = {name: self.state(room) for name, room in self.states(system).items()}
         substrate = read_json(f"{self.qualification(system.slab)}/qualification.json")["substrate"]
         substrate = substrate if self.config.substrate == "auto" else self.config.substrate
         thermal = self.config.thermochemistry
@@ -173,7 +187,7 @@ class Plan:
             atoms = read_structures(f"{room}/selected.extxyz")
             modes = read_json(f"{room}/modes.json")["mode_energies_eV"]
             gases[role] = thermal_gas(
-                atoms[0] if atoms else None, read_json(f"{room}/state.json"), modes, molecule, role, density,
+                atoms[0] if atoms else None, self.state(room), modes, molecule, role, density,
                 temperature, thermal,
             )  # fmt: skip
             names[role] = molecule.name

@@ -2,6 +2,7 @@
 
 import pytest
 
+from qdsurf.build.selection import refine_state
 from qdsurf.config import System
 from qdsurf.errors import InputError, QDSurfError, UnsupportedElementError
 from qdsurf.plan import Plan
@@ -23,7 +24,7 @@ def test_everything_that_a_slab_is_compared_with_is_at_its_level():
     plan = Plan.check(config())
     assert set(plan.calculators) == {"tblite-GFN2-xTB", "mopac-PM7"}
     for name, folder in (("PbS_100_PbS", "tblite-GFN2-xTB"), ("CsPbBr3_100_CsBr", "mopac-PM7")):
-        paths = plan.molecule_room(name, "TMA"), plan.qualification(name), plan.errors(name)
+        paths = plan.molecule_room(name, "TMA"), plan.qualification(name), *plan.errors(name)
         assert all(path.split("/")[2] == folder for path in paths)
         assert plan.qualifications[plan.qualification(name)] == name
 
@@ -42,6 +43,28 @@ def test_a_slab_is_refused_by_its_own_calculator_only():
     assert "emt" in Plan.check(config(slabs=slabs)).calculators
     with pytest.raises(UnsupportedElementError, match="emt has no parameters for .*Pb"):
         Plan.check(config(slabs={"PbS_100_PbS": slab(calculator={"name": "emt"})}))
+
+
+def test_better_energies_are_asked_of_every_state_molecule_and_reference_reaction():
+    slabs = {"Ag_111_Ag": slab(supercell=[4, 4], ligands=["none"], calculator={"name": "emt"})}
+    plain, refined = (Plan.check(config(slabs=slabs, **more)) for more in ({}, {"refine": {"name": "emt"}}))
+    assert plain.state_files("room") == ["room/state.json"] and len(plain.errors("Ag_111_Ag")) == 1
+    assert refined.state_files("room") == ["room/state.json", "room/refined.json"]
+    assert refined.errors("Ag_111_Ag")[-1].endswith("refined_errors.csv")
+    with pytest.raises(InputError, match="refine.name: pyscf computes molecules only"):
+        Plan.check(config(slabs=slabs, refine={"name": "pyscf"}))
+
+
+def test_a_state_keeps_its_reason_or_takes_the_better_energy():
+    state = {"status": "ok", "energy_eV": -1.0, "converged": True, "calculator": {"name": "cheap"}}
+    single = {"energy_eV": -2.0, "reason": "not converged in 0 steps", "calculator": {"name": "dear"}}
+    better = refine_state(state, single)
+    assert better["energy_eV"] == -2.0 and better["converged"] and better["status"] == "ok"
+    assert better["calculator"] == {"name": "dear", "geometry": {"name": "cheap"}}
+    failed = refine_state(state, single | {"energy_eV": None, "reason": "failed: SCF"})
+    assert failed["energy_eV"] is None and failed["status"] == "refinement failed: SCF" and not failed["converged"]
+    lost = {"status": "dissociated", "energy_eV": None, "converged": False}
+    assert refine_state(lost, single) == lost
 
 
 def test_partial_hessians_are_made_where_they_are_asked_for():

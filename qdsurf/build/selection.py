@@ -59,14 +59,29 @@ def select_state(
     return [final], state
 
 
+def refine_state(state: dict, refined: dict) -> dict:
+    """Give a state the energy of a better level at its geometry, from the result of a single point."""
+    if state["energy_eV"] is None:
+        return state
+    failed = refined["energy_eV"] is None
+    return state | {
+        "status": f"refinement {refined['reason']}" if failed else state["status"],
+        "energy_eV": refined["energy_eV"],
+        "converged": state["converged"] and not failed,
+        "calculator": refined["calculator"] | {"geometry": state["calculator"]},
+    }
+
+
 def select_each(
-    candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict]
+    candidates: Sequence[Atoms], relaxed: Sequence[Atoms], results: Sequence[dict], refined: Sequence[dict] = ()
 ) -> dict[str, float | None]:
     """Energies in eV of different molecules by `info["name"]`; None for one that is not what it was meant to be."""
     states = {}
     for candidate, final, result in zip(candidates, relaxed, results, strict=True):
-        states[candidate.info["name"]] = select_state([candidate], [final], [result])[1]["energy_eV"]
-    return states
+        states[candidate.info["name"]] = select_state([candidate], [final], [result])[1]
+    better = zip(states.items(), refined, strict=True) if refined else ()
+    states |= {name: refine_state(state, result) for (name, state), result in better}
+    return {name: state["energy_eV"] for name, state in states.items()}
 
 
 def _summary(result: dict, fate: str) -> dict:

@@ -180,18 +180,23 @@ def _surface_row(system: System, name: str, thermal: float, errors: StateErrors,
 
 
 def _row(name: str, state: dict, energy: float | None, gibbs: float | None, sigma: float) -> dict:
-    calculator = state.get("calculator") or {}
-    settings = " ".join(str(v) for v in (calculator.get("parameters") or {}).values())
     flags = ";".join(state["flags"]) if state["status"] == "ok" else state["status"]
     return {
         "state": name,
         "energy_eV": energy,
         "gibbs_eV": gibbs,
         "sigma_eV": sigma,
-        "calculator": f"{calculator.get('name', '')} {settings}".strip(),
+        "calculator": _level(state.get("calculator") or {}),
         "converged": state["converged"],
         "flags": flags,
         "formula": "".join(f"{element}{count}" for element, count in sorted(state.get("composition", {}).items())),
         "charge": state.get("charge"),
         "substrate": state.get("substrate", ""),
     }
+
+
+def _level(calculator: Mapping) -> str:
+    """Name and settings of a calculator; behind // those of the geometry, where another one made it."""
+    words = [calculator.get("name", ""), *map(str, (calculator.get("parameters") or {}).values())]
+    geometry = calculator.get("geometry")
+    return " ".join(words).strip() + (f" // {_level(geometry)}" if geometry else "")

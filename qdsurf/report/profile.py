@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from qdsurf.report import style
-from qdsurf.report.routes import START, Level, levels
+from qdsurf.report.routes import START, Level, levels, with_unrefined
 from qdsurf.report.systems import parse_system, rows_of
 
 # widths along the axis, in slots of one state each
@@ -20,6 +20,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT, _SLOT_MIN, _SLOT_MAX = 0.52, 0.10, 0.52, 
 # sizes in points
 _VALUE_PT, _LINE_PT, _HEAD_PT = 9.0, 8.2, 27.0
 _RAW = {"linewidth": 1.0, "linestyle": (0, (1, 1.2))}
+_UNREFINED = {"marker": "o", "markersize": 3, "capsize": 2, "linewidth": 0.8, "zorder": 6}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class _Sketch:
 
 
 @style.styled
-def plot_energy_profile(states: pd.DataFrame, steps: pd.DataFrame, system: str) -> Figure:
+def plot_energy_profile(
+    states: pd.DataFrame, steps: pd.DataFrame, system: str, unrefined: tuple[pd.DataFrame, ...] = ()
+) -> Figure:
     """Draw the routes of one system side by side on one energy axis.
 
     Each route starts at the ligated surface with the precursor in the gas, which is zero. A bar is a state and the
@@ -45,6 +48,8 @@ def plot_energy_profile(states: pd.DataFrame, steps: pd.DataFrame, system: str) 
     ----------
     states, steps : tables of the room `energetics` for any number of systems, energies in eV.
     system : which one to draw.
+    unrefined : the same two tables at the level of the geometries, where the energies are of a better one: then the
+        dotted bars are this level as it is, and error bars what it is corrected to.
 
     Raises
     ------
@@ -52,6 +57,7 @@ def plot_energy_profile(states: pd.DataFrame, steps: pd.DataFrame, system: str) 
     """
     name = parse_system(system) if "~" in system else None
     found = levels(states, steps, system)
+    found = with_unrefined(found, levels(*unrefined, system)) if unrefined else found
     routes = {key: [level for level in found if level.reaction_class == key] for key in style.CLASS_COLOURS}
     routes = {key: route for key, route in routes.items() if route}
     slots = sum(_START_SLOT + len(route) + _GAP for route in routes.values()) - _GAP
@@ -96,8 +102,10 @@ def _frame(axes: Axes, routes: dict[str, list[Level]], slot_in: float, precursor
     low, high = 0.0, 0.0
     for level in (level for route in routes.values() for level in route if level.found):
         sigma, saddle_sigma = _or_zero(level.sigma_eV), _or_zero(level.saddle_sigma_eV)
-        low = min(low, level.energy_eV - sigma, *(e for e in (level.gibbs_eV, level.raw_eV) if math.isfinite(e)))
-        tops = (level.energy_eV + sigma, level.gibbs_eV, level.raw_eV, level.saddle_eV + saddle_sigma)
+        own = level.unrefined_eV, _or_zero(level.unrefined_sigma_eV)
+        feet = (level.energy_eV - sigma, level.gibbs_eV, level.raw_eV, own[0] - own[1])
+        low = min(low, *(foot for foot in feet if math.isfinite(foot)))
+        tops = (level.energy_eV + sigma, level.gibbs_eV, level.raw_eV, level.saddle_eV + saddle_sigma, own[0] + own[1])
         high = max(high, *(top for top in tops if math.isfinite(top)))
     under, over = 4 + 3.4 * _LINE_PT, _HEAD_PT + _VALUE_PT
     scale = max(high - low, 0.5) / (_HEIGHT * style.POINTS_PER_INCH - under - over)
@@ -155,11 +163,16 @@ def _draw_state(sketch: _Sketch, level: Level, colour) -> None:
     if math.isfinite(level.raw_eV):
         ends = [x - _BAR / 2, x + _BAR / 2], [level.raw_eV, level.raw_eV]
         axes.plot(*ends, color=colour, zorder=3.5, **_RAW)[0].set_gid(f"raw:{level.state}")
+    if math.isfinite(level.unrefined_eV):
+        sigma = _or_zero(level.unrefined_sigma_eV)
+        bar = axes.errorbar(x + 0.36 * _BAR, level.unrefined_eV, sigma, color=colour, **_UNREFINED)
+        bar.lines[0].set_gid(f"unrefined:{level.state}")
     up = math.isfinite(level.gibbs_eV) and level.gibbs_eV < energy
     axes.annotate(style.number(energy), (x, energy), (0, 2 if up else -2.5), textcoords="offset points", ha="center",
                   va="bottom" if up else "top", fontsize=6.5, color=colour, weight="bold", zorder=5)  # fmt: skip
     lowest = min(energy - _or_zero(level.sigma_eV), energy - (0 if up else _VALUE_PT * sketch.eV_per_pt))
-    lowest = min(lowest, level.raw_eV) if math.isfinite(level.raw_eV) else lowest
+    others = (level.raw_eV, level.unrefined_eV - _or_zero(level.unrefined_sigma_eV))
+    lowest = min(lowest, *(other for other in others if math.isfinite(other)), lowest)
     if math.isfinite(level.gibbs_eV):
         (gibbs,) = axes.plot([x], [level.gibbs_eV], **_gibbs_marker(colour), zorder=4.5)
         gibbs.set_gid(f"gibbs:{level.state}")
@@ -219,6 +232,9 @@ def _legend(figure: Figure, axes: Axes, states: pd.DataFrame, found: list[Level]
     if any(math.isfinite(level.raw_eV) for level in found):
         handles.append(Line2D([], [], color=style.GREY, **_RAW))
         labels.append("before correction")
+    if any(math.isfinite(level.unrefined_eV) for level in found):
+        handles.append(axes.errorbar([], [], [], color=style.GREY, **_UNREFINED))
+        labels.append("corrected, before refinement")
     if any(math.isfinite(level.saddle_eV) for level in found):
         handles.append(Line2D([], [], color=style.GREY, linewidth=1.4))
         labels.append("saddle point")

@@ -7,7 +7,7 @@ differences of the state table, with every gas molecule that the lattice step ta
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -24,7 +24,9 @@ class Level:
 
     Energies in eV relative to `ligated` plus gas molecules, NaN where there is no number. `raw_eV` is the energy before
     the calculator was corrected, `saddle_eV` that of the transition state of the step, NaN where the step has none.
-    `reason` says why the energy is missing.
+    Where the energies are of a better level than the geometries, `raw_eV` and `unrefined_eV`, with its standard
+    deviation, are those of the geometries' calculator before and after its correction. `reason` says why the energy is
+    missing.
     """
 
     state: str
@@ -37,6 +39,8 @@ class Level:
     saddle_sigma_eV: float
     reason: str
     raw_eV: float = NAN
+    unrefined_eV: float = NAN
+    unrefined_sigma_eV: float = NAN
 
     @property
     def found(self) -> bool:
@@ -102,6 +106,20 @@ def levels(states: pd.DataFrame, steps: pd.DataFrame, system: str) -> list[Level
         lost = Level(step["initial_state"], "", "", NAN, NAN, NAN, NAN, NAN, "no step leads to its initial state")
         found[step["final_state"]] = _follow(lost, step, own_states)
     return list(found.values())
+
+
+def with_unrefined(refined: list[Level], unrefined: list[Level]) -> list[Level]:
+    """Put what the calculator of the geometries says beside the better energies of the same states."""
+    own = {level.state: level for level in unrefined}
+    return [
+        replace(
+            level,
+            raw_eV=own[level.state].raw_eV,
+            unrefined_eV=own[level.state].energy_eV,
+            unrefined_sigma_eV=own[level.state].sigma_eV,
+        )
+        for level in refined
+    ]
 
 
 def _number(row, column: str) -> float:

@@ -67,6 +67,17 @@ def test_a_profile_shows_every_state_before_and_after_its_correction(energetics)
     assert not any(str(line.get_gid()).startswith("raw:") for line in figure.axes[0].lines)
 
 
+def test_a_profile_shows_the_level_of_the_geometries_beside_the_better_one(energetics):
+    states, steps = energetics
+    unrefined = states, steps.assign(reaction_energy_eV=steps.reaction_energy_eV + 0.3)
+    figure = plot_energy_profile(states, steps, "PbS_100_PbS~oleate~TMA", unrefined)
+    bars = {line.get_gid(): line.get_ydata()[0] for line in figure.axes[0].lines if line.get_gid()}
+    first = next(gid.removeprefix("state:") for gid in bars if gid.startswith("state:"))
+    assert bars[f"unrefined:{first}"] - bars[f"state:{first}"] == pytest.approx(0.3)
+    assert bars[f"raw:{first}"] - bars[f"unrefined:{first}"] == pytest.approx(-0.1)
+    assert "corrected, before refinement" in texts(figure)
+
+
 def test_every_axis_has_its_unit(energetics, selectivity, coverages, recipe):
     states, steps = energetics
     assert "(eV)" in texts(plot_energy_profile(states, steps, MISSING))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 
 import numpy as np
@@ -61,6 +62,27 @@ def test_figures_and_provenance_are_there(smoke):
         assert len(list((smoke / "results/report").glob(f"*/*.{ending}"))) == 15
     provenance = json.loads((smoke / "results/provenance.json").read_text())
     assert provenance["force_calls"] > 0 and provenance["packages"]["ase"]
+
+
+def test_energies_are_refined_at_the_same_geometries(smoke, tmp_path):
+    """Another pair potential takes the place of density functional theory: what is tested is the way of the numbers."""
+    tree = shutil.copytree(smoke, tmp_path / "tree", ignore=shutil.ignore_patterns(".snakemake", "kinetics"))
+    (tree / "refine.yaml").write_text("refine: {name: 'ase.calculators.lj:LennardJones', parameters: {sigma: 2.0}}")
+    system = "Ag_111_Ag~none~TMA"
+    target = f"results/report/profile/{system}.png"
+    done = run_snakemake(
+        tree, target, "--configfile", "config/smoke.yaml", "refine.yaml", "--rerun-triggers", "mtime"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    own, better = (
+        pd.read_csv(tree / f"results/energetics/{system}/{name}/states.csv").set_index("state")
+        for name in ("unrefined", ".")
+    )
+    assert own.calculator["ligated"] == "emt" and better.calculator["ligated"].endswith("2.0 // emt")
+    single = json.loads((tree / "results/adsorbed" / system / "adduct_surface/refined.json").read_text())[0]
+    assert single["force_calls"] == 1
+    corrected = single["energy_eV"] + better.correction_eV["adduct_surface"]
+    assert better.energy_eV["adduct_surface"] == pytest.approx(corrected)
 
 
 def test_a_second_run_has_nothing_to_do(smoke):

@@ -36,6 +36,7 @@ wildcard_constraints:
     calculator=r"[^/]+",
     reaction=r"\w+",
     room=r"(ligated|adsorbed|reactions)/.+",
+    refined=r"(ligated|adsorbed|reactions|molecules)/.+",
 
 
 REFERENCE_FILES = [FOLDER / REACTIONS, FOLDER / GEOMETRIES]

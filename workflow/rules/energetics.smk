@@ -13,12 +13,15 @@ use rule find_modes as find_surface_modes with:
 
 rule collect_energies:
     input:
-        states=lambda w: [f"{room}/state.json" for room in PLAN.states(System.parse(w.system)).values()],
+        states=lambda w: [
+            file for room in PLAN.states(System.parse(w.system)).values() for file in PLAN.state_files(room)
+        ],
         modes=lambda w: PLAN.mode_files(System.parse(w.system)),
         molecules=lambda w: [
-            f"{PLAN.molecule_room(slab_of(w), molecule.name)}/{file}"
+            file
             for molecule in PLAN.gas_roles(System.parse(w.system)).values()
-            for file in ("selected.extxyz", "state.json", "modes.json")
+            for room in [PLAN.molecule_room(slab_of(w), molecule.name)]
+            for file in (*PLAN.state_files(room), f"{room}/selected.extxyz", f"{room}/modes.json")
         ],
         qualification=lambda w: f"{PLAN.qualification(slab_of(w))}/qualification.json",
         errors=lambda w: PLAN.errors(slab_of(w)),
@@ -39,6 +42,21 @@ rule collect_energies:
         code=code_version("plan", "energetics.collect"),
     script:
         "../scripts/collect_energies.py"
+
+
+# The same at the calculator's own level, beside better energies.
+use rule collect_energies as collect_unrefined with:
+    output:
+        states="results/energetics/{system}/unrefined/states.csv",
+        steps="results/energetics/{system}/unrefined/steps.csv",
+        sites="results/energetics/{system}/unrefined/sites.csv",
+        factors="results/energetics/{system}/unrefined/factors.csv",
+        gibbs="results/energetics/{system}/unrefined/gibbs.csv",
+    log:
+        "logs/collect_unrefined/{system}.log",
+    params:
+        config={key: value for key, value in config.items() if key != "refine"},
+        code=code_version("plan", "energetics.collect"),
 
 
 rule join_tables:

@@ -109,3 +109,43 @@ rule measure_errors:
         code=code_version("energetics.corrections", "build.selection", "reference"),
     script:
         "../scripts/measure_errors.py"
+
+
+# Where the configuration asks for better energies: single points at the calculator's geometries.
+use rule relax_molecule as refine_state with:
+    input:
+        candidates="results/{refined}/selected.extxyz",
+    output:
+        relaxed="results/{refined}/refined.extxyz",
+        result="results/{refined}/refined.json",
+    log:
+        "logs/refine_state/{refined}.log",
+    params:
+        calculator=PLAN.config.refine and PLAN.config.refine.model_dump(),
+        fmax=0,
+        max_steps=0,
+        keep=None,
+        code=code_version("compute.relax"),
+
+
+use rule refine_state as refine_reference with:
+    input:
+        candidates="results/reference/{calculator}/relaxed.extxyz",
+    output:
+        relaxed="results/reference/{calculator}/refined.extxyz",
+        result="results/reference/{calculator}/refined.json",
+    log:
+        "logs/refine_reference/{calculator}.log",
+
+
+use rule measure_errors as measure_refined_errors with:
+    input:
+        reference=REFERENCE_FILES,
+        candidates="results/reference/{calculator}/candidates.extxyz",
+        relaxed="results/reference/{calculator}/relaxed.extxyz",
+        result="results/reference/{calculator}/result.json",
+        refined=["results/reference/{calculator}/refined.json"],
+    output:
+        errors="results/reference/{calculator}/refined_errors.csv",
+    log:
+        "logs/measure_refined_errors/{calculator}.log",

@@ -39,6 +39,11 @@ rule plot_profile:
     input:
         states="results/energetics/{system}/states.csv",
         steps="results/energetics/{system}/steps.csv",
+        unrefined=lambda w: [
+            f"results/energetics/{w.system}/unrefined/{table}.csv"
+            for table in ("states", "steps")
+            if PLAN.config.refine
+        ],
     output:
         svg=report(
             "results/report/profile/{system}.svg",

@@ -7,6 +7,6 @@ from qdsurf.structure_io import read_json, read_structures
 energies = select_each(
     read_structures(snakemake.input.candidates),
     read_structures(snakemake.input.relaxed),
-    read_json(snakemake.input.result),
+    *(read_json(path) for path in (snakemake.input.result, *snakemake.input.get("refined", []))),
 )
 write_table(snakemake.output.errors, measure_errors(read_reference(), energies))
