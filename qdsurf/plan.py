@@ -10,7 +10,7 @@ from qdsurf import library
 from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles, released_ligand, released_salt
 from qdsurf.build.selection import refine_state
 from qdsurf.build.slab import cut_slab, surface_charges
-from qdsurf.compute.calculators import assert_supported, make_calculator
+from qdsurf.compute.calculators import assert_supported, check_calculator
 from qdsurf.compute.levels import LEVELS
 from qdsurf.config import Config, System, find_facet, load_config
 from qdsurf.energetics.bonds import assign_roles
@@ -57,7 +57,7 @@ class Plan:
             if spec and spec.name in LEVELS and LEVELS[spec.name].molecules_only:
                 raise InputError(f"{where}: {key}.name: {spec.name} computes molecules only; slabs need another")
             if spec:
-                make_calculator(spec)
+                check_calculator(spec)
         for folder, spec in plan.calculators.items():
             for slab in plan.config.slabs:
                 if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ase.calculators.calculator import Calculator
 from ase.data import chemical_symbols
 
-from qdsurf.compute.levels import LEVELS, make_level, weights_hash
+from qdsurf.compute.levels import LEVELS, check_level, make_level, weights_hash
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records import CalculatorSpec
 
@@ -60,7 +60,7 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
 
         return _construct(Mopac, spec)
     if spec.name in LEVELS:
-        return _construct(lambda **_: make_level(spec), spec)
+        return make_level(spec)
     module_name, _, class_name = spec.name.partition(":")
     if not (module_name and class_name):
         raise unknown("calculator", spec.name, [*known_calculators(), "module:Class"], "calculator.name")
@@ -68,6 +68,14 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
         return _construct(getattr(importlib.import_module(module_name), class_name), spec)
     except (ImportError, AttributeError) as error:
         raise InputError(f"calculator.name: {spec.name!r} cannot be imported: {error}") from None
+
+
+def check_calculator(spec: CalculatorSpec) -> None:
+    """Refuse what `make_calculator` would refuse, without loading weights."""
+    if spec.name in LEVELS and LEVELS[spec.name].weights:
+        check_level(spec)
+    else:
+        make_calculator(spec)
 
 
 def _construct(factory, spec: CalculatorSpec) -> Calculator:

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -25,7 +26,13 @@ class Level(NamedTuple):
 
 
 def make_level(spec: CalculatorSpec) -> Calculator:
-    """Build the calculator of a level by its name.
+    """Build the calculator of a level by its name; raises what `check_level` does."""
+    check_level(spec)
+    return LEVELS[spec.name].make(**spec.parameters)
+
+
+def check_level(spec: CalculatorSpec) -> None:
+    """See that a level can be built, without loading its weights.
 
     Raises
     ------
@@ -38,7 +45,10 @@ def make_level(spec: CalculatorSpec) -> Calculator:
         import_module(level.module)
     except ImportError as error:
         raise InputError(f"calculator.name: {spec.name} needs {level.module} ({error}); {level.install}") from None
-    return level.make(**spec.parameters)
+    try:
+        signature(level.make).bind(**spec.parameters)
+    except TypeError as error:
+        raise InputError(f"calculator.parameters: {spec.name} refuses {dict(spec.parameters)}: {error}") from None
 
 
 def weights_hash(spec: CalculatorSpec) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from qdsurf.compute.calculators import describe_calculator, known_calculators, make_calculator
+from qdsurf.compute.calculators import check_calculator, describe_calculator, known_calculators, make_calculator
 from qdsurf.compute.levels import LEVELS
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec
@@ -38,6 +38,20 @@ def test_a_code_that_is_not_installed_says_how_to_get_it(name, monkeypatch):
     monkeypatch.setitem(LEVELS, name, LEVELS[name]._replace(module="no_such_code"))
     with pytest.raises(InputError, match=f"{name} needs no_such_code .*install"):
         make_calculator(spec(name, **({"model": "name"} if name in WITH_WEIGHTS else {})))
+
+
+def test_a_plan_is_checked_without_loading_weights(tmp_path, monkeypatch):
+    def load(model: str, device: str = "cpu"):
+        raise AssertionError("loaded")
+
+    weights = tmp_path / "small.model"
+    weights.write_bytes(b"weights")
+    monkeypatch.setitem(LEVELS, "mace", LEVELS["mace"]._replace(module="json", make=load))
+    check_calculator(spec("mace", model=str(weights)))
+    with pytest.raises(InputError, match="mace refuses .*devise"):
+        check_calculator(spec("mace", model=str(weights), devise="cuda"))
+    with pytest.raises(AssertionError, match="loaded"):
+        make_calculator(spec("mace", model=str(weights)))
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
