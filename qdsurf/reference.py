@@ -8,13 +8,62 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 from ase.io import read
+from pydantic import Field
 
 from qdsurf.errors import BalanceError, InputError, unknown
 from qdsurf.library import STRUCTURES, read_record
-from qdsurf.records import ReferenceLevel, ReferenceMolecule, ReferenceReaction, ReferenceSet
+from qdsurf.records import Molecule, Record, Source
 
 FOLDER = STRUCTURES / "reference"
 REACTIONS, GEOMETRIES = "reactions.yaml", "molecules.extxyz"
+
+
+class ReferenceLevel(Record):
+    """Level of theory of the reference energies: a geometry, and a single point with a better functional."""
+
+    geometry_functional: str
+    geometry_basis: str
+    functional: str
+    basis: str
+    sigma_eV: float = Field(gt=0, description="uncertainty of a reaction energy at this level")
+    source: Source
+
+    @property
+    def label(self) -> str:
+        """The level in one word, functional/basis//functional/basis of the geometry."""
+        return f"{self.functional}/{self.basis}//{self.geometry_functional}/{self.geometry_basis}"
+
+
+class ReferenceMolecule(Molecule):
+    """A molecule of the reference set."""
+
+    bonds: dict[str, int] | None = Field(
+        None, description="bonds to metals and hydrogen, such as {Al-C: 6, Al<-C: 2}; absent: those of the SMILES"
+    )
+
+
+class ReferenceReaction(Record):
+    """A balanced gas-phase reaction, against whose energy a calculator is measured."""
+
+    name: str
+    stoichiometry: dict[str, int] = Field(description="molecule: coefficient, negative for reactants")
+
+
+class ExperimentalReaction(ReferenceReaction):
+    """A reaction whose enthalpy was measured; the level itself is held against it, and nothing is fitted to it."""
+
+    enthalpy_kJ_per_mol: float = Field(description="at 298.15 K and standard pressure, negative is exothermic")
+    sigma_kJ_per_mol: float = Field(gt=0)
+    source: Source
+
+
+class ReferenceSet(Record):
+    """Molecules, and reactions between them, at one level."""
+
+    level: ReferenceLevel
+    molecules: tuple[ReferenceMolecule, ...]
+    reactions: tuple[ReferenceReaction, ...]
+    experiments: tuple[ExperimentalReaction, ...] = ()
 
 
 class Reference(NamedTuple):
@@ -25,6 +74,7 @@ class Reference(NamedTuple):
     reactions: tuple[ReferenceReaction, ...]
     geometries: dict[str, Atoms]
     energies: dict[str, float]
+    experiments: tuple[ExperimentalReaction, ...] = ()
 
     def reaction_energy(self, reaction: ReferenceReaction) -> float:
         """Electronic reaction energy in eV, negative is exothermic."""
@@ -56,10 +106,11 @@ def read_reference(folder: Path = FOLDER) -> Reference:
         if not np.isfinite(atoms.info["energy_eV"]):
             raise InputError(f"{folder / GEOMETRIES}: {name}: energy_eV is {atoms.info['energy_eV']}")
     molecules = {molecule.name: molecule for molecule in records.molecules}
-    for reaction in records.reactions:
+    _assert_unique([reaction.name for reaction in records.experiments], f"{where}: experiment")
+    for reaction in (*records.reactions, *records.experiments):
         _check(reaction, molecules, geometries, str(where))
     energies = {name: float(atoms.info["energy_eV"]) for name, atoms in geometries.items()}
-    return Reference(records.level, molecules, records.reactions, geometries, energies)
+    return Reference(records.level, molecules, records.reactions, geometries, energies, records.experiments)
 
 
 def _assert_unique(names: list[str], where: str) -> None:

@@ -181,6 +181,7 @@ def test_slab_writes_other_formats_and_says_what_they_lose(capsys, tmp_path):
         ("PbS 100 --thickness 7", "no slab is 7 A thick; 3 layers have 5.94 A and 4 have 8.90 A"),
         ("PbS 100 --defect V_Pb", "V_Pb leaves a charge: substrate Pb 2 x +2 = +4"),
         ("PbS 100 --defect vacancy", "unknown defect 'vacancy'; accepted: V_Br (vacancy of an ion)"),
+        ("PbS 100 --vacuum 2", "2 A of vacuum; a slab needs at least 5"),
         ("CsPbBr3 100 --termination PbBr3", "unknown termination 'PbBr3'; did you mean 'PbBr2'?"),
         ("CsPbBr3 100 --bottom PbBr2", "no slab of 3 layers has CsBr on top and PbBr2 below"),
     ],

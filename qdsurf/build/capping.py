@@ -74,7 +74,8 @@ def cap_nanocrystal(
     Raises
     ------
     BalanceError : the charge cannot be balanced with the places that there are.
-    InputError : a ligand is not of charge one, or the particle is neutral and nothing says how many are to come.
+    InputError : a ligand is not of charge one, none has the sign that the particle needs, or it is neutral and nothing
+        says how many are to come.
     """
     ligands = ligands or {}
     faces = {*particle.arrays["facet"].tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
@@ -103,6 +104,11 @@ def cap_nanocrystal(
         places = _places(particle, dangling, int(np.sign(charge)))
         chosen = _choose(places, abs(charge), particle, seed)
     needed = -np.sign(particle.arrays["formal_charge"].sum())
+    if ligands and needed and all(ligand.charge != needed for ligand in ligands.values()):
+        raise InputError(
+            f"the particle carries {charge:+d} e, which {', '.join({one.name for one in ligands.values()})} of charge "
+            f"{-needed:+.0f} cannot balance; give ligands of charge {needed:+.0f}"
+        )
     wanted = [ligands.get(places.facets[k], ligands.get(EVERYWHERE)) for k in chosen]
     wanted = [one if one and one.charge == needed else None for one in wanted]
     if coverage is not None:

@@ -11,12 +11,12 @@ from ase import Atoms
 
 from qdsurf.build.ball import CONTACT_A, Cloud, bridges_of, hollows_of, whole_cells
 from qdsurf.build.roles import find_role
+from qdsurf.build.slab import LEAST_VACUUM_A
 from qdsurf.build.symmetry import orbits, primitive_surface, surface_operations
 from qdsurf.connectivity import bond_matrix
 from qdsurf.errors import BuildError
 from qdsurf.structure_io import LIGAND, SUBSTRATE
 
-VACUUM_A = 5.0  # least empty space of a slab
 REPEATS = 24  # surface cells along each vector of a slab, at most
 OCCUPIED_A = 2.2  # a site whose ball has a molecule's atom this near its centre is taken
 DONORS = ("N", "O", "P", "S", "Se", "Te", "F", "Cl", "Br", "I")
@@ -100,7 +100,7 @@ def upright(atoms: Atoms) -> Atoms:
     BuildError : the in-plane vectors leave the xy plane, or there is no vacuum.
     """
     cell = atoms.cell.array
-    words = f"sites need a slab: in-plane vectors in the xy plane and at least {VACUUM_A:g} A of vacuum along z"
+    words = f"sites need a slab: in-plane vectors in the xy plane and at least {LEAST_VACUUM_A:g} A of vacuum along z"
     if atoms.cell.rank < 3 or np.abs(cell[:2, 2]).max() > 1e-6:
         raise BuildError(f"{words}; this cell has the vectors {np.round(cell, 3).tolist()}")
     height = abs(cell[2, 2])
@@ -108,7 +108,7 @@ def upright(atoms: Atoms) -> Atoms:
     order = np.argsort(level)
     gaps = np.diff(level[order], append=level[order[0]] + 1)
     widest = int(np.argmax(gaps))
-    if gaps[widest] * height < VACUUM_A:
+    if gaps[widest] * height < LEAST_VACUUM_A:
         raise BuildError(f"{words}; here the widest gap is {gaps[widest] * height:.2f} A")
     slab = atoms.copy()
     start = level[order[(widest + 1) % len(level)]]

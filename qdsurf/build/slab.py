@@ -17,6 +17,7 @@ from qdsurf.records import Facet, Material
 from qdsurf.structure_io import SUBSTRATE, annotate
 
 LAYERS = 3  # of a slab whose thickness nobody gives
+LEAST_VACUUM_A = 5.0  # empty space that makes a slab of a crystal
 THICKNESS_A = 0.05  # a thickness in A is met to this
 
 
@@ -99,7 +100,7 @@ def cut_slab(
     ----------
     layers : number of atomic layers; `LAYERS` where no thickness is given either.
     supercell : repetitions of the primitive surface cell.
-    vacuum : empty space along c in A.
+    vacuum : empty space along c in A, at least `LEAST_VACUUM_A`, or the sides see each other.
     bottom : termination of the lower side, named as seen from below; None takes whatever the number of layers gives.
     mobile_layers : outermost layers that may move; all others are fixed.
     charged : leave the cut bonds as they are and accept formal charges that do not add up to zero.
@@ -110,11 +111,13 @@ def cut_slab(
 
     Raises
     ------
-    BuildError : no cut has these two terminations with this number of layers, or with this thickness, or a shell does
-        not grow in register.
+    BuildError : no cut has these two terminations with this number of layers, or with this thickness, the vacuum is too
+        thin, or a shell does not grow in register.
     BalanceError : the slab is charged; the message carries the ledger.
     """
     where = f"{material.name} {facet.miller_index}"
+    if vacuum < LEAST_VACUUM_A:
+        raise BuildError(f"{where}: {vacuum:g} A of vacuum; a slab needs at least {LEAST_VACUUM_A:g}")
     period = crystal_period(material, facet.miller_index)
     tops = _find_termination(material, period, +1, facet.cut or facet.termination, where)
     bottoms = None if bottom is None else _find_termination(material, period, -1, bottom, where)

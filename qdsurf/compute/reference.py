@@ -12,7 +12,8 @@ from ase.units import Bohr, Hartree
 from qdsurf.compute.kohn_sham import KohnSham, converged, mean_field_of
 from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import CalculationError
-from qdsurf.records import CalculatorSpec, ReferenceLevel
+from qdsurf.records import CalculatorSpec
+from qdsurf.reference import ReferenceLevel
 
 ENERGY_GRID, NONLOCAL_GRID = 3, 1  # PySCF's levels
 GRADIENT_HARTREE_PER_BOHR = 2e-3  # largest; 0.1 eV/A

@@ -13,7 +13,8 @@ from pymatgen.core import Element
 from rdkit import Chem
 
 from qdsurf.errors import InputError
-from qdsurf.records import Facet, Ligand, Material, Precursor, Reaction, ReferenceMolecule
+from qdsurf.records import Facet, Ligand, Material, Precursor, Reaction
+from qdsurf.reference import ReferenceMolecule
 
 CARBOXYLATE = "O2C"  # both oxygens of a carboxylate as one partner: whether one or two of them bind is not counted
 _CARBOXYLATE = Chem.MolFromSmarts("[OX1,OX2,OX3;+0,+1:1]~[CX3]~[OX1,OX2,OX3;+0,+1:2]")

@@ -93,7 +93,8 @@ def write(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     metadata = {".svg": {"Date": None}, ".png": {"Software": None}}
     if path.suffix.lower() not in metadata:
-        raise InputError(f"{path}: a figure is written as .svg or .png, not {path.suffix or 'without a suffix'!r}.")
+        given = path.suffix or "without a suffix"
+        raise InputError(f"{path}: a figure is written as .svg or .png, a structure also as .html, not {given!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(_RC):
         figure.savefig(path, dpi=200, metadata=metadata[path.suffix.lower()])

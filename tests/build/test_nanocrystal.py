@@ -267,6 +267,12 @@ def test_an_excess_of_anions_is_balanced_by_protons():
     assert sulphur.query(particle.positions[particle.symbols == "H"])[0] == pytest.approx([1.36, 1.36], abs=0.05)
 
 
+def test_a_ligand_of_the_wrong_sign_is_refused():
+    ligands = {"*": library.ligand("tetrabutylammonium")}
+    with pytest.raises(InputError, match=r"tetrabutylammonium of charge \+1 cannot balance; give ligands of charge -1"):
+        cap_nanocrystal(*built("PbS", 2.0), library.material("PbS"), ligands)
+
+
 def test_formamidinium_is_whole_in_a_particle():
     particle = capped("FAPbBr3", 2.0)
     count = Counter(particle.symbols)

@@ -17,8 +17,7 @@ from qdsurf.energetics.bonds import (
     step_bonds,
 )
 from qdsurf.errors import InputError
-from qdsurf.records import ReferenceMolecule
-from qdsurf.reference import read_reference
+from qdsurf.reference import ReferenceMolecule, read_reference
 
 REFERENCE = read_reference()
 

@@ -13,8 +13,7 @@ from qdsurf.config import System, find_facet
 from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
-from qdsurf.records import ReferenceSet
-from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS
+from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS, ReferenceSet
 
 
 report: "../report/workflow.rst"

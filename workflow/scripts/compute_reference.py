@@ -1,8 +1,7 @@
 from qdsurf.build.molecules import build_molecule
 from qdsurf.compute.reference import compute_reference, relax_roughly
 from qdsurf.progress import logged
-from qdsurf.records import ReferenceLevel, ReferenceMolecule
-from qdsurf.reference import read_reference
+from qdsurf.reference import ReferenceLevel, ReferenceMolecule, read_reference
 from qdsurf.structure_io import write_structures
 
 molecule = ReferenceMolecule(**snakemake.params.molecule)
