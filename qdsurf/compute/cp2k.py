@@ -85,7 +85,9 @@ class Cp2k(Calculator):
     def _boxed(self) -> Atoms:
         boxed = self.atoms.copy()
         boxed.set_constraint()
-        if not boxed.pbc.any():
+        if boxed.pbc.any():
+            boxed.pbc = True  # a slab with its vacuum is repeated: CP2K's Poisson solver is of three dimensions
+        else:
             boxed.center(vacuum=EMPTY_A)
         return boxed
 
