@@ -28,6 +28,10 @@ class CalculationError(QDSurfError, RuntimeError):
     """A calculator failed, after every rescue that is known was tried."""
 
 
+class KilledError(QDSurfError, RuntimeError):
+    """A calculation was ended from outside, by the queue, the memory or a person: that says nothing about it."""
+
+
 def unknown(kind: str, name: str, accepted: Iterable[str], where: str = "") -> InputError:
     """Word the error for a name that is not in the library.
 

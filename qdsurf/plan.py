@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -228,3 +229,35 @@ class Plan:
         """Folder of every surface state of a system by name."""
         rooms = {name: self.room(system, reaction) for name, reaction in self.reactions(system).items()}
         return {"ligated": f"results/ligated/{system.ligated}"} | rooms
+
+    @cached_property
+    def rooms(self) -> dict[str, list[str]]:
+        """Folders of all jobs by room, each once, below `results/`."""
+        systems, slabs = self.config.systems, self.config.slabs
+        gases = {(s.slab, molecule.name) for s in systems for molecule in self.gas_roles(s).values()}
+        folders = [
+            *(self.molecule_room(*gas) for gas in sorted(gases)),
+            *self.qualifications,
+            *(f"results/slabs/{slab}" for slab in slabs),
+            *(folder for system in systems for folder in self.states(system).values()),
+            *(str(Path(self.errors(slab)).parent) for slab in slabs),
+            *(f"results/{room}/{system}" for room in ("energetics", "kinetics") for system in systems),
+        ]
+        rooms: dict[str, list[str]] = {}
+        for folder in dict.fromkeys(folder.removeprefix("results/") for folder in folders):
+            rooms.setdefault(folder.split("/")[0], []).append(folder)
+        return rooms
+
+    @cached_property
+    def records(self) -> list[Path]:
+        """Files of the library that a run depends on."""
+        recipe = library.recipe(self.config.kinetics.recipe)
+        names = {
+            "materials": {find_facet(slab)[0] for slab in self.config.slabs},
+            "ligands": {system.ligand for system in self.config.systems} - {"none"},
+            "precursors": set(self.config.precursors),
+            "coreactants": {step.species for step in recipe.steps if step.role == "coreactant"},
+            "reactions": {name for system in self.config.systems for name in self.reactions(system)},
+            "recipes": {recipe.name},
+        }
+        return [library.record_path(kind, name) for kind in names for name in sorted(names[kind])]

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +33,32 @@ def annotate(atoms: Atoms, role: str, fragment: int = 0, formal_charges: Sequenc
     return atoms
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write text so that a reader, or a resumed run, never sees half of it."""
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Lend a path beside `path` to write to; what is there at the end takes the place of `path` in one step.
+
+    A reader, or a resumed run, never sees half a file: neither after a kill, nor on a full disk.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
+        yield temporary
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())  # a quota or a network disk may refuse only now
+        temporary.chmod(0o644)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write text so that a reader, or a resumed run, never sees half of it."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text)
 
 
 def write_json(path: Path, data: object) -> None:
@@ -70,14 +84,11 @@ def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = 
     reason : why there is no structure; kept in the file where `images` is empty, for `read_reason`.
     """
     images = [images] if isinstance(images, Atoms) else list(images)
-    path = Path(path)
-    if not images:
-        write_atomically(path, f"# {reason or 'no structure'}\n")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    write(temporary, images, format="extxyz")
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        if images:
+            write(temporary, images, format="extxyz")
+        else:
+            temporary.write_text(f"# {reason or 'no structure'}\n")
 
 
 def read_structures(path: Path) -> list[Atoms]:
@@ -101,8 +112,8 @@ def read_structures(path: Path) -> list[Atoms]:
 def read_reason(path: Path) -> str:
     """Why a file of `write_structures` holds no structure; empty if it holds one."""
     with open(path, "rb") as stream:
-        first = stream.readline()
-    return first[1:].decode().strip() if first.startswith(b"# ") else ""
+        first, more = stream.readline(), stream.read(1)
+    return first[1:].decode(errors="replace").strip() if first.startswith(b"# ") and not more else ""
 
 
 def read_structure(path: Path) -> Atoms:

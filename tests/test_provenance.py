@@ -1,5 +1,6 @@
 """A rule reruns when, and only when, the code that it uses changes."""
 
+import hashlib
 import shutil
 
 import pytest
@@ -50,11 +51,30 @@ def test_a_module_that_does_not_exist_is_no_silent_hash():
         provenance.code_version("build.slabs")
 
 
-def test_a_run_is_described_by_versions_machine_and_cost():
-    result = {"calculator": {"name": "emt"}, "force_calls": 3, "wall_s": 0.5, "input_hash": "ab"}
-    described = provenance.describe_run({"seed": 1}, iter([result, result]), iter([{"force_calls": 4, "wall_s": 1.0}]))
-    assert set(described) >= {"config", "qdsurf", "python", "packages", "machine", "qualifications"}
+def test_a_run_is_described_by_versions_machine_hashes_and_cost(tmp_path):
+    (tmp_path / "ligands").mkdir()
+    record, table = tmp_path / "ligands/x.yaml", tmp_path / "t.csv"
+    record.write_text("a: 1\n")
+    table.write_text("a\n")
+    result = {"calculator": {"name": "emt"}, "force_calls": 3, "wall_s": 0.5, "cpu_s": 0.25, "input_hash": "ab"}
+    lost = result | {"cpu_s": None}
+    verdict = {"force_calls": 4, "wall_s": 1.0, "cpu_s": 0.75}
+    described = provenance.describe_run({"seed": 1}, iter([result, lost]), iter([verdict]), [record], [table])
+    assert set(described) >= {"config", "qdsurf", "code", "python", "packages", "machine", "qualifications"}
     assert all(described["packages"][name] for name in ("ase", "tblite", "rdkit", "spglib"))
-    assert described["force_calls"] == 10 and described["relaxation_wall_s"] == 2.0
+    assert described["force_calls"] == 10
+    assert described["relaxation_wall_s"] == 2.0 and described["relaxation_cpu_s"] == 1.0
     assert described["config"] == {"seed": 1} and described["input_hashes"] == ["ab"]
     assert len(described["calculators"]) == 1
+    assert described["records"] == {"ligands/x.yaml": hashlib.sha256(b"a: 1\n").hexdigest()}
+    assert described["tables"] == {str(table): hashlib.sha256(b"a\n").hexdigest()}
+
+
+def test_the_code_of_a_run_is_every_module(package):
+    def code() -> str:
+        provenance.imported_modules.cache_clear()
+        return provenance.describe_run({}, [], [], [], [])["code"]
+
+    before = code()
+    (package / "report/style.py").write_text("# edited\n")
+    assert code() != before

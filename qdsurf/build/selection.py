@@ -7,6 +7,7 @@ from ase import Atoms
 
 from qdsurf.build.endpoints import judge
 from qdsurf.build.sites import count_sites
+from qdsurf.structure_io import content_hash
 
 # Flags that say a structure is no longer what it was meant to be.
 FATAL = ("not_converged", "dissociated", "desorbed", "intercalated", "ligand_lost", "substrate_changed")
@@ -25,8 +26,8 @@ def select_state(
     Returns
     -------
     selected : the structure, or an empty list.
-    state : plain data: `status` ("ok" or why not), energy_eV, converged, flags, composition, charge, and what
-        every candidate did.
+    state : plain data: `status` ("ok" or why not), which candidate and its hash, energy_eV, converged, flags,
+        composition, charge, and what every candidate did.
     """
     fates = []
     for candidate, final, result in zip(candidates, relaxed, results, strict=True):
@@ -46,6 +47,8 @@ def select_state(
     final.info.pop("energy_cost", None)
     state |= {
         "status": "ok",
+        "candidate": best,
+        "structure_hash": content_hash(final),
         "energy_eV": results[best]["energy_eV"],
         "converged": results[best]["converged"],
         "flags": results[best]["flags"],

@@ -45,7 +45,9 @@ def relax(arguments: Namespace) -> tuple[dict, list[str]]:
     """Relax all frames of a file; one that fails is recorded and does not lose the others."""
     frames = read_frames(arguments.file)
     check_output(arguments.output, len(frames))
-    relaxed, results = relax_batch(frames, _spec(arguments), arguments.fmax, arguments.max_steps, label="relax")
+    relaxed, results = relax_batch(
+        frames, _spec(arguments), arguments.fmax, arguments.max_steps, label="relax", timeout_s=arguments.timeout
+    )
     if all(result["energy_eV"] is None for result in results):
         raise CalculationError(f"{arguments.file}: no structure has an energy: {results[0]['reason']}")
     write_frames(arguments.output, relaxed)

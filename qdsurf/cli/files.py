@@ -1,6 +1,5 @@
 """Structure files as people hand them in: any format, one frame or many, with or without our columns."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from qdsurf.build.adopt import adopt
 from qdsurf.errors import InputError
-from qdsurf.structure_io import read_structures, write_structures
+from qdsurf.structure_io import read_structures, write_structures, written_whole
 
 EXTENDED_XYZ = "extxyz"
 
@@ -100,13 +99,8 @@ def write_frames(name: str, frames: Sequence[Atoms]) -> None:
     if kind in ("xyz", EXTENDED_XYZ):
         return write_structures(Path(name), frames)
     note(f"{name}: the format {kind} does not keep the columns with roles and charges; .xyz does")
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".partial.{path.name}")
     try:
-        write(temporary, frames if len(frames) > 1 else frames[0], format=kind)
-        os.replace(temporary, path)
+        with written_whole(Path(name)) as temporary:
+            write(temporary, frames if len(frames) > 1 else frames[0], format=kind)
     except (ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise InputError(f"{name}: ASE cannot write this structure as {kind}: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)

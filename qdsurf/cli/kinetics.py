@@ -15,6 +15,7 @@ from qdsurf.kinetics.tables import Tables, read_tables
 from qdsurf.records import Precursor, Recipe
 from qdsurf.report import figures
 from qdsurf.report.tables import write_table
+from qdsurf.structure_io import write_atomically
 
 MAP_POINTS, MAP_SAMPLES = (25, 25), 64
 
@@ -34,7 +35,7 @@ def run_recipe(arguments: Namespace) -> tuple[dict, list[str]]:
     folder = Path(arguments.output)
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table)
-    (folder / "mechanism.yaml").write_text(export_mechanism(system, tables, case.temperature))
+    write_atomically(folder / "mechanism.yaml", export_mechanism(system, tables, case.temperature))
     written = [*(f"{name}.csv" for name in results), *_draw(case, results, folder), "mechanism.yaml"]
     row = results["selectivity"].iloc[0].to_dict() | results["dose"].iloc[0].to_dict()
     lines = [f"{key:<26} {f'{value:.4g}' if isinstance(value, float) else value}" for key, value in row.items()]

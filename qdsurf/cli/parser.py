@@ -1,12 +1,11 @@
 """Words that the command line understands. Nothing heavy is imported here, so that `--help` is quick."""
 
 import argparse
-from collections.abc import Callable
 
 import qdsurf
+from qdsurf.cli.arguments import FRAME, calculator, charge, output, positive, seed, verb, whole
 
 LISTS = ("materials", "facets", "ligands", "precursors", "coreactants", "reactions", "recipes", "calculators")
-FRAME = "structure file that ASE reads; FILE@N takes frame N of several, otherwise the last is taken"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,75 +18,18 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"qdsurf {qdsurf.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     structures = (_list, _slab, _nanocrystal, _sites, _ligate, _place, _show)
-    for add in (*structures, _relax, _reactions, _qualify, _corrections, _kinetics):
+    for add in (*structures, _relax, _reactions, _qualify, _corrections, _kinetics, _status, _trace):
         add(verbs)
     return parser
 
 
-def _verb(verbs, name: str, run: str, summary: str, *examples: str) -> argparse.ArgumentParser:
-    """Add a verb with its examples and --json."""
-    parser = verbs.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog="example:\n" + "\n".join(f"  qdsurf {name} {example}" for example in examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run)
-    parser.add_argument("--json", action="store_true", help="print one JSON value on standard output")
-    return parser
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """Make a reader of integers not below `least`."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text.strip()!r} is no integer of {least} or more")
-        return value
-
-    return read
-
-
-def positive(text: str) -> float:
-    """Read a number above zero."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no number above 0")
-    return value
-
-
-def _output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
-    parser.add_argument("-o", "--output", required=True, metavar=metavar, help=words)
-
-
-def _calculator(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    words = "see `qdsurf list calculators`, or module:Class"
-    parser.add_argument(
-        "--calculator",
-        required=default is None,
-        default=default,
-        metavar="NAME",
-        help=f"{words} (default: {default})" if default else words,
-    )
-    parser.add_argument("--method", metavar="M", help="method of the calculator, such as GFN2-xTB")
-
-
 def _list(verbs) -> None:
-    parser = _verb(verbs, "list", "library:list_records", "list what the library holds", "facets")
+    parser = verb(verbs, "list", "library:list_records", "list what the library holds", "facets")
     parser.add_argument("kind", choices=LISTS, metavar="KIND", help=", ".join(LISTS))
 
 
 def _slab(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "slab",
         "structures:make_slab",
@@ -141,12 +83,12 @@ def _slab(verbs) -> None:
     parser.add_argument(
         "--allow-charged", action="store_true", help="accept formal charges that do not add up to zero, and note them"
     )
-    _seed(parser, "of mixed crystals and molecular ions")
-    _output(parser, "FILE", "slab, in any format ASE writes; .xyz keeps the columns that other verbs need")
+    seed(parser, "of mixed crystals and molecular ions")
+    output(parser, "FILE", "slab, in any format ASE writes; .xyz keeps the columns that other verbs need")
 
 
 def _nanocrystal(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "nanocrystal",
         "structures:make_nanocrystal",
@@ -183,31 +125,17 @@ def _nanocrystal(verbs) -> None:
         "--stand-in", default="Cl", metavar="X", help="anion where no ligand has room: a halide or OH (default Cl)"
     )
     parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chains to a model")
-    _seed(parser, "of the choice of places and chains")
-    _output(parser, "FILE", "particle")
-
-
-def _seed(parser: argparse.ArgumentParser, words: str) -> None:
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help=f"{words} (default 0)")
-
-
-def _charge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--charge",
-        nargs="+",
-        default=(),
-        metavar="EL=Q",
-        help="formal charges, for a structure from elsewhere whose elements have none on record",
-    )
+    seed(parser, "of the choice of places and chains")
+    output(parser, "FILE", "particle")
 
 
 def _sites(verbs) -> None:
-    parser = _verb(verbs, "sites", "structures:list_sites", "list the adsorption sites of any slab", "slab.xyz --json")
+    parser = verb(verbs, "sites", "structures:list_sites", "list the adsorption sites of any slab", "slab.xyz --json")
     parser.add_argument("file", metavar="FILE", help=FRAME)
 
 
 def _ligate(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "ligate",
         "structures:cover_slab",
@@ -234,14 +162,14 @@ def _ligate(verbs) -> None:
     parser.add_argument(
         "--seed", type=whole(0), metavar="S", help="of the sites (default: the middle of the cell first)"
     )
-    _charge(parser)
+    charge(parser)
     parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chain to a model")
     parser.add_argument("--defect", nargs="+", metavar="D", help="made when all are there, such as loss_1 or V_Br")
-    _output(parser, "FILE", "covered slab")
+    output(parser, "FILE", "covered slab")
 
 
 def _place(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "place",
         "structures:place_molecule",
@@ -264,13 +192,13 @@ def _place(verbs) -> None:
     parser.add_argument(
         "--poses", type=whole(1), default=1, metavar="N", help="at most this many, roomiest first (default 1)"
     )
-    _seed(parser, "of the orientations")
-    _charge(parser)
-    _output(parser, "FILE", "poses, one frame each")
+    seed(parser, "of the orientations")
+    charge(parser)
+    output(parser, "FILE", "poses, one frame each")
 
 
 def _relax(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "relax",
         "calculations:relax",
@@ -278,7 +206,7 @@ def _relax(verbs) -> None:
         "poses.xyz --calculator tblite --method GFN2-xTB -o relaxed.xyz",
     )
     parser.add_argument("file", metavar="FILE", help="structure file that ASE reads; all its frames, or FILE@N")
-    _calculator(parser)
+    calculator(parser)
     parser.add_argument("--fmax", type=positive, default=0.05, metavar="F", help="largest force in eV/A (default 0.05)")
     parser.add_argument(
         "--max-steps",
@@ -287,11 +215,18 @@ def _relax(verbs) -> None:
         metavar="N",
         help="for each structure; 0 is a single point (default 200)",
     )
-    _output(parser, "FILE", "relaxed structures, in the order of the input")
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        metavar="S",
+        help="longest time for each structure in seconds; the calculator then has a process of its own, and one that "
+        "hangs or crashes loses that structure only",
+    )
+    output(parser, "FILE", "relaxed structures, in the order of the input")
 
 
 def _reactions(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "reactions",
         "library:match_reactions",
@@ -303,7 +238,7 @@ def _reactions(verbs) -> None:
 
 
 def _qualify(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "qualify",
         "calculations:qualify_calculator",
@@ -311,22 +246,22 @@ def _qualify(verbs) -> None:
         "PbS --calculator tblite --method GFN1-xTB",
     )
     parser.add_argument("material", metavar="MATERIAL", help="see `qdsurf list materials`")
-    _calculator(parser)
+    calculator(parser)
 
 
 def _corrections(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "corrections",
         "calculations:measure_corrections",
         "fit the errors of a calculator, bond by bond, to gas-phase reactions with trusted energies",
         "--calculator tblite --method GFN2-xTB",
     )
-    _calculator(parser, default="tblite")
+    calculator(parser, default="tblite")
 
 
 def _show(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "show",
         "structures:show_structure",
@@ -340,7 +275,7 @@ def _show(verbs) -> None:
 
 
 def _kinetics(verbs) -> None:
-    parser = _verb(
+    parser = verb(
         verbs,
         "kinetics",
         "kinetics:run_recipe",
@@ -368,4 +303,27 @@ def _kinetics(verbs) -> None:
     parser.add_argument(
         "--pore_nm", type=positive, metavar="D", help="also how deep it reaches into a film with pores of this diameter"
     )
-    _output(parser, "DIR", "folder for tables, figures and mechanism.yaml")
+    output(parser, "DIR", "folder for tables, figures and mechanism.yaml")
+
+
+def _status(verbs) -> None:
+    parser = verb(
+        verbs, "status", "results:show_status", "say what of a run is done, failed, flagged or missing", "results"
+    )
+    parser.add_argument("folder", metavar="DIR", help="folder of results, such as results")
+    parser.add_argument(
+        "--config", metavar="FILE", help="what was asked for (default: DIR/config.json, which every run writes)"
+    )
+
+
+def _trace(verbs) -> None:
+    parser = verb(
+        verbs,
+        "trace",
+        "results:trace",
+        "follow a row of a table back to the states, structures, inputs, calculator and versions that it came from",
+        "results/kinetics/selectivity.csv 0",
+        "results/energetics/steps.csv system=PbS_100_PbS~oleate~TMA step=carboxylate_transfer",
+    )
+    parser.add_argument("table", metavar="TABLE", help="CSV file inside a folder of results")
+    parser.add_argument("row", nargs="+", metavar="ROW", help="number from 0, or COLUMN=VALUE until one row is left")

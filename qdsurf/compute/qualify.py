@@ -89,4 +89,5 @@ def qualify(
         "substrate": "relaxed" if stability["stable"] else "frozen",
         "force_calls": sum(r["force_calls"] for r in (*strained, *results)),
         "wall_s": round(sum(r["wall_s"] for r in (*strained, *results)), 1),
+        "cpu_s": round(sum(r["cpu_s"] or 0.0 for r in (*strained, *results)), 1),
     }

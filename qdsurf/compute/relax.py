@@ -1,7 +1,9 @@
 """Relaxation as a service: one warm calculator, a batch of structures, one result for each."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from ase import Atoms
@@ -11,13 +13,17 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import qdsurf
 from qdsurf.compute.anomalies import find_anomalies
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator
+from qdsurf.compute.journal import Journal, Outcome
 from qdsurf.compute.optimiser import ModelBFGS
 from qdsurf.compute.restraints import held_bonds
+from qdsurf.compute.worker import Worker
 from qdsurf.errors import CalculationError
+from qdsurf.progress import Progress
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import content_hash
 
 Judge = Callable[[Atoms, Atoms], str]
+Report = Callable[[int, float], None]  # is told the force calls so far and the largest force in eV/A
 
 # A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
 JUMP_EV = 0.5
@@ -38,6 +44,8 @@ def relax_batch(
     keep: int | None = None,
     label: str = "",
     judge: Judge | None = None,
+    timeout_s: float | None = None,
+    journal: Journal | None = None,
 ) -> tuple[list[Atoms], list[dict]]:
     """Relax structures one after the other; a failure is recorded and the others go on.
 
@@ -51,6 +59,9 @@ def relax_batch(
     label : words for the progress line.
     judge : says why a relaxed structure is not what the first one was meant to be, empty if it is; asked only about
         structures whose `info["bonds"]` says what they are meant to be.
+    timeout_s : longest time for one structure. With it the calculator has a process of its own, and one that hangs or
+        crashes there loses one structure.
+    journal : keeps what is finished, for a job that is killed and begun again.
 
     Returns
     -------
@@ -64,29 +75,50 @@ def relax_batch(
     structures = list(structures)
     for atoms in structures:
         assert_supported(spec, atoms.symbols)
-    calculator = make_calculator(spec)
-    description = describe_calculator(spec)
-    screened, order = {}, range(len(structures))
-    if keep is not None and len(structures) > keep:
-        screened = dict(enumerate(_single_points(structures, calculator)))
-        energies = [np.inf if r["energy_eV"] is None else r["energy_eV"] for _, r in screened.values()]
-        order = np.argsort(energies, kind="stable").tolist()
-    outcomes, good = {}, 0
-    for number in order:
-        atoms = structures[number]
-        if keep is not None and good == keep and number in screened:
-            final, result = screened[number]
-            above = f"its single point is {energies[number] - min(energies):.2f} eV above the lowest"
-            result["reason"] = f"not relaxed: {above if np.isfinite(energies[number]) else result['reason']}"
+    made_by = {"calculator": describe_calculator(spec), "qdsurf_version": qdsurf.__version__}
+    names = [str(atoms.info.get("name", f"candidate {number + 1}")) for number, atoms in enumerate(structures)]
+    progress, outcomes = Progress(label, len(structures)), {}
+    with _relaxer(spec, timeout_s) as run:
+
+        def relax(number: int, *how) -> Outcome:
+            return run(structures[number], how, partial(progress.walking, names[number]))
+
+        relax = journal.remember(relax, structures, made_by) if journal else relax
+        if keep is None or len(structures) <= keep:
+            turns = ((number, relax(number, fmax, max_steps, judge)) for number in range(len(structures)))
         else:
-            judged = judge if "bonds" in atoms.info else None
-            final, result = relax_one(atoms, calculator, fmax, max_steps, judged)
-            result["force_calls"] += screened[number][1]["force_calls"] if screened else 0
-            good += result["converged"] and not (judged and judged(atoms, final))
-        outcomes[number] = final, result | {"calculator": description, "qdsurf_version": qdsurf.__version__}
-        print(f"{label} {number + 1}/{len(structures)}: {_summary(outcomes[number][1])}", flush=True)
+            turns = _lowest_first(structures, relax, (fmax, max_steps, judge), keep)
+        for number, (final, result) in turns:
+            outcomes[number] = final, result | made_by
+            progress.finished(names[number], _summary(result))
     relaxed, results = ([outcomes[k][part] for k in range(len(structures))] for part in (0, 1))
     return relaxed, results
+
+
+def _lowest_first(
+    structures: list[Atoms], relax: Callable[..., Outcome], how: tuple[float, int, Judge | None], keep: int
+) -> Iterator[tuple[int, Outcome]]:
+    """Relax in the order of single-point energies until `keep` are what they were meant to be, and skip the rest."""
+    # One whose SCF fails is not worth every rescue when there are others.
+    screened = [relax(number, 0.0, 0, None, QUICK_RUNGS) for number in range(len(structures))]
+    energies = [np.inf if result["energy_eV"] is None else result["energy_eV"] for _, result in screened]
+    good = 0
+    for number in np.argsort(energies, kind="stable").tolist():
+        final, result = screened[number]
+        if good < keep:
+            before = result["force_calls"]
+            final, result = relax(number, *how)
+            result["force_calls"] += before
+            good += result["converged"] and not _verdict(how[-1], structures[number], final)
+        else:
+            above = f"its single point is {energies[number] - min(energies):.2f} eV above the lowest"
+            result["reason"] = f"not relaxed: {above if np.isfinite(energies[number]) else result['reason']}"
+        yield number, (final, result)
+
+
+def _verdict(judge: Judge | None, before: Atoms, after: Atoms) -> str:
+    """Why a structure is not what it was meant to be; empty where nobody said what that is."""
+    return judge(before, after) if judge and "bonds" in before.info else ""
 
 
 def _summary(result: dict) -> str:
@@ -98,57 +130,98 @@ def _summary(result: dict) -> str:
     return f"{energy}, max force {force:.3f} eV/A, {calls}, {result['reason']}{flags}"
 
 
-def _single_points(structures: list[Atoms], calculator: Calculator) -> list[tuple[Atoms, dict]]:
-    """Energies to choose candidates by; one whose SCF fails is not worth every rescue."""
-    rungs = getattr(calculator, "rungs", None)
-    calculator.rungs = QUICK_RUNGS
-    outcomes = [relax_one(atoms, calculator, 0.0, 0) for atoms in structures]
-    calculator.rungs = rungs
-    return outcomes
+@contextmanager
+def _relaxer(spec: CalculatorSpec, timeout_s: float | None) -> Iterator[Callable[..., Outcome]]:
+    """`relax_one` with one warm calculator: in this process, or in one that may be lost."""
+
+    def relax(calculator: Calculator, atoms: Atoms, how: tuple, report: Report) -> Outcome:
+        return relax_one(atoms, calculator, *how, report=report)
+
+    if timeout_s is None:
+        yield partial(relax, make_calculator(spec))
+        return
+    with Worker(partial(make_calculator, spec), relax) as worker:
+        yield partial(_relax_apart, worker, timeout_s)
+
+
+def _relax_apart(worker: Worker, timeout_s: float, atoms: Atoms, how: tuple, report: Report) -> Outcome:
+    """Have a worker relax a structure; one that is lost with its process is recorded as failed."""
+    start, walk = time.perf_counter(), _Walk(atoms.copy())
+
+    def count(calls: int, max_force: float) -> None:
+        walk.calls = calls
+        report(calls, max_force)
+
+    try:
+        return worker.run(atoms, how, timeout_s=timeout_s, report=count)
+    except CalculationError as error:
+        final = atoms.copy()
+        return final, _record(atoms, final, walk, f"failed: {error}", {}, time.perf_counter() - start, None)
 
 
 def relax_one(
-    atoms: Atoms, calculator: Calculator, fmax: float, max_steps: int, judge: Judge | None = None
-) -> tuple[Atoms, dict]:
-    """Relax one structure, first with the bonds held that it is to have, then freely; see `relax_batch`."""
-    start = time.perf_counter()
+    atoms: Atoms,
+    calculator: Calculator,
+    fmax: float,
+    max_steps: int,
+    judge: Judge | None = None,
+    rungs: int | None = None,
+    report: Report | None = None,
+) -> Outcome:
+    """Relax one structure, first with the bonds held that it is to have, then freely; see `relax_batch`.
+
+    Parameters
+    ----------
+    rungs : how far a failed SCF may climb its rescue ladder; None: as far as the calculator says.
+    """
+    start, cpu = time.perf_counter(), time.process_time()
     work = atoms.copy()
     work.calc = calculator
     forget = getattr(calculator, "forget", calculator.reset)
     forget()
     rescues_before = dict(getattr(calculator, "rescues", {}))
-    walk = _Walk(work, forget)
-    rungs = getattr(calculator, "rungs", None)
+    walk = _Walk(work, forget, report)
+    rungs_before = getattr(calculator, "rungs", None)
+    calculator.rungs = rungs or rungs_before
     try:
         if max_steps and (held := held_bonds(atoms)):
             work.set_constraint([*atoms.constraints, *held])
             walk.run(min(HELD_STEPS, max_steps), HELD_FMAX)
             work.set_constraint(atoms.constraints)
             walk.release()
-        reason = walk.run(max_steps, fmax, judge)
+        reason = walk.run(max_steps, fmax, partial(_verdict, judge))
     except Exception as error:  # a calculator can raise anything; whatever it is, the other structures go on
         reason = f"failed: {type(error).__name__}: {error}"
     finally:
-        calculator.rungs = rungs
+        calculator.rungs = rungs_before
     final = atoms.copy()
     final.positions = walk.positions
     final.cell = work.cell
     if walk.energy is not None:
         final.calc = SinglePointCalculator(final, energy=walk.energy, forces=walk.forces)
-    converged = reason == "converged"
-    flags = find_anomalies(atoms, final) + ([] if converged else ["not_converged"])
-    flags += ["loose_scf"] if getattr(calculator, "loose", False) else []
     rescues = {k: v - rescues_before.get(k, 0) for k, v in getattr(calculator, "rescues", {}).items()}
-    return final, {
+    wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
+    result = _record(atoms, final, walk, reason, rescues, wall_s, cpu_s)
+    result["flags"] += ["loose_scf"] if getattr(calculator, "loose", False) else []
+    return final, result
+
+
+def _record(
+    atoms: Atoms, final: Atoms, walk: "_Walk", reason: str, rescues: dict, wall_s: float, cpu_s: float | None
+) -> dict:
+    """Plain data on a relaxation, as stored in `result.json`."""
+    converged = reason == "converged"
+    return {
         "energy_eV": walk.energy,
         "max_force_eV_per_A": walk.max_force,
         "converged": converged,
         "reason": reason,
-        "flags": flags,
+        "flags": find_anomalies(atoms, final) + ([] if converged else ["not_converged"]),
         "force_calls": walk.calls,
         "jumps": walk.jumps,
         "rescues": {k: v for k, v in rescues.items() if v and k != "as it is"},
-        "wall_s": round(time.perf_counter() - start, 2),
+        "wall_s": round(wall_s, 2),
+        "cpu_s": None if cpu_s is None else round(cpu_s, 2),
         "input_hash": content_hash(atoms),
     }
 
@@ -159,8 +232,8 @@ class _Walk:
     It keeps the last consistent point, so that whatever happens there is something honest to return.
     """
 
-    def __init__(self, atoms: Atoms, forget):
-        self.atoms, self.forget = atoms, forget
+    def __init__(self, atoms: Atoms, forget: Callable[[], None] | None = None, report: Report | None = None):
+        self.atoms, self.forget, self.report = atoms, forget, report
         self.start, self.judge = atoms.copy(), None
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
@@ -218,6 +291,8 @@ class _Walk:
                 return False
         self.positions, self.energy, self.forces = self.atoms.positions.copy(), energy, forces
         self.max_force = float(np.sqrt((forces**2).sum(axis=1).max()))
+        if self.report:
+            self.report(self.calls, self.max_force)
         # From here on a step back is cheaper than the higher rungs of the rescue ladder.
         self.atoms.calc.rungs = QUICK_RUNGS
         return True

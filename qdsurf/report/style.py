@@ -15,6 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from qdsurf.errors import InputError
+from qdsurf.structure_io import written_whole
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -95,9 +96,8 @@ def write(figure: Figure, path: str | Path) -> Path:
     if path.suffix.lower() not in metadata:
         given = path.suffix or "without a suffix"
         raise InputError(f"{path}: a figure is written as .svg or .png, a structure also as .html, not {given!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rc_context(_RC):
-        figure.savefig(path, dpi=200, metadata=metadata[path.suffix.lower()])
+    with written_whole(path) as temporary, rc_context(_RC):
+        figure.savefig(temporary, dpi=200, metadata=metadata[path.suffix.lower()])
     return path
 
 

@@ -14,6 +14,7 @@ from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
 from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS, ReferenceSet
+from qdsurf.structure_io import write_json
 
 
 report: "../report/workflow.rst"
@@ -68,3 +69,7 @@ def reactant_of(w):
     if name == "ligated":
         return f"results/ligated/{'~'.join(w.owner.split('~')[:2])}/selected.extxyz"
     return f"{PLAN.states(System.parse(w.owner))[name]}/selected.extxyz"
+
+
+onstart:
+    write_json("results/config.json", dict(config))  # so that `qdsurf status` knows what is still missing

@@ -63,7 +63,7 @@ rule export_mechanism:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("kinetics.export"),
+        code=code_version("kinetics.export", "structure_io"),
     script:
         "../scripts/export_mechanism.py"
 

@@ -23,6 +23,8 @@ rule relax_molecule:
         "logs/relax_molecule/{calculator}/{molecule}.log",
     conda:
         "../envs/qdsurf.yaml"
+    resources:
+        timeout_s=PLAN.config.relax.timeout_s,  # no parameter: another patience makes no result stale
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=0.01,

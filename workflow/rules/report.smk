@@ -171,11 +171,14 @@ rule plot_ranking:
 
 rule write_provenance:
     input:
-        "results/kinetics/selectivity.csv",
-        results=lambda w: sorted(
-            {f"{room}/result.json" for s in PLAN.config.systems for room in PLAN.states(s).values()}
-        ),
+        results=[
+            f"results/{job}/result.json"
+            for room in ("molecules", "slabs", "ligated", "adsorbed", "reactions", "reference")
+            for job in PLAN.rooms[room]
+        ],
         qualifications=expand("{folder}/qualification.json", folder=PLAN.qualifications),
+        records=PLAN.records,
+        tables=["results/energetics/states.csv", "results/energetics/steps.csv", "results/kinetics/selectivity.csv"],
     output:
         "results/provenance.json",
     log:
@@ -184,6 +187,6 @@ rule write_provenance:
         "../envs/qdsurf.yaml"
     params:
         config=dict(config),
-        code=code_version("provenance"),
+        code=code_version("provenance", "structure_io"),
     script:
         "../scripts/write_provenance.py"

@@ -1,20 +1,19 @@
-from pathlib import Path
-
 from qdsurf.build.endpoints import judge
+from qdsurf.compute.journal import Journal
 from qdsurf.compute.relax import relax_batch
 from qdsurf.progress import logged
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import read_structures, write_json, write_structures
 
-with logged(snakemake.log[0]):
+done, how = snakemake.output, snakemake.params
+label = done.relaxed.removeprefix("results/").removesuffix("/relaxed.extxyz")
+with logged(snakemake.log[0]), Journal(f"{done.result}.part", how.code) as journal:
     relaxed, results = relax_batch(
         read_structures(snakemake.input.candidates),
-        CalculatorSpec(**snakemake.params.calculator),
-        fmax=snakemake.params.fmax,
-        max_steps=snakemake.params.max_steps,
-        keep=snakemake.params.keep,
-        judge=judge,
-        label=str(Path(snakemake.output.relaxed).parent.relative_to("results")),
+        CalculatorSpec(**how.calculator),
+        *(how.fmax, how.max_steps, how.keep, label, judge),
+        timeout_s=snakemake.resources.timeout_s,
+        journal=journal,
     )
-write_structures(snakemake.output.relaxed, relaxed)
-write_json(snakemake.output.result, results)
+    write_structures(done.relaxed, relaxed)
+    write_json(done.result, results)

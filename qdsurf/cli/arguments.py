@@ -1,0 +1,81 @@
+"""What several verbs of the command line share: their frame, readers of numbers, common options."""
+
+import argparse
+from collections.abc import Callable
+
+FRAME = "structure file that ASE reads; FILE@N takes frame N of several, otherwise the last is taken"
+
+
+def verb(verbs, name: str, run: str, summary: str, *examples: str) -> argparse.ArgumentParser:
+    """Add a verb with its examples and --json."""
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog="example:\n" + "\n".join(f"  qdsurf {name} {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON value on standard output")
+    return parser
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Make a reader of integers not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text.strip()!r} is no integer of {least} or more")
+        return value
+
+    return read
+
+
+def positive(text: str) -> float:
+    """Read a number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no number above 0")
+    return value
+
+
+def output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
+    """Add -o."""
+    parser.add_argument("-o", "--output", required=True, metavar=metavar, help=words)
+
+
+def calculator(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add --calculator and --method."""
+    words = "see `qdsurf list calculators`, or module:Class"
+    parser.add_argument(
+        "--calculator",
+        required=default is None,
+        default=default,
+        metavar="NAME",
+        help=f"{words} (default: {default})" if default else words,
+    )
+    parser.add_argument("--method", metavar="M", help="method of the calculator, such as GFN2-xTB")
+
+
+def seed(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add --seed."""
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="S", help=f"{words} (default 0)")
+
+
+def charge(parser: argparse.ArgumentParser) -> None:
+    """Add --charge."""
+    parser.add_argument(
+        "--charge",
+        nargs="+",
+        default=(),
+        metavar="EL=Q",
+        help="formal charges, for a structure from elsewhere whose elements have none on record",
+    )
