@@ -240,7 +240,7 @@ class Plan:
             *self.qualifications,
             *(f"results/slabs/{slab}" for slab in slabs),
             *(folder for system in systems for folder in self.states(system).values()),
-            *(str(Path(self.errors(slab)).parent) for slab in slabs),
+            *(str(Path(self.errors(slab)[0]).parent) for slab in slabs),
             *(f"results/{room}/{system}" for room in ("energetics", "kinetics") for system in systems),
         ]
         rooms: dict[str, list[str]] = {}
