@@ -45,13 +45,28 @@ class RelaxSpec(Record):
     )
 
 
+QualificationTest = Literal["strained_bulk", "rattled_bulk", "rattled_slab", "facets"]
+
+
 class QualificationSpec(Record):
     """Tests that a calculator must pass before a crystal is allowed to move."""
 
-    strains: tuple[float, ...] = Field((-0.05, -0.025, 0.0, 0.025, 0.05), description="of the lattice constant")
+    more_tests: tuple[Literal["rattled_bulk", "facets"], ...] = Field(
+        (), description="beside strained bulk and rattled slab: a rattled bulk cell, the energies of the facets"
+    )
+    strains: tuple[float, ...] = Field((-0.06, -0.03, 0.0, 0.03, 0.06), description="of the lattice constant")
     shortest_vector_A: float = Field(11.0, gt=0, description="smallest cell vector of the bulk supercell")
     rattle_A: float = Field(0.1, gt=0, description="standard deviation of the random displacement")
-    max_steps: int = Field(40, ge=1, description="of the relaxation of the rattled slab")
+    max_steps: int = Field(40, ge=1, description="of the relaxations of rattled structures")
+
+    @property
+    def tests(self) -> tuple[QualificationTest, ...]:
+        """Names of all tests."""
+        return "strained_bulk", "rattled_slab", *dict.fromkeys(self.more_tests)
+
+    def steps(self, test: QualificationTest) -> int:
+        """Steps that a structure of a test may take; 0 is a single point."""
+        return self.max_steps if test.startswith("rattled") else 0
 
 
 class ThermochemistrySpec(Record):

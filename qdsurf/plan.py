@@ -157,6 +157,12 @@ class Plan:
         bound = self.ligand(ligand)
         return "no ligand" if bound is None else describe_model(bound, self.config.truncate_to_carbons)
 
+    def note(self, slab: str) -> str:
+        """Words that go with every number of a slab: the configuration's, and what its calculator is not fit for."""
+        uses = read_json(f"{self.qualification(slab)}/qualification.json")["uses"]
+        unfit = [f"not qualified for {use.replace('_', ' ')}: {v['reason']}" for use, v in uses.items() if not v["fit"]]
+        return "; ".join(filter(None, [self.config.note, *unfit]))
+
     def collect(self, system: System) -> tuple[pd.DataFrame, ...]:
         """Read the states that the rooms have selected and make the tables of a system.
 
@@ -197,7 +203,7 @@ class Plan:
         roles = assign_roles(self.material(system.slab), facet, self.ligand(system.ligand), precursor)
         return collect_tables(
             str(system), roles, states, gases, names, self.reactions(system),
-            correction, temperature, self.model(system.ligand), self.config.note,
+            correction, temperature, self.model(system.ligand), self.note(system.slab),
         )  # fmt: skip
 
     def mode_files(self, system: System) -> list[str]:

@@ -106,6 +106,7 @@ class Facet(Record):
     surface_energy: float | None = Field(
         None, gt=0, description="in any unit common to the facets of a material: ratios make a Wulff shape"
     )
+    bare_energy_J_per_m2: float | None = Field(None, gt=0, description="surface energy in vacuum")
 
     @property
     def name(self) -> str:
@@ -129,6 +130,9 @@ class Material(Record):
     molecular_ion: MolecularIon | None = None
     facets: tuple[Facet, ...] = ()
     surface_energy_source: Source | None = Field(None, description="of the surface energies of the facets")
+    bare_energy_source: Source | None = Field(None, description="of the surface energies in vacuum")
+    bulk_modulus_GPa: float | None = Field(None, gt=0, description="measured, near room temperature")
+    bulk_modulus_source: Source | None = None
     source: Source
 
     def occupancy(self, element: str) -> dict[str, float]:
@@ -151,6 +155,10 @@ class Material(Record):
                 raise ValueError(f"formal_charges: {site.element} is missing")
         if any(facet.surface_energy for facet in self.facets) and not self.surface_energy_source:
             raise ValueError("surface_energy_source: say where the surface energies of the facets are from")
+        if any(facet.bare_energy_J_per_m2 for facet in self.facets) and not self.bare_energy_source:
+            raise ValueError("bare_energy_source: say where the surface energies in vacuum are from")
+        if self.bulk_modulus_GPa and not self.bulk_modulus_source:
+            raise ValueError("bulk_modulus_source: say where the bulk modulus is from")
         return self
 
 

@@ -13,6 +13,8 @@ KJ_PER_MOL_EV = 1e3 / constants.N_A / constants.e
 CAL_PER_MOL_K_EV = constants.calorie / constants.N_A / constants.e
 INVERSE_CM_EV = 100 * constants.h * constants.c / constants.e
 AMU_KG = constants.atomic_mass
+EV_PER_A2_J_PER_M2 = constants.e / constants.angstrom**2
+EV_PER_A3_GPA = constants.e / constants.angstrom**3 / constants.giga
 NM2_PER_M2 = 1e18
 LANGMUIR_PA_S = 1e-6 * TORR_PA
 

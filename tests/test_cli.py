@@ -14,6 +14,7 @@ from ase.io import read, write
 
 from qdsurf import library
 from qdsurf.cli import main
+from qdsurf.energetics.corrections import measure_errors
 from qdsurf.reference import read_reference
 
 ENTRY = Path(sys.executable).parent / "qdsurf"
@@ -494,12 +495,35 @@ def test_the_last_of_several_frames_is_taken_aloud(capsys, folder, tmp_path):
 def test_qualify_with_emt(ok_json):
     data = ok_json("qualify", "Ag", "--calculator", "emt")
     assert abs(data["lattice_constant_error"]) < 0.01  # EMT is fitted to the lattice constant
-    assert data["substrate"] == "relaxed" and data["stability"]["stable"]
+    assert data["substrate"] == "relaxed" and data["stability"]["stable"] and data["bulk_stability"]["stable"]
+    assert [row["facet"] for row in data["facets"]] == ["111_Ag", "100_Ag", "110_Ag"]  # lowest surface energy first
+    assert {use: verdict["fit"] for use, verdict in data["uses"].items()} == {
+        "geometry": True,
+        "substrate_relaxation": True,
+        "reaction_energies": False,  # no reference reaction contains silver
+    }
+
+
+def test_qualify_prints_a_page_and_reads_the_errors_of_a_run(ok, tmp_path, monkeypatch):
+    errors = measure_errors(read_reference(), {})
+    errors["bonds"] = errors["bonds"].str.replace("Pb", "Ag")
+    errors["error_eV"] = 0.1
+    folder = tmp_path / "results/reference/emt"
+    folder.mkdir(parents=True)
+    errors.to_csv(folder / "errors.csv", index=False)
+    for where, words in ((tmp_path, ()), (Path.cwd(), ("--errors", folder / "errors.csv"))):
+        monkeypatch.chdir(where)
+        page = ok("qualify", "Ag", "--calculator", "emt", *words)
+        assert (
+            page.startswith("# emt for Ag\n") and "| reference reactions | Ag 12; mean absolute error 0.10 eV" in page
+        )
 
 
 def test_qualify_errors(fails):
     assert "has no parameters for Cd, Se" in fails("qualify", "CdSe", "--calculator", "emt")
     assert "unknown material 'CdX'" in fails("qualify", "CdX", "--calculator", "emt")
+    missing = fails("qualify", "Ag", "--calculator", "emt", "--errors", "nowhere.csv")
+    assert "nowhere.csv: no such file; a run writes it, or leave --errors out" in missing
 
 
 def test_corrections_of_gfn2(ok_json, monkeypatch):

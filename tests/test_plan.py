@@ -6,6 +6,7 @@ from qdsurf.build.selection import refine_state
 from qdsurf.config import System
 from qdsurf.errors import InputError, QDSurfError, UnsupportedElementError
 from qdsurf.plan import Plan
+from qdsurf.structure_io import write_json
 
 GFN2 = {"name": "tblite", "parameters": {"method": "GFN2-xTB"}}
 PM7 = {"name": "mopac", "parameters": {"method": "PM7"}}
@@ -120,3 +121,18 @@ def test_a_molecular_ion_leaves_in_no_salt():
     slabs = {"FAPbBr3_100_FABr": slab(layers=3, ligands=["none", "oleate"], calculator=PM7)}
     plan = Plan.check(config(slabs=slabs))
     assert "salt" not in plan.gas_roles(System("FAPbBr3_100_FABr", "oleate", "TMA"))
+
+
+def test_what_a_calculator_is_not_fit_for_stands_beside_every_number(tmp_path, monkeypatch):
+    plan = Plan.check(config(note="a trial"))
+    monkeypatch.chdir(tmp_path)
+    uses = {
+        "geometry": {"fit": False, "reason": "lattice constant off by -3.1% (limit 3.0%)"},
+        "substrate_relaxation": {"fit": True, "reason": "shaken slab shifts by 0.16 A (limit 0.70 A)"},
+        "reaction_energies": {"fit": False, "reason": "not tested"},
+    }
+    write_json(tmp_path / plan.qualification("PbS_100_PbS") / "qualification.json", {"uses": uses})
+    assert plan.note("PbS_100_PbS") == (
+        "a trial; not qualified for geometry: lattice constant off by -3.1% (limit 3.0%); "
+        "not qualified for reaction energies: not tested"
+    )

@@ -3,19 +3,20 @@
 import time
 from argparse import Namespace
 from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ase import Atoms
 
 from qdsurf import library
-from qdsurf.build.bulk import rattle_slab, strained_cells
+from qdsurf.build.bulk import build_test
 from qdsurf.build.molecules import build_reference
 from qdsurf.build.selection import select_each
-from qdsurf.build.slab import cut_slab
+from qdsurf.build.slab import cut_wide_slab
 from qdsurf.cli.files import check_output, read_frames, write_frames
-from qdsurf.compute.calculators import describe_calculator, make_calculator, supported_elements
-from qdsurf.compute.qualify import qualify
+from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator, supported_elements
+from qdsurf.compute.qualify import Outcome, qualify
 from qdsurf.compute.relax import relax_batch
 from qdsurf.config import QualificationSpec, RelaxSpec
 from qdsurf.energetics.corrections import (
@@ -27,12 +28,14 @@ from qdsurf.energetics.corrections import (
     reactions_of_metals,
     summarise_left_out,
 )
+from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec, Material
-from qdsurf.reference import read_reference
+from qdsurf.reference import Reference, read_reference
+from qdsurf.report.qualification import qualification_page
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
-RATTLE_SEED = 0
+QUALIFICATION_SEED = 0
 REFERENCE_RELAXATION = 0.01, 500  # fmax in eV/A and steps, as the workflow relaxes gas molecules
 
 
@@ -60,29 +63,31 @@ def relax(arguments: Namespace) -> tuple[dict, list[str]]:
 
 
 def qualify_calculator(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Compare lattice constant and rattled slab of a material with the crystal."""
-    spec, settings = _spec(arguments), QualificationSpec()
-    material = library.material(arguments.material)
-    slabs = rattle_slab(_test_slab(material, settings.shortest_vector_A), settings.rattle_A, RATTLE_SEED)
-    cells = strained_cells(material, settings.strains, settings.shortest_vector_A)
-    _, strained = relax_batch(cells, spec, max_steps=0, label="strained bulk")
-    relaxed, results = relax_batch(slabs, spec, RelaxSpec().fmax_eV_per_A, settings.max_steps, label="rattled slab")
-    data = qualify(material.name, strained, settings.strains, slabs, relaxed, results)
-    return data, [
-        f"{material.name} with {spec.label}: the substrate should be {data['substrate']}",
-        f"  lattice constant: {data['lattice_constant']}",
-        f"  rattled slab: {data['stability']['reason']}",
-    ]
-
-
-def _test_slab(material: Material, shortest_vector: float) -> Atoms:
-    """The first facet on record, wide enough for a calculator that sees the Gamma point only."""
+    """Put a material through every test, and say what the calculator is fit for."""
+    spec, material = _spec(arguments), library.material(arguments.material)
     if not material.facets:
         raise InputError(f"materials/{material.name}.yaml: facets: none; a calculator is qualified on the first one")
-    facet = material.facets[0]
-    cell = cut_slab(material, facet, QUALIFICATION_LAYERS).cell.lengths()[:2]
-    repeats = np.ceil(shortest_vector / cell - 1e-9).astype(int)
-    return cut_slab(material, facet, QUALIFICATION_LAYERS, (int(repeats[0]), int(repeats[1])))
+    settings = QualificationSpec(more_tests=("rattled_bulk", "facets"))
+    slab = cut_wide_slab(material, material.facets[0], settings.shortest_vector_A, QUALIFICATION_LAYERS)
+    structures = {test: build_test(test, material, slab, settings, QUALIFICATION_SEED) for test in settings.tests}
+    for atoms in chain.from_iterable(structures.values()):
+        assert_supported(spec, atoms.symbols)
+    reactions = reaction_errors(_error_table(arguments.errors, spec, material), cations(material))
+    outcomes = {
+        test: Outcome(*relax_batch(images, spec, RelaxSpec().fmax_eV_per_A, settings.steps(test), label=test))
+        for test, images in structures.items()
+    }
+    data = qualify(material, outcomes, reactions)
+    return data, qualification_page(data).splitlines()
+
+
+def _error_table(path: str | None, spec: CalculatorSpec, material: Material) -> pd.DataFrame:
+    """Errors on the reference reactions: those of a run if there is one, else computed where any has these metals."""
+    if path or Path(path := f"results/reference/{spec.folder}/errors.csv").is_file():
+        return read_errors(Path(path))
+    reference = read_reference()
+    elements = {symbol for atoms in reference.geometries.values() for symbol in atoms.symbols}
+    return _measure(spec, reference) if elements.intersection(cations(material)) else measure_errors(reference, {})
 
 
 def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
@@ -90,9 +95,7 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
     spec = _spec(arguments)
     make_calculator(spec)  # so that a wrong name is known before anything is built
     reference = read_reference()
-    molecules = build_reference(reference, supported_elements(spec))
-    relaxed, results = relax_batch(molecules, spec, *REFERENCE_RELAXATION, label="reference")
-    errors = measure_errors(reference, select_each(molecules, relaxed, results))
+    errors = _measure(spec, reference)
     started = time.perf_counter()
     correction = fit_correction(errors)
     fit_s = time.perf_counter() - started
@@ -120,6 +123,13 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
         "predict_100_steps_s": _time_prediction(correction),
     }
     return data, _corrections_in_words(spec, data, errors, left_out)
+
+
+def _measure(spec: CalculatorSpec, reference: Reference) -> pd.DataFrame:
+    """Relax the molecules that the calculator supports, and compare their reactions with the reference."""
+    molecules = build_reference(reference, supported_elements(spec))
+    relaxed, results = relax_batch(molecules, spec, *REFERENCE_RELAXATION, label="reference")
+    return measure_errors(reference, select_each(molecules, relaxed, results))
 
 
 def _time_prediction(correction: Correction) -> float:

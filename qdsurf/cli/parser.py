@@ -242,11 +242,17 @@ def _qualify(verbs) -> None:
         verbs,
         "qualify",
         "calculations:qualify_calculator",
-        "test whether a calculator may move a crystal",
+        "test what a calculator is fit for on a crystal: geometries, a substrate that moves, reaction energies",
         "PbS --calculator tblite --method GFN1-xTB",
     )
     parser.add_argument("material", metavar="MATERIAL", help="see `qdsurf list materials`")
     calculator(parser)
+    parser.add_argument(
+        "--errors",
+        metavar="FILE",
+        help="the calculator's errors on the reference reactions (default: those of a run in results/reference, else "
+        "they are computed)",
+    )
 
 
 def _corrections(verbs) -> None:

@@ -12,7 +12,6 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from systems import FACET_IDS, FACETS
 
 from qdsurf import library
-from qdsurf.build.bulk import rattle_slab, strained_cells
 from qdsurf.build.crystal import bulk_cell, ion_charge
 from qdsurf.build.ledger import ledger
 from qdsurf.build.passivation import StandIns
@@ -362,30 +361,3 @@ def test_the_crystal_has_the_formula_of_its_record(name):
     for symbol in bulk_cell(material).symbols:
         counts += Composition(material.occupancy(symbol))
     assert counts.fractional_composition.almost_equals(Composition(material.formula).fractional_composition)
-
-
-# Test structures of the qualification.
-
-
-@pytest.mark.parametrize("name", ["PbS", "CsPbBr3", "CdSe-wz"])
-def test_strained_cells_scale_every_length(name):
-    material, strains = library.material(name), (-0.02, 0.0, 0.03)
-    cells = strained_cells(material, strains, 9.0)
-    reference = cells[1]
-    assert reference.cell.lengths().min() >= 9.0 - 1e-6
-    density = [len(atoms) / atoms.get_volume() for atoms in (reference, bulk_cell(material))]
-    assert density[0] == pytest.approx(density[1])
-    for strain, atoms in zip(strains, cells, strict=True):
-        assert atoms.get_volume() / reference.get_volume() == pytest.approx((1 + strain) ** 3)
-        np.testing.assert_allclose(atoms.positions, reference.positions * (1 + strain), atol=1e-9)
-
-
-def test_a_rattled_slab_moves_above_and_stands_below(slab_of):
-    ideal, rattled = rattle_slab(slab_of("CdSe-wz"), 0.1, seed=3)
-    moved = np.linalg.norm(rattled.positions - ideal.positions, axis=1) > 0
-    fixed = np.zeros(len(ideal), dtype=bool)
-    fixed[ideal.constraints[0].index] = True
-    assert (moved == ~fixed).all() and (moved == (ideal.arrays["layer"] <= 2)).all()
-    again = rattle_slab(slab_of("CdSe-wz"), 0.1, seed=3)[1]
-    np.testing.assert_array_equal(again.positions, rattled.positions)
-    assert np.std((rattled.positions - ideal.positions)[moved]) == pytest.approx(0.1, rel=0.3)

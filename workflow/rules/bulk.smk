@@ -1,18 +1,20 @@
-# Crystals, and whether the calculator may move them.
+# Crystals, and what the calculator is fit for on them.
+QUALIFICATION = PLAN.config.qualification
+
+
 rule build_bulk:
     input:
         material=lambda w: record("materials", w.material),
     output:
-        strained="results/bulk/{calculator}/{material}/strained/candidates.extxyz",
-        rattled="results/bulk/{calculator}/{material}/rattled/candidates.extxyz",
+        candidates="results/bulk/{calculator}/{material}/{test}/candidates.extxyz",
     log:
-        "logs/build_bulk/{calculator}/{material}.log",
+        "logs/build_bulk/{calculator}/{material}/{test}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
         slab=qualified_slab,
         spec=lambda w: slab_size(qualified_slab(w)),
-        tests=PLAN.config.qualification.model_dump(),
+        settings=QUALIFICATION.model_dump(),
         seed=PLAN.config.seed,
         code=code_version("build.bulk", "build.slab"),
     script:
@@ -30,25 +32,30 @@ use rule relax_molecule as relax_bulk with:
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,
-        max_steps=lambda w: {"strained": 0, "rattled": PLAN.config.qualification.max_steps}[w.test],
+        max_steps=lambda w: QUALIFICATION.steps(w.test),
         keep=None,
         code=code_version("compute.relax"),
 
 
 rule qualify_calculator:
     input:
-        strained="results/bulk/{calculator}/{material}/strained/result.json",
-        candidates="results/bulk/{calculator}/{material}/rattled/candidates.extxyz",
-        relaxed="results/bulk/{calculator}/{material}/rattled/relaxed.extxyz",
-        result="results/bulk/{calculator}/{material}/rattled/result.json",
+        material=lambda w: record("materials", w.material),
+        relaxed=expand("results/bulk/{{calculator}}/{{material}}/{test}/relaxed.extxyz", test=QUALIFICATION.tests),
+        results=expand("results/bulk/{{calculator}}/{{material}}/{test}/result.json", test=QUALIFICATION.tests),
+        errors="results/reference/{calculator}/errors.csv",
     output:
         qualification="results/bulk/{calculator}/{material}/qualification.json",
+        page=report(
+            "results/bulk/{calculator}/{material}/qualification.md",
+            category="2 Qualification",
+            caption="../report/qualification.rst",
+        ),
     log:
         "logs/qualify_calculator/{calculator}/{material}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        strains=PLAN.config.qualification.strains,
-        code=code_version("compute.qualify"),
+        tests=QUALIFICATION.tests,
+        code=code_version("compute.qualify", "energetics.reliability", "report.qualification"),
     script:
         "../scripts/qualify_calculator.py"

@@ -34,6 +34,7 @@ wildcard_constraints:
     molecule=r"[^/]+",
     material=r"[^/]+",
     calculator=r"[^/]+",
+    test=r"\w+",
     reaction=r"\w+",
     room=r"(ligated|adsorbed|reactions)/.+",
     refined=r"(ligated|adsorbed|reactions|molecules)/.+",

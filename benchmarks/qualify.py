@@ -1,0 +1,152 @@
+"""Strain and shake the bulk of every material with three methods; the table of docs/explanation/choice-of-method.md.
+
+    python benchmarks/qualify.py [--materials PbS CdSe] [--minutes 60] [--json]
+
+A test that takes more than its time of processor says so in the table. What is done lies in results/qualify and is not
+computed again. `--minutes 0` only writes docs/explanation/qualification.csv and prints it of what lies there.
+"""
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from qdsurf import library
+from qdsurf.build.bulk import build_test
+from qdsurf.compute.qualify import Outcome, equation_of_state, scf_robustness, stability
+from qdsurf.compute.relax import relax_batch
+from qdsurf.config import QualificationSpec
+from qdsurf.records import CalculatorSpec, Material
+from qdsurf.report.tables import write_table
+from qdsurf.structure_io import read_json, read_structures, write_json, write_structures
+
+STORE = Path("results/qualify")
+TABLE = Path(__file__).parent.parent / "docs/explanation/qualification.csv"
+METHODS = {
+    "GFN1-xTB": CalculatorSpec(name="tblite", parameters={"method": "GFN1-xTB"}),
+    "GFN2-xTB": CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}),
+    "PM7": CalculatorSpec(name="mopac", parameters={"method": "PM7"}),
+}
+SETTINGS = QualificationSpec()
+LIMITS_S = {"strained_bulk": 300, "rattled_bulk": 300}
+LARGEST = 100  # atoms of the bulk cell; one force call of more takes minutes
+# Those that stand on a dot's outside, most studied first; then the others as they come.
+FIRST = ("PbS", "CdSe", "CsPbBr3", "PbSe", "CdS", "ZnS", "InP", "HgTe", "CdTe", "PbTe", "InAs", "CsPbI3", "CsPbCl3")
+
+
+class OutOfTime(BaseException):
+    """No Exception, so that no relaxation takes it for a failure of its own."""
+
+
+def stop(*_) -> None:
+    """Answer the timer."""
+    raise OutOfTime
+
+
+def folder(material: str, method: str, test: str) -> Path:
+    """Where a test keeps what it found."""
+    return STORE / METHODS[method].folder / material / test
+
+
+def run(material: Material, method: str, test: str) -> None:
+    """Run one test, or store why it has no result."""
+    place = folder(material.name, method, test)
+    structures = build_test(test, material, None, SETTINGS, seed=0)
+    if len(structures[0]) > LARGEST:
+        write_json(place / "reason.json", f"not run: {len(structures[0])} atoms")
+        return
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, LIMITS_S[test])
+    try:
+        relaxed, results = relax_batch(structures, METHODS[method], 0.05, SETTINGS.steps(test), label=str(place))
+    except OutOfTime:
+        write_json(place / "reason.json", f"not done in {LIMITS_S[test]} s")
+        return
+    except ValueError as error:  # elements without parameters
+        write_json(place / "reason.json", str(error).partition(";")[0])
+        return
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    write_structures(place / "relaxed.extxyz", relaxed)
+    write_json(place / "result.json", results)
+
+
+def read(material: str, method: str, test: str) -> Outcome | str:
+    """What a test found, or why it found nothing."""
+    place = folder(material, method, test)
+    if (place / "reason.json").is_file():
+        return read_json(place / "reason.json")
+    if not (place / "result.json").is_file():
+        return "not run"
+    return Outcome(read_structures(place / "relaxed.extxyz"), read_json(place / "result.json"))
+
+
+def row(material: str, method: str) -> dict:
+    """One line of the table; `why` says what is missing."""
+    strained, rattled = (read(material, method, test) for test in LIMITS_S)
+    line = {"material": material, "method": method, "lattice_constant_error": None, "bulk_modulus_GPa": None}
+    line |= {"energy_drop_eV_per_atom": None, "largest_shift_A": None, "scf_calls": None, "scf_failed": None}
+    why = {
+        f"{name}: {found}" for name, found in (("strained", strained), ("shaken", rattled)) if isinstance(found, str)
+    }
+    outcomes = [found for found in (strained, rattled) if isinstance(found, Outcome)]
+    if isinstance(strained, Outcome):
+        strains = [atoms.info["strain"] for atoms in strained.relaxed]
+        volume = strained.relaxed[0].get_volume() / (1 + strains[0]) ** 3
+        found = equation_of_state(strains, strained.energies, volume)
+        why |= {found.pop("lattice_constant")} if found["lattice_constant_error"] is None else set()
+        line |= {key: found[key] for key in line if key in found}
+    if isinstance(rattled, Outcome):
+        found = stability(*rattled.relaxed, *rattled.energies)
+        line["energy_drop_eV_per_atom"] = found["energy_drop_eV_per_moving_atom"]
+        line["largest_shift_A"] = found["largest_shift_A"]
+        why |= {f"shaken: {found['reason']}"} if found["largest_shift_A"] is None else set()
+    if outcomes:
+        scf = scf_robustness([result for outcome in outcomes for result in outcome.results])
+        line |= {"scf_calls": scf["calls"], "scf_failed": scf["failed"]}
+    return line | {"why": "; ".join(sorted(why))}
+
+
+def markdown(table: pd.DataFrame) -> Iterable[str]:
+    """The table for people, one row a material and method that was run."""
+    yield "| material | method | lattice constant | bulk modulus, GPa | shaken bulk | SCF failed | missing |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in table[table["scf_calls"].notna()].itertuples():
+        lattice = "" if pd.isna(one.lattice_constant_error) else f"{one.lattice_constant_error:+.1%}"
+        modulus = "" if pd.isna(one.bulk_modulus_GPa) else f"{one.bulk_modulus_GPa:.0f}"
+        shaken = (
+            ""
+            if pd.isna(one.largest_shift_A)
+            else f"{one.energy_drop_eV_per_atom:+.3f} eV per atom, {one.largest_shift_A:.2f} A"
+        )
+        scf = f"{one.scf_failed:.0f} of {one.scf_calls:.0f}"
+        yield f"| {one.material} | {one.method} | {lattice} | {modulus} | {shaken} | {scf} | {one.why} |"
+
+
+def main() -> None:
+    """Run what is not done, as long as there is time, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--materials", nargs="+", metavar="M", help="default: all")
+    parser.add_argument("--minutes", type=float, default=60.0, help="no test starts after these (default 60)")
+    parser.add_argument("--json", action="store_true", help="print the table as one JSON value, last")
+    arguments = parser.parse_args()
+    end = time.monotonic() + 60 * arguments.minutes
+    known = [*FIRST, *(name for name in library.names("materials") if name not in FIRST)]
+    for name in arguments.materials or known:
+        for test in LIMITS_S:
+            for method in METHODS:
+                if time.monotonic() < end and read(name, method, test) == "not run":
+                    run(library.material(name), method, test)
+    table = pd.DataFrame([row(name, method) for name in known for method in METHODS])
+    write_table(TABLE, table)
+    print(*markdown(table), sep="\n")
+    if arguments.json:
+        print(json.dumps(table.astype(object).where(table.notna(), None).to_dict("records")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""One page on what a calculator is fit for, and the numbers behind it."""
+
+from collections.abc import Iterator, Mapping
+
+NOT_RUN = "not run"
+
+
+def qualification_page(data: Mapping) -> str:
+    """Write the page in Markdown from the plain data of `qualify`."""
+    calculator = data["calculator"]
+    name = " ".join([calculator["name"], *map(str, calculator["parameters"].values())])
+    verdicts = [(use.replace("_", " "), "yes" if v["fit"] else "no", v["reason"]) for use, v in data["uses"].items()]
+    lines = [
+        f"# {name} for {data['material']}",
+        "",
+        *_table(("use", "fit", "decided by"), verdicts),
+        "",
+        f"With `substrate: auto` the substrate is {data['substrate']}.",
+        "",
+        *_table(("test", "result"), _rows(data)),
+        "",
+        f"{data['force_calls']} force calls, {data['wall_s']:.0f} s.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(header: tuple[str, ...], rows) -> Iterator[str]:
+    for row in (header, ["---"] * len(header), *rows):
+        yield f"| {' | '.join(row)} |"
+
+
+def _rows(data: Mapping) -> Iterator[tuple[str, str]]:
+    yield "lattice constant", data["lattice_constant"]
+    yield "bulk modulus", _bulk_modulus(data)
+    for key, name in (("stability", "shaken slab"), ("bulk_stability", "shaken bulk")):
+        yield name, data[key]["reason"] if key in data else NOT_RUN
+    yield "surface energies, as cut", _facets(data)
+    scf = data["scf"]
+    yield "SCF", f"{scf['failed']} of {scf['calls']} calls failed or jumped, {scf['rescued']} converged after a rescue"
+    yield "reference reactions", _reactions(data.get("reactions"))
+
+
+def _bulk_modulus(data: Mapping) -> str:
+    found, known = data["bulk_modulus_GPa"], data.get("bulk_modulus_experiment_GPa")
+    words = "no number" if found is None else f"{found:.0f} GPa"
+    return f"{words}, {known:.0f} GPa from experiment" if known else words
+
+
+def _facets(data: Mapping) -> str:
+    if "facets" not in data:
+        return NOT_RUN
+    order = {None: "", True: "; the order is that of the literature", False: "; the literature has another order"}
+    words = ", ".join(map(_facet, data["facets"])) or "none of its facets can be tested alone"
+    return words + order[data["facet_order_agrees"]]
+
+
+def _facet(row: Mapping) -> str:
+    value, known = row["surface_energy_J_per_m2"], row["literature_J_per_m2"]
+    number = "SCF failed" if value is None else f"{value:.2f}{f' (literature {known:.2f})' if known else ''} J/m2"
+    return f"{row['facet'].replace('_', ' ')} {number}"
+
+
+def _reactions(reactions: Mapping | None) -> str:
+    if reactions is None:
+        return NOT_RUN
+    counts = ", ".join(f"{metal} {number}" for metal, number in reactions["by_metal"].items())
+    if not reactions["reactions"]:
+        return f"none ({counts})"
+    raw, corrected = reactions["raw_mae_eV"], reactions["corrected_mae_eV"]
+    return f"{counts}; mean absolute error {raw:.2f} eV, {corrected:.2f} eV where left out and corrected"

@@ -1,0 +1,70 @@
+"""Errors of a calculator on the reactions of given metals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from qdsurf import library
+from qdsurf.energetics.bonds import format_counts
+from qdsurf.energetics.corrections import fit_correction, leave_one_out, measure_errors
+from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
+from qdsurf.errors import InputError
+from qdsurf.reference import read_reference
+
+
+@pytest.fixture
+def errors() -> pd.DataFrame:
+    """The reference set with errors made of bonds, some noise, and one reaction that was not computed."""
+    rng = np.random.default_rng(0)
+    table = measure_errors(read_reference(), {})
+    table["error_eV"] = rng.normal(0.5, 0.2, len(table))
+    table.loc[3, "error_eV"] = np.nan
+    return table
+
+
+def test_only_reactions_of_the_metals_count(errors):
+    found = reaction_errors(errors, ["Cs", "Pb"])
+    measured = errors.dropna(subset="error_eV")
+    own = measured["bonds"].str.contains("Pb[-<]|Cs[-<]")
+    assert found["reactions"] == own.sum() > found["by_metal"]["Pb"] > found["by_metal"]["Cs"] == found["fewest"] > 0
+    assert found["raw_mae_eV"] == pytest.approx(measured["error_eV"][own].abs().mean())
+    left = leave_one_out(fit_correction(errors))
+    residual = (left["error_eV"] - left["predicted_eV"]).abs()
+    assert found["corrected_mae_eV"] == pytest.approx(residual[own.to_numpy()].mean())
+
+
+def test_a_pair_of_partners_is_no_metal():
+    bonds = [{"Pb-O": 1, "C|O": 1}, {"Zn-S": 1, "S-H": -1}, {"C-H": 1, "Zn-C": -1}]
+    table = pd.DataFrame(
+        {"reaction": list("abc"), "bonds": map(format_counts, bonds), "molecules": ["A +1", "B +1", "C +1"]}
+        | {"error_eV": [0.1, 0.2, 0.4], "level": "one", "reference_sigma_eV": 0.08}
+    )
+    assert reaction_errors(table, ["Pb"])["by_metal"] == {"Pb": 1}
+    assert reaction_errors(table, ["Zn"])["raw_mae_eV"] == pytest.approx(0.3)
+
+
+def test_metals_without_reactions_have_no_error(errors):
+    assert reaction_errors(errors, ["Hg"]) == {"reactions": 0, "by_metal": {"Hg": 0}, "fewest": 0}
+    assert reaction_errors(errors.assign(error_eV=np.nan), ["Pb"])["reactions"] == 0
+
+
+def test_a_table_is_read_or_refused(tmp_path, errors):
+    path = tmp_path / "errors.csv"
+    with pytest.raises(InputError, match="errors.csv: no such file"):
+        read_errors(path)
+    errors.drop(columns="bonds").to_csv(path, index=False)
+    with pytest.raises(InputError, match="errors.csv: has no column bonds; a table of errors has reaction, bonds"):
+        read_errors(path)
+    path.write_text("")
+    with pytest.raises(InputError, match="errors.csv: not readable as CSV"):
+        read_errors(path)
+    errors.to_csv(path, index=False)
+    assert reaction_errors(read_errors(path), ["Cd"]) == reaction_errors(errors, ["Cd"])
+
+
+@pytest.mark.parametrize(
+    ("material", "metals"),
+    [("CsPbBr3", ["Cs", "Pb"]), ("Cd0.5Zn0.5S", ["Cd", "Zn"]), ("Ag", ["Ag"]), ("FAPbBr3", ["Pb"]), ("InP", ["In"])],
+)
+def test_the_cations_of_a_crystal(material, metals):
+    assert cations(library.material(material)) == metals

@@ -1,0 +1,56 @@
+"""The page says everything that was tested, and that something was not."""
+
+from qdsurf.report.qualification import qualification_page
+
+VERDICT = {"fit": False, "reason": "lattice constant off by -4.3% (limit 3.0%)", "number": -0.043, "limit": 0.03}
+DATA = {
+    "material": "PbS",
+    "calculator": {"name": "tblite", "version": "0.8.0", "parameters": {"method": "GFN1-xTB"}},
+    "lattice_constant": "-4.3% against experiment",
+    "bulk_modulus_GPa": 97.2,
+    "bulk_modulus_experiment_GPa": 60.0,
+    "stability": {"reason": "shaken, it ends -0.100 eV per moving atom from the crystal, largest shift 0.90 A"},
+    "scf": {"failed": 2, "calls": 80, "failed_share": 0.025, "rescued": 3},
+    "uses": {"geometry": VERDICT, "substrate_relaxation": VERDICT | {"fit": True, "reason": "shaken slab shifts"}},
+    "substrate": "relaxed",
+    "force_calls": 80,
+    "wall_s": 123.4,
+}
+FACETS = [
+    {"facet": "100_PbS", "surface_energy_J_per_m2": 0.21, "literature_J_per_m2": 0.18},
+    {"facet": "110_PbS", "surface_energy_J_per_m2": None, "literature_J_per_m2": None},
+]
+REACTIONS = {"reactions": 12, "by_metal": {"Pb": 12}, "raw_mae_eV": 0.3, "corrected_mae_eV": 0.15, "fewest": 12}
+
+
+def test_every_number_and_verdict_is_on_the_page():
+    page = qualification_page(DATA | {"facets": FACETS, "facet_order_agrees": None, "reactions": REACTIONS})
+    for line in (
+        "# tblite GFN1-xTB for PbS",
+        "| geometry | no | lattice constant off by -4.3% (limit 3.0%) |",
+        "| substrate relaxation | yes | shaken slab shifts |",
+        "| bulk modulus | 97 GPa, 60 GPa from experiment |",
+        "| shaken bulk | not run |",
+        "| surface energies, as cut | 100 PbS 0.21 (literature 0.18) J/m2, 110 PbS SCF failed |",
+        "| SCF | 2 of 80 calls failed or jumped, 3 converged after a rescue |",
+        "| reference reactions | Pb 12; mean absolute error 0.30 eV, 0.15 eV where left out and corrected |",
+        "80 force calls, 123 s.",
+    ):
+        assert line in page.splitlines(), line
+    assert len(page.splitlines()) < 50
+
+
+def test_what_was_not_run_says_so():
+    page = qualification_page(DATA | {"bulk_modulus_GPa": None})
+    assert "| surface energies, as cut | not run |" in page and "| reference reactions | not run |" in page
+    assert "| bulk modulus | no number, 60 GPa from experiment |" in page
+    none = qualification_page(
+        DATA | {"facets": [], "facet_order_agrees": None, "reactions": {"reactions": 0, "by_metal": {"Hg": 0}}}
+    )
+    assert "| surface energies, as cut | none of its facets can be tested alone |" in none
+    assert "| reference reactions | none (Hg 0) |" in none
+
+
+def test_an_order_is_compared_where_there_is_one():
+    for agrees, words in ((True, "the order is that of the literature"), (False, "the literature has another order")):
+        assert words in qualification_page(DATA | {"facets": FACETS, "facet_order_agrees": agrees})
