@@ -18,7 +18,7 @@ from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.corrections import Correction, fit_correction
 from qdsurf.energetics.thermochemistry import harmonic_correction
-from qdsurf.errors import InputError
+from qdsurf.errors import InputError, QDSurfError
 from qdsurf.records import CalculatorSpec, Ligand, LigandEntry, Molecule, Reaction
 from qdsurf.structure_io import read_json, read_structures
 
@@ -69,9 +69,11 @@ class Plan:
         """Elements of a slab, seen by cutting it."""
         material, facet = find_facet(slab, f"slabs: {slab}: ")
         spec = self.config.slabs[slab]
-        return set(
-            cut_slab(library.material(material), facet, spec.layers, spec.supercell, spec.vacuum_A, spec.bottom).symbols
-        )
+        size = spec.layers, spec.supercell, spec.vacuum_A, spec.bottom
+        try:
+            return set(cut_slab(library.material(material), facet, *size).symbols)
+        except QDSurfError as error:
+            raise type(error)(f"slabs: {slab}: {error}") from None
 
     def calculator(self, slab: str) -> CalculatorSpec:
         """Calculator of a slab and of everything that its energies are compared with."""

@@ -96,7 +96,7 @@ def read_structures(path: Path) -> list[Atoms]:
 
     Raises
     ------
-    InputError : there is no such file, or ASE cannot read it.
+    InputError : there is no such file, ASE cannot read it, or a frame has no atoms or infinite numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -104,9 +104,15 @@ def read_structures(path: Path) -> list[Atoms]:
     if read_reason(path):
         return []
     try:
-        return read(path, index=":")
+        frames = read(path, index=":")
     except Exception as error:  # ASE's readers raise whatever their parser meets
         raise InputError(f"{path}: not readable as a structure ({type(error).__name__}: {error})") from None
+    for number, atoms in enumerate(frames):
+        if not len(atoms):
+            raise InputError(f"{path}: frame {number} has no atoms")
+        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+            raise InputError(f"{path}: frame {number} has a position or a cell vector that is no finite number")
+    return frames
 
 
 def read_reason(path: Path) -> str:

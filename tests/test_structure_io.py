@@ -99,6 +99,19 @@ def test_a_damaged_structure_is_named(tmp_path, name):
         read_structures(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\n\nH 0 0 nan\n", "frame 0 has a position or a cell vector that is no finite number"),
+        ("0\n\n", "frame 0 has no atoms"),
+    ],
+)
+def test_a_structure_without_meaning_is_refused(tmp_path, text, message):
+    (tmp_path / "x.xyz").write_text(text)
+    with pytest.raises(InputError, match=rf"x\.xyz: {message}"):
+        read_structures(tmp_path / "x.xyz")
+
+
 def test_damaged_json_is_named(tmp_path):
     (tmp_path / "x.json").write_text('{"a": ')
     with pytest.raises(InputError, match=r"x\.json: not readable as JSON"):

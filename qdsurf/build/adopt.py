@@ -47,6 +47,8 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
         adopted.arrays["role"][group] = LIGAND
         adopted.arrays["fragment"][group] = number
     crystal = np.flatnonzero(adopted.arrays["role"] == SUBSTRATE)
+    if not len(crystal):
+        raise InputError(f"{where}: holds no crystal, all {len(atoms)} atoms belong to molecules; give a slab or a dot")
     metal = is_metal(adopted)
     known = dict.fromkeys(set(adopted.symbols), 0.0) if metal[crystal].all() else {"H": 1.0} | known_charges()
     known |= dict(charges or {})

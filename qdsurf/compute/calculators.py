@@ -135,7 +135,7 @@ def describe_calculator(spec: CalculatorSpec) -> dict:
     package = packages.get(spec.name, spec.name.partition(".")[0].partition(":")[0])
     try:
         release = version(package)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):  # a module that is no package, or no name at all
         release = "unknown"
     description = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
     weights = weights_hash(spec)

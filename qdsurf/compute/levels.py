@@ -1,6 +1,7 @@
 """Levels above the semi-empirical ones: density functionals and machine-learned potentials, loaded when asked for."""
 
 import hashlib
+import shlex
 import shutil
 from collections.abc import Callable
 from importlib import import_module
@@ -125,7 +126,8 @@ def _cp2k(
 
     if shutil.which(command.split()[0]) is None:
         raise InputError(f"calculator.parameters.command: {command!r} is no program here; {LEVELS['cp2k'].install}")
-    return Cp2k(xc, basis, cutoff_Ry, dispersion, command, folder=mkdtemp(prefix="cp2k-"))
+    quoted = shlex.join(shlex.split(command))  # ASE gives it to a shell
+    return Cp2k(xc, basis, cutoff_Ry, dispersion, quoted, folder=mkdtemp(prefix="cp2k-"))
 
 
 def _gpaw(xc: str = "PBE", ecut_eV: float = 400.0, kpoints: int = 1) -> Calculator:

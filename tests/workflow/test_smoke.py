@@ -11,6 +11,12 @@ import pandas as pd
 import pytest
 from workflow.conftest import ROOT, planned_rules, run_snakemake
 
+from qdsurf.config import load_config
+from qdsurf.plan import Plan
+from qdsurf.provenance import file_hash
+from qdsurf.report.status import summarise_results
+from qdsurf.report.trace import trace_row
+
 SELECTIVITY = [
     "system", "temperature_K", "pressure_Pa", "time_s", "precursor_surface", "precursor_ligand", "ligand_surface",
     "ligand_loss", "cation_loss", "uptake_per_nm2", "p_ligand_wins", "precursor_ligand_p16", "precursor_ligand_p84",
@@ -81,6 +87,48 @@ def test_energies_are_refined_at_the_same_geometries(smoke, tmp_path):
     assert single["force_calls"] == 1
     corrected = single["energy_eV"] + better.correction_eV["adduct_surface"]
     assert better.energy_eV["adduct_surface"] == pytest.approx(corrected)
+
+
+def test_every_number_can_be_followed_to_its_inputs(smoke):
+    for table in ("energetics/states.csv", "energetics/steps.csv", "kinetics/selectivity.csv"):
+        path = smoke / "results" / table
+        for number in range(len(pd.read_csv(path))):
+            traced = trace_row(path, [str(number)])
+            assert traced["jobs"] and all(job.get("intact", True) for job in traced["jobs"].values())
+            assert not traced["changed_records"] and traced["run"]["qdsurf"]
+    tables = json.loads((smoke / "results/provenance.json").read_text())["tables"]
+    assert {smoke / name: file_hash(smoke / name) for name in tables} == {smoke / k: v for k, v in tables.items()}
+
+
+def test_the_run_knows_what_it_was_to_do_and_that_it_is_done(smoke):
+    rooms = Plan(load_config(smoke / "results/config.json")).rooms
+    summary = summarise_results(smoke / "results", rooms)
+    assert sum(map(len, rooms.values())) == sum(sum(counts.values()) for counts in summary["rooms"].values())
+    assert not {"missing", "unfinished"} & {job["fate"] for job in summary["jobs"]}
+    assert not [path for path in (smoke / "results").rglob("*") if path.suffix == ".part" or path.name[0] == "."]
+
+
+def test_a_long_batch_names_its_molecules_and_says_how_long_it_takes(smoke):
+    lines = (smoke / "logs/relax_reference/emt.log").read_text().splitlines()
+    assert re.match(r"reference/emt 1/\d+ \S+: .* force calls, .*; about \d+ \w+ left$", lines[0])
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes(smoke, tmp_path):
+    """One system once more, from its molecules and its slab to its kinetics."""
+    again = tmp_path / "again"
+    shutil.copytree(smoke, again)
+    redone = [*again.glob("results/*/Ag_111_O*"), *again.glob("results/molecules/*/*")]
+    for folder in redone:
+        shutil.rmtree(folder)
+    folder = "results/kinetics/Ag_111_O~none~TMA"
+    targets = [f"{folder}/{name}" for name in ("selectivity.csv", "coverages.csv", "map.csv", "mechanism.yaml")]
+    done = run_snakemake(again, "--rerun-triggers", "mtime", "--configfile", "config/smoke.yaml", "--", *targets)
+    assert done.returncode == 0, done.stderr[-3000:]
+    files = [p for f in redone for p in f.rglob("*") if p.suffix in (".csv", ".extxyz", ".yaml")]
+    assert len(files) > 30
+    for path in files:
+        assert path.read_bytes() == (smoke / path.relative_to(again)).read_bytes(), path
 
 
 def test_a_second_run_has_nothing_to_do(smoke):

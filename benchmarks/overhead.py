@@ -1,0 +1,148 @@
+"""What qdsurf costs beside the physics: imports, the start of a job, the plan of 10,000 systems, and the smoke job.
+
+Run by hand: `python benchmarks/overhead.py [--systems N] [--tree DIR] [--json]`. `--tree` takes a copy of the
+repository in which a job has run; its orchestration is the share of the cores' time in which no script has worked.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GOALS = {"import_s": 0.2, "script_start_s": 1.0, "plan_s": 60.0, "plan_peak_GiB": 2.0, "orchestration": 0.05}
+IMPORTS = """
+import ast, sys
+tree = ast.parse(open(sys.argv[1]).read())
+tree.body = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+exec(compile(tree, sys.argv[1], "exec"))
+"""
+SIZE = {"layers": 4, "supercell": [2, 2]}
+
+
+def cost(*command: str, repeat: int = 5) -> float:
+    """Least CPU seconds of a Python process, which a busy machine does not change."""
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *command], check=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return min(once() for _ in range(repeat))
+
+
+def fits(ligand, charges: set[int]) -> bool:
+    """Whether a ligand has a place on a surface of ions with these charges."""
+    from qdsurf import library
+    from qdsurf.errors import QDSurfError
+
+    try:
+        return bool(library.ligand_entry(charges, ligand, ""))
+    except QDSurfError:
+        return False
+
+
+def screen(systems: int) -> dict:
+    """A configuration of at least so many systems: materials x facets x ligands x precursors on record."""
+    from qdsurf import library
+    from qdsurf.build.slab import cut_slab, surface_charges
+    from qdsurf.errors import QDSurfError
+
+    slabs, precursors = {}, library.names("precursors")
+    bound = [library.ligand(name) for name in library.names("ligands")]
+    for material in map(library.material, library.names("materials")):
+        for facet in material.facets:
+            with suppress(QDSurfError):  # a cut that this thickness or cell cannot balance
+                cut_slab(material, facet, SIZE["layers"], SIZE["supercell"])
+                charges = surface_charges(material, facet)
+                fitting = [ligand.name for ligand in bound if ligand.cbc_class != "Z" and fits(ligand, charges)]
+                slabs[f"{material.name}_{facet.name}"] = fitting
+    most = next(n for n in range(1, 100) if sum(len(x[:n]) for x in slabs.values()) * len(precursors) >= systems)
+    return {
+        "slabs": {slab: SIZE | {"ligands": ligands[:most]} for slab, ligands in slabs.items() if ligands},
+        "precursors": precursors,
+        "truncate_to_carbons": 2,
+        "calculator": {"name": "tblite"},
+        "kinetics": {"recipe": library.names("recipes")[0]},
+    }
+
+
+def plan(systems: int) -> dict:
+    """Check a configuration and name every job of it; the time and the memory of this process."""
+    from qdsurf.plan import Plan
+
+    data = screen(systems)
+    start, cpu = time.perf_counter(), time.process_time()
+    checked = Plan.check(data)
+    rooms = checked.rooms
+    return {
+        "systems": len(checked.config.systems),
+        "slabs": len(checked.config.slabs),
+        "jobs": {room: len(folders) for room, folders in rooms.items()},
+        "plan_s": time.perf_counter() - start,
+        "plan_cpu_s": time.process_time() - cpu,
+        "plan_peak_GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+def starts() -> dict[str, float]:
+    """CPU seconds until each script of the workflow has imported what it needs."""
+    scripts = sorted((ROOT / "workflow/scripts").glob("*.py"))
+    return {path.stem: cost("-c", IMPORTS, str(path), repeat=3) for path in scripts}
+
+
+def orchestration(tree: Path, start_s: float) -> dict:
+    """How a finished job has spent its time, from what Snakemake has noted of every job."""
+    jobs = {}
+    for path in (tree / ".snakemake/metadata").rglob("*"):
+        if path.is_file():
+            note = json.loads(path.read_text())
+            jobs[note["rule"], note["starttime"]] = note["endtime"] - note["starttime"]
+    first, last = min(start for _, start in jobs), max(start + length for (_, start), length in jobs.items())
+    busy = sum(jobs.values())
+    return {
+        "jobs": len(jobs),
+        "wall_s": last - first,
+        "busy_s": busy,
+        "working_s": busy - start_s * len(jobs),
+        "orchestration": 1 - (busy - start_s * len(jobs)) / (os.cpu_count() * (last - first)),
+    }
+
+
+def main() -> None:
+    """Print the figures, or one JSON object last."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--systems", type=int, default=10_000)
+    parser.add_argument("--tree", type=Path)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only-plan", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.only_plan:
+        print(json.dumps(plan(arguments.systems)))
+        return
+    bare = cost("-c", "pass")
+    scripts = starts()
+    row = {"python_s": bare, "import_s": cost("-c", "import qdsurf") - bare, "scripts_s": scripts}
+    row["script_start_s"] = statistics.median(scripts.values())
+    apart = [sys.executable, __file__, "--only-plan", "--systems", str(arguments.systems)]
+    row |= json.loads(subprocess.run(apart, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+    if arguments.tree:
+        row |= orchestration(arguments.tree, row["script_start_s"])
+    for key, goal in GOALS.items():
+        if key in row:
+            print(f"{key:<16} {row[key]:8.3f}   goal at most {goal:g}")
+    print(f"slowest script   {max(scripts, key=scripts.get)} {max(scripts.values()):.2f} s")
+    print(f"planned          {row['systems']} systems, {row['jobs']}; {row['plan_cpu_s']:.1f} s of CPU")
+    if arguments.json:
+        print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    main()
