@@ -95,6 +95,11 @@ class Config(Record):
         "mobile: they move throughout; auto: relaxed where the calculator holds the crystal, else frozen",
     )
     relax: RelaxSpec = RelaxSpec()
+    barriers: Literal["bep", "verified"] = Field(
+        "bep",
+        description="bep: the relation of the template; verified: search the saddle of every step that has such a "
+        "relation, and keep the relation, with the reason, where none is verified",
+    )
     qualification: QualificationSpec = QualificationSpec()
     thermochemistry: ThermochemistrySpec = ThermochemistrySpec()
     kinetics: KineticsSpec

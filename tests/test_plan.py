@@ -52,6 +52,17 @@ def test_partial_hessians_are_made_where_they_are_asked_for():
     assert "results/ligated/PbS_100_PbS~oleate/modes.json" in plan.mode_files(system)
 
 
+def test_saddles_are_searched_where_they_are_asked_for():
+    system = System("PbS_100_PbS", "oleate", "TMA")
+    assert Plan.check(config()).saddle_files(system) == {}
+    plan = Plan.check(config(barriers="verified"))
+    files, reactions = plan.saddle_files(system), plan.reactions(system)
+    assert files["protonolysis_acid"] == "results/reactions/PbS_100_PbS~oleate~TMA/protonolysis_acid/saddle.json"
+    assert set(files) == {name for name, reaction in reactions.items() if reaction.barrier}
+    with pytest.raises(InputError, match="barriers"):
+        Plan.check(config(barriers="neb"))
+
+
 def test_a_dissociated_acid_may_protonate_the_precursor_that_its_anion_binds():
     plan = Plan.check(config())
     acid = plan.reactions(System("PbS_100_PbS", "oleate", "TMA"))

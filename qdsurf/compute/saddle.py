@@ -23,6 +23,7 @@ from qdsurf.units import INVERSE_CM_EV
 VERIFIED, BARRIERLESS, SEVERAL, WRONG_ENDS, NOT_CONVERGED, SAME_STATE = STATUSES = (
     "verified", "barrierless", "several_imaginary_modes", "wrong_ends", "not_converged", "same_state",
 )  # fmt: skip
+METHOD = "eigenvector_following"  # as `barrier_source` in steps.csv
 SIDES = ("initial", "final")
 # Two structures with the same bonds are the same state when their energies are this close: what then tells them apart
 # is how a methyl group or a leaving molecule lies, or where a relaxation to 0.05 eV/A stopped.
@@ -110,6 +111,19 @@ def find_saddle(
         "wall_s": round(time.perf_counter() - began, 2),
         "qdsurf_version": qdsurf.__version__,
     }
+
+
+def find_step(
+    initial: Sequence[Atoms], final: Sequence[Atoms], calculator: Calculator, fmax: float
+) -> tuple[list[Atoms], dict]:
+    """`find_saddle` between states that were selected, or the reason why not: either list may be empty."""
+    for side, states in zip(SIDES, (initial, final), strict=True):
+        if not states:
+            verdict = Verdict(NOT_CONVERGED, f"there is no {side} state to start from")
+            return [], _result([], verdict, Counter())
+    path, result = find_saddle(initial[0], final[0], calculator, fmax)
+    print(f"{result['status']}: {result['reason']}; {result['force_calls']}", flush=True)
+    return path, result
 
 
 def _refuse_ends(given: Sequence[Atoms], ends: Sequence[Atoms]) -> Verdict | None:
@@ -273,6 +287,7 @@ def _result(structures: Sequence[Atoms], verdict: Verdict, calls: Counter) -> di
     if verdict.status in (VERIFIED, BARRIERLESS):
         barriers = tuple(max(energies.values()) - energies[side] for side in SIDES)
     return {
+        "method": METHOD,
         "status": verdict.status,
         "reason": verdict.reason,
         "barrier_eV": barriers[0],

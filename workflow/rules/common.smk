@@ -68,3 +68,9 @@ def reactant_of(w):
     if name == "ligated":
         return f"results/ligated/{'~'.join(w.owner.split('~')[:2])}/selected.extxyz"
     return f"{PLAN.states(System.parse(w.owner))[name]}/selected.extxyz"
+
+
+def product_of(w):
+    """Structure to which the path of a reaction leads, with all the atoms that it started with."""
+    room = f"results/reactions/{w.owner}/{w.reaction}"
+    return f"{room}/{'complex/' if library.get('reactions', w.reaction).releases else ''}selected.extxyz"

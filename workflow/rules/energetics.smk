@@ -15,6 +15,7 @@ rule collect_energies:
     input:
         states=lambda w: [f"{room}/state.json" for room in PLAN.states(System.parse(w.system)).values()],
         modes=lambda w: PLAN.mode_files(System.parse(w.system)),
+        saddles=lambda w: list(PLAN.saddle_files(System.parse(w.system)).values()),
         molecules=lambda w: [
             f"{PLAN.molecule_room(slab_of(w), molecule.name)}/{file}"
             for molecule in PLAN.gas_roles(System.parse(w.system)).values()
