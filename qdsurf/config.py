@@ -118,6 +118,11 @@ class Config(Record):
         "mobile: they move throughout; auto: relaxed where the calculator holds the crystal, else frozen",
     )
     relax: RelaxSpec = RelaxSpec()
+    barriers: Literal["bep", "verified"] = Field(
+        "bep",
+        description="bep: the relation of the template; verified: search the saddle of every step that has such a "
+        "relation, and keep the relation, with the reason, where none is verified",
+    )
     qualification: QualificationSpec = QualificationSpec()
     thermochemistry: ThermochemistrySpec = ThermochemistrySpec()
     kinetics: KineticsSpec
@@ -193,6 +198,11 @@ def load_config(source: Path | dict, where: str = "configuration") -> Config:
     if not isinstance(source, dict):
         where, source = str(source), library.read_yaml(source)
     config = library.validate(Config, source, where)
+    if config.refine and config.barriers == "verified":
+        raise InputError(
+            f"{where}: barriers: verified saddles are not refined yet, and two levels cannot be mixed; give `barriers: bep`, "
+            "or no `refine`"
+        )
     for slab, spec in config.slabs.items():
         find_facet(slab, f"{where}: slabs: ")
         for ligand in spec.ligands:

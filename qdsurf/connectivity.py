@@ -98,3 +98,10 @@ def changed_bonds(before: set[tuple[int, int]], atoms: Atoms) -> tuple[set, set]
     lost = {pair for pair in before if ratios[pair] > GONE}
     close = np.triu((ratios < NEW) & molecular[:, None] & molecular[None, :])
     return lost, {(int(i), int(j)) for i, j in np.argwhere(close)} - before
+
+
+def differing_bonds(one: Atoms, other: Atoms) -> set[tuple[int, int]]:
+    """Pairs that are bonded in one of two structures of the same atoms and clearly apart in the other."""
+    first, second = bond_ratios(one), bond_ratios(other)
+    differ = (np.minimum(first, second) < BOND) & (np.maximum(first, second) > GONE)
+    return {(int(i), int(j)) for i, j in np.argwhere(np.triu(differ))}

@@ -206,12 +206,18 @@ class Plan:
         return collect_tables(
             str(system), roles, states, gases, names, self.reactions(system),
             correction, temperature, self.model(system.ligand), self.note(system.slab),
+            {name: read_json(path) for name, path in self.saddle_files(system).items()},
         )  # fmt: skip
 
     def mode_files(self, system: System) -> list[str]:
         """Partial Hessians of the surface states, where the configuration asks for them."""
         wanted = self.config.thermochemistry.adsorbates == "partial_hessian"
         return [f"{room}/modes.json" for room in self.states(system).values()] if wanted else []
+
+    def saddle_files(self, system: System) -> dict[str, str]:
+        """Searches of a saddle by template, where the configuration asks for them: steps with a barrier to verify."""
+        wanted = self.reactions(system).values() if self.config.barriers == "verified" else ()
+        return {r.name: f"{self.room(system, r)}/saddle.json" for r in wanted if r.barrier and not r.binds_precursor}
 
     def reactions(self, system: System) -> dict[str, Reaction]:
         """Templates that apply to a system, each after the one it starts from."""

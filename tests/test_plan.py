@@ -52,6 +52,8 @@ def test_better_energies_are_asked_of_every_state_molecule_and_reference_reactio
     assert plain.state_files("room") == ["room/state.json"] and len(plain.errors("Ag_111_Ag")) == 1
     assert refined.state_files("room") == ["room/state.json", "room/refined.json"]
     assert refined.errors("Ag_111_Ag")[-1].endswith("refined_errors.csv")
+    with pytest.raises(InputError, match="barriers: verified saddles are not refined yet"):
+        Plan.check(config(slabs=slabs, refine={"name": "emt"}, barriers="verified"))
     with pytest.raises(InputError, match="refine.name: pyscf computes molecules only"):
         Plan.check(config(slabs=slabs, refine={"name": "pyscf"}))
 
@@ -74,6 +76,17 @@ def test_partial_hessians_are_made_where_they_are_asked_for():
     plan = Plan.check(config(thermochemistry={"adsorbates": "partial_hessian"}))
     assert len(plan.mode_files(system)) == len(plan.states(system)) > 5
     assert "results/ligated/PbS_100_PbS~oleate/modes.json" in plan.mode_files(system)
+
+
+def test_saddles_are_searched_where_they_are_asked_for():
+    system = System("PbS_100_PbS", "oleate", "TMA")
+    assert Plan.check(config()).saddle_files(system) == {}
+    plan = Plan.check(config(barriers="verified"))
+    files, reactions = plan.saddle_files(system), plan.reactions(system)
+    assert files["protonolysis_acid"] == "results/reactions/PbS_100_PbS~oleate~TMA/protonolysis_acid/saddle.json"
+    assert set(files) == {name for name, reaction in reactions.items() if reaction.barrier}
+    with pytest.raises(InputError, match="barriers"):
+        Plan.check(config(barriers="neb"))
 
 
 def test_a_dissociated_acid_may_protonate_the_precursor_that_its_anion_binds():

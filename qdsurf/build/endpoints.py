@@ -28,18 +28,19 @@ HELD = 1.35  # a bond of two roles, one of them substrate, exists below this mul
 Edit = tuple[set[tuple[int, int]], set[tuple[int, int]], dict[Role, int]]
 
 
-def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2) -> list[Atoms]:
+def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2, complete: bool = False) -> list[Atoms]:
     """Product geometries of a reaction, best spring energy first.
 
     Parameters
     ----------
     reactant : relaxed initial state with the columns of `structure_io.annotate`.
     attempts : number of candidates to return; different atoms in the same roles.
+    complete : leave the gas molecule beside what it left, as the end of a path that keeps all atoms.
 
     Returns
     -------
-    Candidates without the released gas molecule. `info["formed"]` and `info["broken"]` hold the bonds that
-    a relaxed product must have and must not have, `info["bonds"]` its molecular bonds.
+    Candidates, without the released gas molecule unless `complete`. `info["formed"]` and `info["broken"]` hold the
+    bonds that a relaxed product must have and must not have, `info["bonds"]` its molecular bonds.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2) -> l
         try:
             driven = drive(reactant, forms, breaks)
             driven.info["energy_cost"] = driven.info.pop("strain")
-            product = _release(reactant, driven, reaction, forms, breaks, atoms_of)
+            product = _release(reactant, driven, reaction, forms, breaks, atoms_of, complete)
             if reason := judge(product, product):
                 raise BuildError(reason)
             candidates.append(product)
@@ -61,12 +62,14 @@ def build_endpoints(reactant: Atoms, reaction: Reaction, attempts: int = 2) -> l
     return sorted(candidates, key=lambda atoms: atoms.info["energy_cost"])[:attempts]
 
 
-def endpoint_candidates(reactant: Sequence[Atoms], reaction: Reaction, attempts: int) -> tuple[list[Atoms], str]:
+def endpoint_candidates(
+    reactant: Sequence[Atoms], reaction: Reaction, attempts: int, complete: bool = False
+) -> tuple[list[Atoms], str]:
     """Products of a reaction, or the reason why there are none; `reactant` is empty where none was found."""
     if not reactant:
         return [], f"its initial state {reaction.reactant} was not found"
     try:
-        return build_endpoints(reactant[0], reaction, attempts), ""
+        return build_endpoints(reactant[0], reaction, attempts, complete), ""
     except BuildError as error:
         return [], str(error)
 
@@ -151,7 +154,13 @@ def _bonds_between(ratios: np.ndarray, options: dict, atoms_of: dict[Role, int],
 
 
 def _release(
-    reactant: Atoms, driven: Atoms, reaction: Reaction, forms: set, breaks: set, atoms_of: dict[Role, int]
+    reactant: Atoms,
+    driven: Atoms,
+    reaction: Reaction,
+    forms: set,
+    breaks: set,
+    atoms_of: dict[Role, int],
+    complete: bool = False,
 ) -> Atoms:
     """Take released molecules away and renumber the bonds that are asked for."""
     leaving = {"by_product": "precursor.leaving", "ligand": "ligand.anchor", "salt": "ligand.anchor"}
@@ -160,7 +169,7 @@ def _release(
     bonds = (molecular_bonds(reactant) - _ordered(breaks)) | _ordered(forms)
     bonds = {pair for pair in bonds if not metals & set(pair)}
     gone: set[int] = set()
-    for release in reaction.releases:
+    for release in () if complete else reaction.releases:
         start = atoms_of.get(leaving[release])
         start = int(find_role(driven, leaving[release])[0]) if start is None else start
         gone |= set(component(bonds, start, len(driven)).tolist())

@@ -1,5 +1,7 @@
 """Harmonic vibrations by central differences."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms, units
 
@@ -7,9 +9,10 @@ from qdsurf.compute.calculators import make_calculator
 from qdsurf.records import CalculatorSpec
 
 DISPLACEMENT_A = 0.01  # central differences: error 1e-4 of a mode, well above the noise of an SCF
+CALLS_AN_ATOM = 6
 
 
-def normal_modes(atoms: Atoms, spec: CalculatorSpec, indices: list[int] | None = None) -> np.ndarray:
+def normal_modes(atoms: Atoms, spec: CalculatorSpec, indices: Sequence[int] | None = None) -> np.ndarray:
     """Energies of the normal modes.
 
     Parameters
@@ -24,15 +27,27 @@ def normal_modes(atoms: Atoms, spec: CalculatorSpec, indices: list[int] | None =
     work = atoms.copy()
     work.set_constraint()
     work.calc = make_calculator(spec)
+    return mode_energies(partial_hessian(work, indices), work.get_masses()[indices])[0]
+
+
+def partial_hessian(atoms: Atoms, indices: Sequence[int]) -> np.ndarray:
+    """Hessian in eV/A^2 of the atoms that move, shape (3 n, 3 n), symmetrised; the calculator of `atoms` runs."""
     hessian = np.empty((3 * len(indices), 3 * len(indices)))
     for row, (i, axis) in enumerate((i, axis) for i in indices for axis in range(3)):
         forces = []
         for sign in (1, -1):
-            work.positions[i, axis] += sign * DISPLACEMENT_A
-            forces.append(work.get_forces()[indices].ravel())
-            work.positions[i, axis] -= sign * DISPLACEMENT_A
+            atoms.positions[i, axis] += sign * DISPLACEMENT_A
+            forces.append(atoms.get_forces()[indices].ravel())
+            atoms.positions[i, axis] -= sign * DISPLACEMENT_A
         hessian[row] = (forces[1] - forces[0]) / (2 * DISPLACEMENT_A)
-    weights = np.repeat(work.get_masses()[indices] ** -0.5, 3)
-    eigenvalues = np.linalg.eigvalsh((hessian + hessian.T) / 2 * np.outer(weights, weights))
+    return (hessian + hessian.T) / 2
+
+
+def mode_energies(hessian: np.ndarray, masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Energies of the modes in eV, ascending, imaginary ones negative, and their Cartesian directions as columns."""
+    weights = np.repeat(masses**-0.5, 3)
+    eigenvalues, vectors = np.linalg.eigh(hessian * np.outer(weights, weights))
     # hbar omega = hbar sqrt(k/m), with k/m in eV/(A^2 u)
-    return np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues)) * units._hbar * 1e10 / np.sqrt(units._e * units._amu)
+    energies = np.sign(eigenvalues) * np.sqrt(np.abs(eigenvalues)) * units._hbar * 1e10 / np.sqrt(units._e * units._amu)
+    directions = weights[:, None] * vectors
+    return energies, directions / np.linalg.norm(directions, axis=0)

@@ -56,9 +56,10 @@ def collect_tables(
     temperature_K: float,
     model: str,
     note: str = "",
+    saddles: Mapping[str, dict] | None = None,
 ) -> Tables:
     """States, steps, sites and shared errors of one system, each as its own function says."""
-    system = System(name, roles, states, gases, names, model, note)
+    system = System(name, roles, states, gases, names, model, note, saddles or {})
     errors = state_errors(system, templates, correction)
     return (
         state_table(system, templates, errors, temperature_K),

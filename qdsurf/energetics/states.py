@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,7 @@ class System:
     names : names of these molecules.
     model : words for what stands in for the ligand.
     note : words that go with every row.
+    saddles : plain data of `find_saddle` by template, for the steps whose saddle was searched.
     """
 
     name: str
@@ -53,6 +54,7 @@ class System:
     names: Mapping[str, str]
     model: str
     note: str = ""
+    saddles: Mapping[str, dict] = field(default_factory=dict)
 
 
 def history(reaction: Reaction, templates: Mapping[str, Reaction]) -> list[Reaction]:

@@ -16,6 +16,10 @@ STEP_COLUMNS = [
     "removes_ligand", "removes_cation", "status", "sample_model", "note",
 ]  # fmt: skip
 
+# Of a verified barrier, beyond the errors of the states that it lies between: assumed, the size of the mean error of
+# a reaction after correction (docs/explanation/how-far-to-trust-a-number.md).
+SADDLE_SIGMA_EV = 0.25
+
 
 def step_table(system: System, templates: Mapping[str, Reaction], errors: StateErrors) -> pd.DataFrame:
     """Steps of one system; columns as in the contract, one row a template that applies.
@@ -49,6 +53,31 @@ def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
     if reaction.barrier is None:
         return max(0.0, reaction_energy)
     return max(0.0, reaction_energy, reaction.barrier.intercept_eV + reaction.barrier.slope * reaction_energy)
+
+
+def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict | None, note: str) -> dict:
+    """Barrier of a step, where it comes from, and why not from a saddle if one was searched.
+
+    A verified barrier takes half the correction of the step: a saddle has half broken what breaks.
+    """
+    sigma = reaction.barrier.sigma_eV if reaction.barrier else 0.0
+    relation = {
+        "activation_energy_eV": bep_barrier(reaction, energy),
+        "activation_sigma_eV": sigma,
+        "barrier_source": "bep" if reaction.barrier else "none",
+    }
+    if saddle is None:
+        return relation
+    if saddle["barrier_eV"] is None:
+        words = f"no verified saddle, {saddle['status']}: {saddle['reason']}"
+        return relation | {"note": "; ".join(part for part in (note, words) if part)}
+    height = max(0.0, energy, saddle["barrier_eV"] + correction / 2)
+    barrierless = saddle["status"] == "barrierless"
+    return {
+        "activation_energy_eV": max(0.0, energy) if barrierless else height,
+        "activation_sigma_eV": 0.0 if barrierless else SADDLE_SIGMA_EV,
+        "barrier_source": "none" if barrierless else saddle["method"],
+    }
 
 
 def assert_balanced(reaction: Reaction, initial: dict, final: dict, taken: list[dict], given: list[dict]) -> None:
@@ -104,15 +133,8 @@ def _step(system: System, reaction: Reaction, errors: StateErrors) -> dict:
     energy -= initial["energy_eV"] + sum(g["energy_eV"] for g in taken)
     correction, sigma = errors.between(reaction.reactant, reaction.name)
     energy += correction
-    return row | {
-        "reaction_energy_eV": energy,
-        "correction_eV": correction,
-        "activation_energy_eV": bep_barrier(reaction, energy),
-        "sigma_eV": sigma,
-        "activation_sigma_eV": reaction.barrier.sigma_eV if reaction.barrier else 0.0,
-        "barrier_source": "bep" if reaction.barrier else "none",
-        "status": "ok",
-    }
+    numbers = {"reaction_energy_eV": energy, "correction_eV": correction, "sigma_eV": sigma, "status": "ok"}
+    return row | numbers | _barrier(reaction, energy, correction, system.saddles.get(reaction.name), row["note"])
 
 
 def _warning(errors: StateErrors, state: str) -> str:

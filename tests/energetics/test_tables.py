@@ -1,5 +1,7 @@
 """States and steps: balanced, with barriers and errors that can be traced."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from qdsurf import library
 from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.corrections import UNMEASURED_SIGMA_EV, Correction, Widths, fit_correction
 from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
-from qdsurf.energetics.steps import assert_balanced, bep_barrier, site_table, step_table
+from qdsurf.energetics.steps import SADDLE_SIGMA_EV, assert_balanced, bep_barrier, site_table, step_table
 from qdsurf.errors import BalanceError
 
 TEMPLATES = library.reactions()
@@ -115,6 +117,33 @@ def test_barriers_follow_the_relation_within_its_limits(energy, barrier):
 @pytest.mark.parametrize(("energy", "barrier"), [(-1.0, 0.0), (1.2, 1.2)])
 def test_a_step_without_a_relation_has_no_barrier_beyond_its_energy(energy, barrier):
     assert bep_barrier(TEMPLATES["adduct_surface"], energy) == barrier
+
+
+def searched(status: str, barrier: float | None) -> dict:
+    return {"status": status, "reason": "because", "barrier_eV": barrier, "method": "eigenvector_following"}
+
+
+def test_a_verified_saddle_takes_the_place_of_the_relation(system):
+    name = "protonolysis_surface_hydrogen"  # -1.5 eV, corrected by +0.9
+    corrected = replace(system, saddles={name: searched("verified", 0.7)})
+    row = step_table(corrected, TEMPLATES, errors_of(system, EXACT)).set_index("step").loc[name]
+    assert row.barrier_source == "eigenvector_following" and row.activation_sigma_eV == SADDLE_SIGMA_EV
+    assert row.activation_energy_eV == pytest.approx(0.7 + row.correction_eV / 2)
+    assert row.note == "a note"
+    low = replace(system, saddles={name: searched("verified", -0.2)})
+    assert step_table(low, TEMPLATES, errors_of(system)).set_index("step").activation_energy_eV[name] == 0.0
+    flat = replace(system, saddles={name: searched("barrierless", 0.0)})
+    row = step_table(flat, TEMPLATES, errors_of(system)).set_index("step").loc[name]
+    assert (row.barrier_source, row.activation_energy_eV, row.activation_sigma_eV) == ("none", 0.0, 0.0)
+
+
+def test_a_saddle_that_is_not_verified_leaves_the_relation_and_its_reason(system):
+    name = "protonolysis_surface_hydrogen"
+    plain = step_table(system, TEMPLATES, errors_of(system)).set_index("step").loc[name]
+    failed = replace(system, saddles={name: searched("wrong_ends", None)})
+    row = step_table(failed, TEMPLATES, errors_of(system)).set_index("step").loc[name]
+    assert row.barrier_source == "bep" and row.activation_energy_eV == plain.activation_energy_eV
+    assert row.note.endswith("no verified saddle, wrong_ends: because")
 
 
 def test_corrections_follow_the_bonds_and_close(system):

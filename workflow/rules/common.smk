@@ -72,5 +72,11 @@ def reactant_of(w):
     return f"{PLAN.states(System.parse(w.owner))[name]}/selected.extxyz"
 
 
+def product_of(w):
+    """Structure to which the path of a reaction leads, with all the atoms that it started with."""
+    room = f"results/reactions/{w.owner}/{w.reaction}"
+    return f"{room}/{'complex/' if library.get('reactions', w.reaction).releases else ''}selected.extxyz"
+
+
 onstart:
     write_json("results/config.json", dict(config))  # so that `qdsurf status` knows what is still missing

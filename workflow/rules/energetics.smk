@@ -17,6 +17,7 @@ rule collect_energies:
             file for room in PLAN.states(System.parse(w.system)).values() for file in PLAN.state_files(room)
         ],
         modes=lambda w: PLAN.mode_files(System.parse(w.system)),
+        saddles=lambda w: list(PLAN.saddle_files(System.parse(w.system)).values()),
         molecules=lambda w: [
             file
             for molecule in PLAN.gas_roles(System.parse(w.system)).values()

@@ -11,6 +11,7 @@ rule build_endpoints:
         "../envs/qdsurf.yaml"
     params:
         attempts=PLAN.config.relax.candidates,
+        complete=False,
         code=code_version("build.endpoints"),
     script:
         "../scripts/build_endpoints.py"
@@ -36,3 +37,56 @@ use rule select_molecule as select_reaction with:
         state="results/reactions/{owner}/{reaction}/state.json",
     log:
         "logs/select_reaction/{owner}/{reaction}.log",
+
+
+# The same product with what it gives off still beside it: a path needs the same atoms at both ends.
+use rule build_endpoints as build_complex with:
+    output:
+        candidates="results/reactions/{owner}/{reaction}/complex/candidates.extxyz",
+    log:
+        "logs/build_complex/{owner}/{reaction}.log",
+    params:
+        attempts=PLAN.config.relax.candidates,
+        complete=True,
+        code=code_version("build.endpoints"),
+
+
+use rule relax_slab as relax_complex with:
+    input:
+        candidates="results/reactions/{owner}/{reaction}/complex/candidates.extxyz",
+    output:
+        relaxed="results/reactions/{owner}/{reaction}/complex/relaxed.extxyz",
+        result="results/reactions/{owner}/{reaction}/complex/result.json",
+    log:
+        "logs/relax_complex/{owner}/{reaction}.log",
+
+
+use rule select_molecule as select_complex with:
+    input:
+        candidates="results/reactions/{owner}/{reaction}/complex/candidates.extxyz",
+        relaxed="results/reactions/{owner}/{reaction}/complex/relaxed.extxyz",
+        result="results/reactions/{owner}/{reaction}/complex/result.json",
+    output:
+        structure="results/reactions/{owner}/{reaction}/complex/selected.extxyz",
+        state="results/reactions/{owner}/{reaction}/complex/state.json",
+    log:
+        "logs/select_complex/{owner}/{reaction}.log",
+
+
+rule find_saddle:
+    input:
+        initial=reactant_of,
+        final=product_of,
+    output:
+        path="results/reactions/{owner}/{reaction}/path.extxyz",
+        saddle="results/reactions/{owner}/{reaction}/saddle.json",
+    log:
+        "logs/find_saddle/{owner}/{reaction}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
+        fmax=PLAN.config.relax.fmax_eV_per_A,
+        code=code_version("compute.saddle"),
+    script:
+        "../scripts/find_saddle.py"

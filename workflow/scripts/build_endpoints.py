@@ -6,5 +6,6 @@ candidates, reason = endpoint_candidates(
     read_structures(snakemake.input.structure),
     library.get("reactions", snakemake.wildcards.reaction),
     snakemake.params.attempts,
+    snakemake.params.complete,
 )
 write_structures(snakemake.output.candidates, candidates, reason)

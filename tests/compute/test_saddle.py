@@ -1,0 +1,225 @@
+"""Every outcome of a saddle search, on surfaces whose saddles are known; no force call goes uncounted."""
+
+import json
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import add_adsorbate, fcc100, molecule
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+from ase.calculators.morse import MorsePotential
+from ase.constraints import FixAtoms
+from ase.mep import NEB
+from ase.optimize import BFGS
+
+from qdsurf.compute import saddle as saddles
+from qdsurf.compute.saddle import STATUSES, find_saddle
+from qdsurf.errors import CalculationError, InputError
+
+MUELLER_BROWN = (
+    (-2.00, -1.00, 0.0, -10.0, 1.0, 0.0),
+    (-1.00, -1.00, 0.0, -10.0, 0.0, 0.5),
+    (-1.70, -6.50, 11.0, -6.5, -0.5, 1.5),
+    (0.15, 0.70, 0.6, 0.7, -1.0, 1.0),
+)  # 10.1007/BF00547608, amplitudes as eV instead of hundreds
+MINIMA = {"A": (-0.5582, 1.4417), "B": (-0.0500, 0.4667), "C": (0.6235, 0.0280)}
+SADDLES = {"AB": (-0.8220, 0.6243), "BC": (0.2125, 0.2930)}
+
+
+def mueller_brown(x: float, y: float) -> tuple[float, float, float]:
+    energy = slope_x = slope_y = 0.0
+    for amplitude, a, b, c, x0, y0 in MUELLER_BROWN:
+        dx, dy = x - x0, y - y0
+        term = amplitude * np.exp(a * dx**2 + b * dx * dy + c * dy**2)
+        energy += term
+        slope_x += term * (2 * a * dx + b * dy)
+        slope_y += term * (b * dx + 2 * c * dy)
+    return energy, slope_x, slope_y
+
+
+def double_well(x: float, y: float) -> tuple[float, float, float]:
+    """Minima at x = -1 and 1, a barrier of 0.5 eV."""
+    return 0.5 * (x**2 - 1) ** 2 + y**2, 2 * x * (x**2 - 1), 2 * y
+
+
+def ridge(x: float, y: float) -> tuple[float, float, float]:
+    """The same wells, 0.7 eV deep; the straight way leads over a hilltop, and saddles of 0.52 eV lie beside it."""
+    energy = 0.7 * (x**2 - 1) ** 2 + y**4 / 2 + (1.2 * x**2 - 0.6) * y**2
+    return energy, 2.8 * x * (x**2 - 1) + 2.4 * x * y**2, 2 * y**3 + 2 * (1.2 * x**2 - 0.6) * y
+
+
+def ledge(x: float, y: float) -> tuple[float, float, float]:
+    """Nearly flat at x = -1.7, then all the way down to x = 1."""
+    bend = np.tanh(3 * (x + 0.6))
+    return -bend + 0.5 * max(x - 1, 0) ** 2 + y**2, -3 * (1 - bend**2) + max(x - 1, 0), 2 * y
+
+
+class Landscape(Calculator):
+    """A hydrogen atom on a surface over x and y, 2 z^2 above and below it; counts its calls."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, surface):
+        super().__init__()
+        self.surface, self.count = surface, 0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.count += 1
+        x, y, z = self.atoms.positions[0]
+        energy, slope_x, slope_y = self.surface(x, y)
+        forces = np.zeros((len(self.atoms), 3))
+        forces[0] = -slope_x, -slope_y, -4 * z
+        self.results = {"energy": energy + 2 * z**2, "forces": forces}
+
+
+class CountedEMT(EMT):
+    count = 0
+
+    def calculate(self, *args, **kwargs):
+        self.count += 1
+        super().calculate(*args, **kwargs)
+
+
+def at(x: float, y: float) -> Atoms:
+    """The hydrogen atom, and four fixed ones that feel nothing: a path is made of distances."""
+    posts = [(4, 0, 0), (-4, 0, 0), (0, 4, 0), (0, -4, 0)]
+    return Atoms("HAr4", [(x, y, 0.0), *posts], constraint=FixAtoms([1, 2, 3, 4]))
+
+
+def hop(layers: int = 2) -> tuple[Atoms, Atoms]:
+    """An Au atom in two neighbouring hollows of Al(100)."""
+    slab = fcc100("Al", (2, 2, layers), vacuum=8)
+    ends = []
+    for offset in (0, 1):
+        atoms = slab.copy()
+        add_adsorbate(atoms, "Au", 1.7, "hollow", offset=(offset, 0))
+        atoms.set_constraint(FixAtoms(range(4 * (layers - 1))))
+        ends.append(atoms)
+    return tuple(ends)
+
+
+def counted(surface, first, second, **keywords):
+    calculator = Landscape(surface)
+    structures, result = find_saddle(at(*first), at(*second), calculator, **keywords)
+    assert result["force_calls"]["total"] == calculator.count
+    assert result["force_calls"]["total"] == sum(v for k, v in result["force_calls"].items() if k != "total")
+    assert result["status"] in STATUSES and result["reason"]
+    assert json.loads(json.dumps(result)) == result
+    return structures, result
+
+
+@pytest.mark.parametrize(("first", "second"), ["AB", "BA", "BC", "CB"])
+def test_the_saddles_of_mueller_and_brown(first, second):
+    place = SADDLES["".join(sorted(first + second))]
+    barrier = mueller_brown(*place)[0] - mueller_brown(*MINIMA[first])[0]
+    structures, result = counted(mueller_brown, MINIMA[first], MINIMA[second], fmax=0.01)
+    assert result["status"] == "verified", result["reason"]
+    assert result["barrier_eV"] == pytest.approx(barrier, abs=1e-3)
+    assert [atoms.info["state"] for atoms in structures] == ["initial", "saddle", "final"]
+    assert structures[1].positions[0, :2] == pytest.approx(place, abs=0.01)
+    assert structures[1].get_potential_energy() == result["energies_eV"]["saddle"]
+    assert len(result["imaginary_modes_cm"]) == 1 and result["moved_atoms"] == 1
+    assert result["force_calls"]["hessian"] == 6
+
+
+def test_two_steps_are_not_one():
+    _, result = counted(mueller_brown, MINIMA["A"], MINIMA["C"])
+    assert result["status"] == "wrong_ends" and result["barrier_eV"] is None and result["reverse_barrier_eV"] is None
+    assert "another minimum" in result["reason"] and (
+        "the initial state" in result["reason"] or "the final" in result["reason"]
+    )
+
+
+def test_wells_of_one_depth_are_told_apart():
+    _, result = counted(double_well, (-1, 0), (1, 0), fmax=0.01)
+    assert result["status"] == "verified"
+    assert result["barrier_eV"] == result["reverse_barrier_eV"] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_hilltop_is_left_for_a_saddle(monkeypatch):
+    _, result = counted(ridge, (-1, 0), (1, 0), fmax=0.01)
+    assert result["status"] == "verified", result["reason"]
+    assert result["force_calls"]["hessian"] == 12  # the first one showed two imaginary modes
+    assert result["barrier_eV"] == pytest.approx(0.7 - 0.18, abs=2e-3)  # at y^2 = 0.6
+    monkeypatch.setattr(saddles, "ATTEMPTS", 1)
+    _, result = counted(ridge, (-1, 0), (1, 0), fmax=0.01)
+    assert result["status"] == "several_imaginary_modes" and result["barrier_eV"] is None
+    assert len(result["imaginary_modes_cm"]) == 2 and "2 imaginary modes" in result["reason"]
+
+
+def test_a_way_without_a_hill_is_barrierless():
+    for first, second in (((-1.7, 0), (1.5, 0)), ((1.5, 0), (-1.7, 0))):
+        _, result = counted(ledge, first, second)
+        rise = result["energies_eV"]["final"] - result["energies_eV"]["initial"]
+        assert result["status"] == "barrierless", result["reason"]
+        assert (result["barrier_eV"], result["reverse_barrier_eV"]) == (max(0.0, rise), max(0.0, -rise))
+
+
+def test_ends_that_are_one_state():
+    _, result = counted(double_well, (1.01, 0.02), (0.99, 0))
+    assert result["status"] == "same_state" and "two different minima" in result["reason"]
+    water = molecule("CH3OH")
+    turned = water.copy()
+    turned.rotate(50, (1, 2, 3))
+    turned.translate((1, 0, 3))
+    _, result = find_saddle(water, turned, EMT(), fmax=0.02)
+    assert result["status"] == "same_state" and result["barrier_eV"] is None
+
+
+def test_an_end_that_relaxes_back():
+    hydrogen = [Atoms("H2", [(0, 0, 0), (0, 0, length)]) for length in (0.74, 1.2)]
+    _, result = find_saddle(*hydrogen, MorsePotential(epsilon=4.7, r0=0.74, rho0=1.4))
+    assert result["status"] == "wrong_ends"
+    assert result["reason"] == "the final state relaxes into the other: H0-H1 changed"
+
+
+def test_too_few_calls_and_a_calculator_that_fails():
+    _, result = counted(mueller_brown, MINIMA["A"], MINIMA["B"], max_calls=3)
+    assert result["status"] == "not_converged" and result["barrier_eV"] is None
+    assert "is left after 3 calls of the climb" in result["reason"]
+
+    class Failing(Landscape):
+        def calculate(self, *args, **kwargs):
+            if self.count == 4:
+                raise CalculationError("the charges do not settle")
+            super().calculate(*args, **kwargs)
+
+    _, result = find_saddle(at(*MINIMA["A"]), at(*MINIMA["B"]), Failing(mueller_brown))
+    assert result["status"] == "not_converged" and "the charges do not settle" in result["reason"]
+
+
+def test_an_atom_hops_as_ase_says_it_does():
+    initial, final = hop()
+    calculator = CountedEMT()
+    structures, result = find_saddle(initial, final, calculator, fmax=0.02)
+    assert result["status"] == "verified", result["reason"]
+    assert result["force_calls"]["total"] == calculator.count
+    band = [structures[0].copy() for _ in range(5)] + [structures[-1].copy()]
+    NEB(band, method="improvedtangent").interpolate("idpp")
+    for atoms in band:
+        atoms.calc = EMT()
+    climbing = NEB(band, climb=True, method="improvedtangent")
+    assert BFGS(climbing, logfile=None).run(fmax=0.02, steps=200)
+    energies = [atoms.get_potential_energy() for atoms in band]
+    assert result["barrier_eV"] == pytest.approx(max(energies) - energies[0], abs=5e-3)
+    np.testing.assert_array_equal(structures[1].positions[:4], initial.positions[:4])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda atoms: atoms.pop(), "5 atoms, the final 4"),
+        (lambda atoms: atoms.set_chemical_symbols("ArHAr3"), "atom 0 is H in the initial and Ar in the final"),
+        (lambda atoms: atoms.set_constraint(), "other atoms are fixed"),
+        (lambda atoms: atoms.set_pbc(True), "cells of the initial and final state differ"),
+    ],
+)
+def test_ends_that_no_path_joins(change, message):
+    final = at(1, 0)
+    change(final)
+    calculator = Landscape(double_well)
+    with pytest.raises(InputError, match=message):
+        find_saddle(at(-1, 0), final, calculator)
+    assert calculator.count == 0
