@@ -200,8 +200,8 @@ def load_config(source: Path | dict, where: str = "configuration") -> Config:
     config = library.validate(Config, source, where)
     if config.refine and config.barriers == "verified":
         raise InputError(
-            f"{where}: barriers: verified saddles are not refined yet, and two levels cannot be mixed; give `barriers: bep`, "
-            "or no `refine`"
+            f"{where}: barriers: verified saddles are not refined yet, and two levels cannot be mixed; give `barriers: "
+            "bep`, or no `refine`"
         )
     for slab, spec in config.slabs.items():
         find_facet(slab, f"{where}: slabs: ")
