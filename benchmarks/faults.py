@@ -35,7 +35,17 @@ class Run:
 
     def __init__(self, tree: Path, targets: Sequence[str], seconds: float | None = None):
         environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "config/smoke.yaml", *targets]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            "--configfile",
+            "config/smoke.yaml",
+            "--",
+            *targets,
+        ]
         before = time.monotonic()
         with open(tree / "run.log", "w") as log:
             self.process = subprocess.Popen(command, cwd=tree, env=environment, stdout=log, stderr=log)

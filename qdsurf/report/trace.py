@@ -1,5 +1,6 @@
 """From a row of a table back to the states, structures, inputs, calculator and versions that it came from."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -39,10 +40,13 @@ def trace_row(table: Path, words: Sequence[str]) -> dict:
     results = _results_of(table)
     number, row = _choose(table, words)
     system = str(row.get("system", table.resolve().parent.name))
-    folders = _state_folders(results, system) if system.count("~") == 2 else {}
-    named = [str(row[key]) for key in ("state", "initial_state", "final_state") if isinstance(row.get(key), str)]
-    starts = [folders[part] for name in named for part in name.split(" + ") if part in folders]
-    starts = list(dict.fromkeys(starts or folders.values()))
+    if system.count("~") == 2:
+        folders = _state_folders(results, system)
+    else:  # a table of a batch, such as the errors on the reference reactions
+        folders = {"batch": str(table.resolve().parent.relative_to(results))}
+    words = [str(row[key]) for key in ("state", "initial_state", "final_state", "lattice") if row.get(key)]
+    named = [folders[name] for name in re.findall(r"[^\s()]+", " ".join(words)) if name in folders]
+    starts = list(dict.fromkeys(named or folders.values()))
     jobs: dict[str, dict] = {}
     for start in starts:
         _visit(results, start, jobs)
@@ -152,13 +156,12 @@ def _origins(results: Path, job: str) -> tuple[list[str], list[tuple[str, str]]]
     if room == "ligated":
         return [f"slabs/{slab}"], records
     if room == "adsorbed":
-        return [f"ligated/{slab}~{others[0]}", f"molecules/{calculator}/{others[1]}"], [
-            *records,
-            ("reactions", rest[0]),
-        ]
+        parents = [f"ligated/{slab}~{others[0]}", f"molecules/{calculator}/{others[1]}"]
+        return parents, [*records, ("reactions", rest[0])]
     if room == "reactions":
         states = _state_folders(results, owner) if len(others) == 2 else {"ligated": f"ligated/{owner}"}
-        return [states[library.get("reactions", rest[0]).reactant]], [*records, ("reactions", rest[0])]
+        reactant = library.get("reactions", rest[0]).reactant
+        return [states[reactant]] if reactant in states else [], [*records, ("reactions", rest[0])]
     return [], []
 
 
@@ -195,7 +198,5 @@ def _run(results: Path) -> dict:
     if not (results / "provenance.json").is_file():
         return {"records": {}}
     provenance = read_json(results / "provenance.json")
-    keys = ("qdsurf", "code", "python", "packages", "machine", "config")
-    return {"file": "provenance.json", "records": {}} | {
-        k: provenance[k] for k in (*keys, "records") if k in provenance
-    }
+    keys = ("qdsurf", "code", "python", "packages", "machine", "config", "records")
+    return {"file": "provenance.json", "records": {}} | {key: provenance[key] for key in keys if key in provenance}

@@ -153,6 +153,17 @@ def test_a_step_leads_to_its_states_and_to_all_they_were_built_from(finished):
     assert "reference/emt/errors.csv" in {file["file"] for file in traced["tables"]}
 
 
+def test_a_step_that_gives_off_a_molecule_leads_to_it_and_a_batch_to_its_files(results):
+    row = "ligated,ligand_desorption_dative,intact@ligand -> free@ligand + methylamine(g)"
+    (results / "energetics/steps.csv").write_text(f"system,initial_state,final_state,lattice\n{SYSTEM},{row}\n")
+    traced = trace_row(results / "energetics/steps.csv", ["0"])
+    assert traced["starts"][2:] == ["molecules/emt/methylamine"] and len(traced["starts"]) == 3
+    run_job(results / "reference/emt")
+    traced = trace_row(results / "reference/emt/errors.csv", ["reaction=A+B"])
+    assert traced["starts"] == ["reference/emt"]
+    assert "reference/emt/result.json" in {file["file"] for file in traced["jobs"]["reference/emt"]["files"]}
+
+
 @pytest.mark.parametrize("table", ["kinetics/selectivity.csv", f"kinetics/{SYSTEM}/selectivity.csv"])
 def test_a_row_on_a_whole_system_leads_to_every_state_and_molecule(finished, table):
     traced = trace_row(finished / table, ["0"])
