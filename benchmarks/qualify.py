@@ -11,6 +11,7 @@ import json
 import signal
 import time
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -136,11 +137,9 @@ def main() -> None:
     arguments = parser.parse_args()
     end = time.monotonic() + 60 * arguments.minutes
     known = [*FIRST, *(name for name in library.names("materials") if name not in FIRST)]
-    for name in arguments.materials or known:
-        for test in LIMITS_S:
-            for method in METHODS:
-                if time.monotonic() < end and read(name, method, test) == "not run":
-                    run(library.material(name), method, test)
+    for test, name, method in product(LIMITS_S, arguments.materials or known, METHODS):
+        if time.monotonic() < end and read(name, method, test) == "not run":
+            run(library.material(name), method, test)
     table = pd.DataFrame([row(name, method) for name in known for method in METHODS])
     write_table(TABLE, table)
     print(*markdown(table), sep="\n")

@@ -52,7 +52,8 @@ class QualificationSpec(Record):
     """Tests that a calculator must pass before a crystal is allowed to move."""
 
     more_tests: tuple[Literal["rattled_bulk", "facets"], ...] = Field(
-        (), description="beside strained bulk and rattled slab: a rattled bulk cell, the energies of the facets"
+        ("facets",),
+        description="beside strained bulk and rattled slab: a rattled bulk cell, the energies of the facets",
     )
     strains: tuple[float, ...] = Field((-0.06, -0.03, 0.0, 0.03, 0.06), description="of the lattice constant")
     shortest_vector_A: float = Field(11.0, gt=0, description="smallest cell vector of the bulk supercell")

@@ -105,3 +105,19 @@ def test_other_system_names_are_refused(name):
 def test_every_facet_is_found_by_its_name(material):
     for facet in library.material(material).facets:
         assert find_facet(f"{material}_{facet.name}") == (material, facet)
+
+
+def test_the_tests_that_decide_about_the_substrate_always_run():
+    spec = load_config(changed("qualification", {"more_tests": ["rattled_bulk", "rattled_bulk"]})).qualification
+    assert spec.tests == ("strained_bulk", "rattled_slab", "rattled_bulk")
+    assert [spec.steps(test) for test in spec.tests] == [0, spec.max_steps, spec.max_steps]
+    with pytest.raises(InputError, match=r"qualification.more_tests.0: Input should be 'rattled_bulk' or 'facets'"):
+        load_config(changed("qualification", {"more_tests": ["phonons"]}))
+
+
+def test_a_number_of_a_material_needs_its_source():
+    silver = library.material("Ag").model_dump(exclude_none=True)
+    facet = silver["facets"][0] | {"bare_energy_J_per_m2": 1.0}
+    for changes, key in (({"bulk_modulus_GPa": 100.0}, "bulk_modulus"), ({"facets": [facet]}, "bare_energy")):
+        with pytest.raises(InputError, match=f"{key}_source: say where"):
+            library.validate(library.KINDS["materials"], silver | changes, "Ag.yaml")

@@ -13,7 +13,7 @@ SCF_FAILURES = 0.05
 # 0.02 eV for each atom that moved, nor any atom farther than 0.7 A (a quarter of a bond) from its site.
 MELT_EV_PER_ATOM = 0.02
 MELT_SHIFT_A = 0.7
-# A factor 300 in a rate at 40 C; beyond it the order of two channels is a guess.
+# A factor 260 in a rate at 40 C; beyond it the order of two channels is a guess.
 REACTION_ERROR_EV = 0.15
 # A mean of fewer reactions of a metal is not a mean.
 REACTIONS_OF_A_METAL = 3
