@@ -20,17 +20,16 @@ from qdsurf.energetics.bonds import assign_roles, format_counts, step_bonds
 from qdsurf.energetics.corrections import fit_correction
 from qdsurf.library import read_yaml
 from qdsurf.plan import Plan
-from qdsurf.records import Reaction
 from qdsurf.structure_io import read_json
+from qdsurf.templates import Reaction
 
 
 def compare(plan: Plan, system: System, reaction: Reaction) -> dict | None:
     """Energies of a step at three levels; None where a state was not found or not refined."""
-    rooms = plan.states(system)
-    gases = [plan.molecule_room(system.slab, plan.gas_roles(system)[role].name) for role in reaction.releases]
-    taken = [plan.molecule_room(system.slab, system.precursor)] * reaction.binds_precursor
+    rooms, gases = plan.states(system), plan.gas_roles(system)
     terms = [(+1, rooms[reaction.name]), (-1, rooms[reaction.reactant])]
-    terms += [(+1, room) for room in gases] + [(-1, room) for room in taken]
+    terms += [(+1, plan.molecule_room(system.slab, gases[role].name)) for role in reaction.releases]
+    terms += [(-1, plan.molecule_room(system.slab, gases[role].name)) for role in (reaction.takes,) if role]
     if not all(Path(file).exists() for _, room in terms for file in plan.state_files(room)):
         return None
     own = [read_json(f"{room}/state.json")["energy_eV"] for _, room in terms]

@@ -11,6 +11,7 @@ from qdsurf import library
 from qdsurf.errors import InputError, unknown
 from qdsurf.miller import parse_miller_index
 from qdsurf.records import CalculatorSpec, Facet, Record
+from qdsurf.templates import ROUTINE
 
 
 class SlabSpec(Record):
@@ -79,6 +80,11 @@ class ThermochemistrySpec(Record):
         "atoms but the crystal's in each state, six force calls an atom",
     )
     lowest_mode_cm: float = Field(50.0, gt=0, description="softer modes are raised to this wavenumber, cm-1")
+    soft_modes: Literal["quasi_rrho", "raised"] = Field(
+        "quasi_rrho",
+        description="of partial Hessians; quasi_rrho: towards free rotors below switch_cm, imaginary ones raised",
+    )
+    switch_cm: float = Field(100.0, gt=0, description="wavenumber at which rotor and oscillator count half, cm-1")
     translation_barrier_eV: float = Field(0.1, gt=0, description="of an adsorbate between sites")
     rotation_barrier_eV: float = Field(0.02, gt=0, description="of an adsorbate about the surface normal")
     frustrated_mode_cm: float = Field(100.0, gt=0, description="wavenumber of each of the three other external modes")
@@ -106,6 +112,12 @@ class Config(Record):
 
     slabs: dict[str, SlabSpec] = Field(min_length=1, description="MATERIAL_HKL_TERMINATION: how it is built")
     precursors: tuple[str, ...] = Field(min_length=1)
+    reactions: tuple[str, ...] = Field(
+        (ROUTINE,),
+        min_length=1,
+        description="steps to compute: templates by name, chemistries D1 to D15, or 'routine' for those marked so; the "
+        "states that they start from come along",
+    )
     truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
     calculator: CalculatorSpec = Field(description="for every slab that does not name its own")
     refine: CalculatorSpec | None = Field(
@@ -214,7 +226,7 @@ def load_config(source: Path | dict, where: str = "configuration") -> Config:
     for step in library.recipe(config.kinetics.recipe).steps:
         if step.role == "coreactant":
             _known("coreactants", step.species, f"recipes/{config.kinetics.recipe}.yaml: steps.species")
-    library.reactions()
+    library.chosen_reactions(config.reactions, f"{where}: reactions")
     return config
 
 

@@ -55,6 +55,16 @@ def bond_matrix(atoms: Atoms) -> np.ndarray:
     return bonded
 
 
+def touching(atoms: Atoms, multiple: float) -> np.ndarray:
+    """Boolean matrix of pairs nearer than a multiple of the sum of their covalent radii, shape (n, n)."""
+    radii = covalent_radii[atoms.numbers]
+    near = np.zeros((len(atoms), len(atoms)), dtype=bool)
+    i, j, distance = near_pairs(atoms, multiple * 2 * radii.max(initial=0.0))
+    close = distance < multiple * (radii[i] + radii[j])
+    near[i[close], j[close]] = near[j[close], i[close]] = True
+    return near
+
+
 def is_metal(atoms: Atoms) -> np.ndarray:
     """Mask of the atoms of metallic elements, whose contacts come and go without a reaction."""
     return np.array([Element(symbol).is_metal for symbol in atoms.symbols])

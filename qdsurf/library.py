@@ -1,6 +1,6 @@
 """The data in `structures/`, read once, validated, and found by name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +9,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from qdsurf.errors import InputError, unknown
-from qdsurf.records import Coreactant, Ligand, LigandEntry, Material, Precursor, Reaction, Recipe
+from qdsurf.records import Coreactant, Ligand, LigandEntry, Material, Precursor, Recipe
+from qdsurf.templates import CHEMISTRIES, ROUTINE, Reaction
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -117,19 +118,63 @@ def precursor(name: str) -> Precursor:
     return get("precursors", name)
 
 
-def reactions() -> dict[str, Reaction]:
+def reactions(folder: Path | None = None) -> dict[str, Reaction]:
     """All reaction templates by name; each one's reactant must exist.
+
+    Parameters
+    ----------
+    folder : with templates of one's own, `*.yaml`; one of a known name takes the other's place.
 
     Raises
     ------
-    InputError : a template starts from a state that no template makes.
+    InputError : a template starts from a state that no template makes, or the folder holds none.
     """
     templates = {name: get("reactions", name) for name in names("reactions")}
+    own = sorted(Path(folder).glob("*.yaml")) if folder else []
+    if folder and not own:
+        raise InputError(f"{folder}: holds no template; give a folder with files such as my_reaction.yaml")
+    templates |= {path.stem: read_record(path, Reaction) for path in own}
     for template in templates.values():
         if template.reactant not in {"ligated", *templates}:
-            where = f"{record_path('reactions', template.name)}: reactant"
-            raise unknown("state", template.reactant, ["ligated", *templates], where)
+            beside = folder and Path(folder) / f"{template.name}.yaml"
+            path = beside if beside in own else record_path("reactions", template.name)
+            raise unknown("state", template.reactant, ["ligated", *templates], f"{path}: reactant")
     return templates
+
+
+def chosen_reactions(wanted: Collection[str], where: str = "reactions") -> dict[str, Reaction]:
+    """The templates that a choice takes, with those that make the states they start from, each after its own.
+
+    Parameters
+    ----------
+    wanted : names of templates, chemistries D1 to D15, or `routine`.
+
+    Raises
+    ------
+    InputError : a word is none of these.
+    """
+    templates = reactions()
+    for word in wanted:
+        if word not in {ROUTINE, *CHEMISTRIES, *templates}:
+            raise unknown("reaction", word, [ROUTINE, *CHEMISTRIES, *templates], where)
+    chosen = {name for name, template in templates.items() if template.chosen_by(tuple(wanted))}
+    waiting = list(chosen)
+    while waiting:
+        before = templates[waiting.pop()].reactant
+        if before != "ligated" and before not in chosen:
+            chosen.add(before)
+            waiting.append(before)
+    return {name: templates[name] for name in in_order(templates) if name in chosen}
+
+
+def in_order(templates: Mapping[str, Reaction]) -> list[str]:
+    """Names of templates, those that start from the covered surface first, each after the one it starts from."""
+
+    def depth(name: str) -> int:
+        before = templates[name].reactant
+        return 0 if before == "ligated" else 1 + depth(before)
+
+    return sorted(templates, key=lambda name: (depth(name), name))
 
 
 def recipe(name: str) -> Recipe:
@@ -140,9 +185,9 @@ def recipe(name: str) -> Recipe:
 def ligand_entry(charges: Collection[int], bound: Ligand | None, where: str) -> LigandEntry:
     """How a ligand comes to a surface, decided by the formal charges of its ions.
 
-    A neutral ligand binds as it is (`dative`). A charged one replaces ions of charge one and of its own sign where the
-    surface has some (`anion`, `cation`); an acid meets other surfaces as `acid`: its anion on a cation, its H on an
-    anion.
+    A neutral ligand binds as it is: by a donor (`dative`) or, Z-type, by its metal (`acceptor`). A charged one replaces
+    ions of charge one and of its own sign where the surface has some (`anion`, `cation`); an acid meets other surfaces
+    as `acid`: its anion on a cation, its H on an anion.
 
     Parameters
     ----------
@@ -156,7 +201,7 @@ def ligand_entry(charges: Collection[int], bound: Ligand | None, where: str) -> 
     if bound is None:
         return "none"
     if bound.charge == 0:
-        return "dative"
+        return "acceptor" if bound.cbc_class == "Z" else "dative"
     if (1 if bound.charge > 0 else -1) in charges:
         return "anion" if bound.charge < 0 else "cation"
     if bound.leaving_protons:

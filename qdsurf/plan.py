@@ -8,19 +8,27 @@ import numpy as np
 import pandas as pd
 
 from qdsurf import library
-from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles, released_ligand, released_salt
+from qdsurf.build.molecules import (
+    build_molecule,
+    describe_model,
+    parse_smiles,
+    released_ligand,
+    released_salt,
+    two_groups,
+)
 from qdsurf.build.selection import refine_state
 from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, check_calculator
 from qdsurf.compute.levels import LEVELS
 from qdsurf.config import Config, System, find_facet, load_config
-from qdsurf.energetics.bonds import assign_roles
+from qdsurf.energetics.bonds import assign_roles, surface_cation
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.corrections import Correction, fit_correction
-from qdsurf.energetics.thermochemistry import harmonic_correction
+from qdsurf.energetics.thermochemistry import state_correction
 from qdsurf.errors import InputError, QDSurfError
-from qdsurf.records import CalculatorSpec, Ligand, LigandEntry, Molecule, Reaction
+from qdsurf.records import CalculatorSpec, Ligand, LigandEntry, Molecule, Precursor
 from qdsurf.structure_io import read_json, read_structures
+from qdsurf.templates import Reaction
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,7 @@ class Plan:
                     elements |= set(build_molecule(molecule).symbols)
             for spec in filter(None, (plan.calculator(slab), plan.config.refine)):
                 assert_supported(spec, elements)
-        for system in plan.config.systems:
-            if (bound := plan.ligand(system.ligand)) and bound.cbc_class == "Z":
-                raise InputError(
-                    f"{where}: slabs.{system.slab}.ligands: {bound.name} is Z-type, and no reaction template is "
-                    "written for those yet; give X- or L-type ligands"
-                )
+        plan.assert_reactions_apply(where)
         for key, spec in (*(("calculator", one) for one in plan.calculators.values()), ("refine", plan.config.refine)):
             if spec and spec.name in LEVELS and LEVELS[spec.name].molecules_only:
                 raise InputError(f"{where}: {key}.name: {spec.name} computes molecules only; slabs need another")
@@ -64,6 +67,16 @@ class Plan:
                 if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:
                     raise InputError(f"{where}: slabs.{slab}.calculator: {spec.label} has other parameters elsewhere")
         return plan
+
+    def assert_reactions_apply(self, where: str) -> None:
+        """Refuse a reaction that is asked for and that no system can have."""
+        possible = {name: t for system in self.config.systems for name, t in self.reactions(system).items()}
+        for word in self.config.reactions:
+            if not any(template.chosen_by((word,)) for template in possible.values()):
+                raise InputError(
+                    f"{where}: reactions: {word} applies to none of the systems: their ligands, leaving groups or "
+                    "the gas molecules do not fit; `qdsurf reactions FILE --precursor P` says which"
+                )
 
     def elements(self, slab: str) -> set[str]:
         """Elements of a slab, seen by cutting it."""
@@ -131,12 +144,13 @@ class Plan:
         """Gas molecules of a system by the role they play in templates."""
         precursor = library.precursor(system.precursor)
         roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
+        roles |= self._rarer_gases(system, precursor)
         bound = self.ligand(system.ligand)
         if bound is None:
             return roles
         entry = self.entry(system)
         truncate = self.config.truncate_to_carbons
-        if entry in ("acid", "dative"):
+        if entry in ("acid", "dative", "acceptor"):
             roles["ligand"] = released_ligand(bound, truncate)
         charges = self.material(system.slab).formal_charges
         molecular = self.material(system.slab).molecular_ion
@@ -148,6 +162,22 @@ class Plan:
         if entry == "anion" and counterions:
             roles["salt"] = released_salt(bound, counterions[0], truncate)
         return roles
+
+    def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:
+        """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, two leaving groups."""
+        named = {name for t in self.asked(system).values() for name in (*t.releases, *([t.takes] if t.takes else []))}
+        steps = library.recipe(self.config.kinetics.recipe).steps
+        coreactants = [step.species for step in steps if step.role == "coreactant"]
+        cation = surface_cation(self.material(system.slab), find_facet(system.slab)[1])
+        made = {
+            "water": lambda: library.get("coreactants", "H2O").molecule,
+            "dioxygen": lambda: library.get("coreactants", "O2").molecule,
+            "alkyl": lambda: two_groups(precursor, cation),
+            "coupled": lambda: two_groups(precursor, None),
+        }
+        if coreactants:
+            made["coreactant"] = lambda: library.get("coreactants", coreactants[0]).molecule
+        return {name: made[name]() for name in made if name in named}
 
     @cached_property
     def molecules(self) -> dict[str, Molecule]:
@@ -188,7 +218,7 @@ class Plan:
             state["substrate"] = substrate
             if self.mode_files(system):
                 modes = read_json(f"{self.states(system)[name]}/modes.json")["mode_energies_eV"]
-                state["thermal_eV"] = harmonic_correction(modes, temperature, thermal.lowest_mode_cm)
+                state["thermal_eV"] = state_correction(np.array(modes), temperature, thermal)
         density = states["ligated"].get("density_per_nm2") or {"surface": np.nan, "ligand": np.nan}
         gases, names = {}, {}
         for role, molecule in self.gas_roles(system).items():
@@ -202,7 +232,8 @@ class Plan:
             names[role] = molecule.name
         facet = find_facet(system.slab)[1]
         precursor = library.precursor(system.precursor)
-        roles = assign_roles(self.material(system.slab), facet, self.ligand(system.ligand), precursor)
+        coreactant = self.gas_roles(system).get("coreactant")
+        roles = assign_roles(self.material(system.slab), facet, self.ligand(system.ligand), precursor, coreactant)
         return collect_tables(
             str(system), roles, states, gases, names, self.reactions(system),
             correction, temperature, self.model(system.ligand), self.note(system.slab),
@@ -217,26 +248,36 @@ class Plan:
     def saddle_files(self, system: System) -> dict[str, str]:
         """Searches of a saddle by template, where the configuration asks for them: steps with a barrier to verify."""
         wanted = self.reactions(system).values() if self.config.barriers == "verified" else ()
-        return {r.name: f"{self.room(system, r)}/saddle.json" for r in wanted if r.barrier and not r.binds_precursor}
+        return {r.name: f"{self.room(system, r)}/saddle.json" for r in wanted if r.barrier and not r.takes}
 
     def reactions(self, system: System) -> dict[str, Reaction]:
-        """Templates that apply to a system, each after the one it starts from."""
+        """Templates that are asked for and apply to a system, each after the one it starts from."""
+        gases, leaving = self.gas_roles(system), library.precursor(system.precursor).leaving
+        fitting: dict[str, Reaction] = {}
+        for name, template in self.asked(system).items():
+            known = set(template.releases) | ({template.takes} - {None}) <= gases.keys()
+            suits = leaving in template.elements.get("precursor.leaving", (leaving,))
+            if known and suits and template.reactant in {"ligated", *fitting}:
+                fitting[name] = template
+        return fitting
+
+    def asked(self, system: System) -> dict[str, Reaction]:
+        """Templates that the configuration asks for and that suit the ligand of a system."""
         entry = self.entry(system)
-        gases = self.gas_roles(system)
-        fitting = {
-            name: template
-            for name, template in library.reactions().items()
-            if entry in template.ligand_entry and set(template.releases) <= gases.keys()
-        }
-        return dict(sorted(fitting.items(), key=lambda item: item[1].reactant != "ligated"))
+        chosen = library.chosen_reactions(self.config.reactions)
+        return {name: template for name, template in chosen.items() if entry in template.ligand_entry}
+
+    def arriving(self, system: System, reaction: str) -> Molecule:
+        """Gas molecule that a template takes."""
+        return self.gas_roles(system)[library.get("reactions", reaction).takes]
 
     def owner(self, system: System, reaction: Reaction) -> str:
         """Who owns the product: the system, or the covered surface when no precursor is involved."""
-        return system.ligated if reaction.reactant == "ligated" and not reaction.binds_precursor else str(system)
+        return system.ligated if reaction.reactant == "ligated" and not reaction.takes else str(system)
 
     def room(self, system: System, reaction: Reaction) -> str:
         """Folder of a state."""
-        kind = "adsorbed" if reaction.binds_precursor else "reactions"
+        kind = "adsorbed" if reaction.takes else "reactions"
         return f"results/{kind}/{self.owner(system, reaction)}/{reaction.name}"
 
     def states(self, system: System) -> dict[str, str]:

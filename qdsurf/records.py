@@ -4,27 +4,13 @@ Every field says its unit in its name; every record names its source ("assumed" 
 """
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ReactionClass = Literal["precursor-surface", "precursor-ligand", "ligand-surface"]
-Role = Literal[
-    "surface.cation",
-    "surface.anion",
-    "surface.counterion",
-    "ligand.anchor",
-    "ligand.proton",
-    "precursor.metal",
-    "precursor.leaving",
-]
-RolePair = tuple[Role, Role]
-BondOfRoles = Annotated[
-    str,
-    Field(pattern=rf"^({'|'.join(map(re.escape, get_args(Role)))})<?-({'|'.join(map(re.escape, get_args(Role)))})$"),
-]
 BindingMode = Literal["monodentate", "chelating", "bridging"]
-LigandEntry = Literal["acid", "anion", "cation", "dative", "none"]
+LigandEntry = Literal["acid", "anion", "cation", "dative", "acceptor", "none"]
 Source = Annotated[str, Field(min_length=3, description="DOI, data base, or 'assumed' with the reason")]
 
 
@@ -225,77 +211,6 @@ class Coreactant(Record):
     def name(self) -> str:
         """Name of the molecule."""
         return self.molecule.name
-
-
-class Barrier(Record):
-    """Bronsted-Evans-Polanyi relation: Ea = intercept + slope * reaction energy."""
-
-    slope: float = Field(ge=0, le=1)
-    intercept_eV: float
-    sigma_eV: float = Field(gt=0, description="standard deviation of the relation")
-    source: Source
-
-
-class Reaction(Record):
-    """A template: which bonds break and form between named roles."""
-
-    name: str
-    reaction_class: ReactionClass
-    equation: str = Field(description="chemistry, for people")
-    reactant: str = Field(description="template whose product is the initial state; 'ligated' is the covered surface")
-    binds_precursor: bool = Field(False, description="a precursor molecule arrives from the gas")
-    breaks: tuple[RolePair, ...] = ()
-    forms: tuple[RolePair, ...] = ()
-    lost: tuple[BondOfRoles, ...] = Field(
-        (), description="bonds of the step in chemist's terms, for its correction: ..."
-    )
-    gained: tuple[BondOfRoles, ...] = Field(
-        (), description="... `a-b` covalent, `a<-b` dative from b to a; no atom changes its number of covalent bonds"
-    )
-    releases: tuple[Literal["by_product", "ligand", "salt"], ...] = Field((), description="gas molecules that leave")
-    ligand_entry: tuple[LigandEntry, ...] = Field(description="ways of binding of the ligand to which it applies")
-    lattice: str = Field(description="the step in species of the kinetic lattice, gas species marked (g)")
-    barrier: Barrier | None = Field(None, description="absent: the step has no barrier beyond its reaction energy")
-    source: Source
-
-    @property
-    def reactive(self) -> bool:
-        """Whether the step commits the precursor or the ligand; adducts only wait."""
-        return self.barrier is not None or bool(self.releases)
-
-    @model_validator(mode="after")
-    def _balances(self):
-        """Refuse a template whose gas molecules do not appear, or do not leave as neutral molecules."""
-        left, right = self.lattice.split("->")
-        gas = {"precursor": self.binds_precursor} | {r: r in self.releases for r in ("by_product", "ligand", "salt")}
-        for name, expected in gas.items():
-            if expected != (f"{name}(g)" in (left if name == "precursor" else right)):
-                raise ValueError(f"lattice {self.lattice!r} and the gas molecules disagree on {name}(g)")
-        for release in self.releases:
-            for entry in self.ligand_entry:
-                self._check_release(release, entry)
-        return self
-
-    def _check_release(self, release: str, entry: str) -> None:
-        charges = {"precursor.leaving": -1, "ligand.proton": 1}
-        charges["ligand.anchor"] = anchor = {"acid": -1, "anion": -1, "cation": 1, "dative": 0, "none": 0}[entry]
-        charges["surface.counterion"] = -anchor
-        members = {
-            "by_product": ("precursor.leaving", "ligand.proton"),
-            "ligand": ("ligand.anchor", "ligand.proton") if entry == "acid" else ("ligand.anchor",),
-            "salt": ("surface.counterion", "ligand.anchor"),
-        }[release]
-        ledger = ", ".join(f"{role} {charges[role]:+d}" for role in members)
-        if sum(charges[role] for role in members):
-            raise ValueError(f"{release} would leave with a charge for ligand_entry {entry}: {ledger}")
-        pair = set(members)
-        if len(pair) == 2 and not any(set(bond) == pair for bond in self.forms):
-            raise ValueError(f"{release} needs forms: [{', '.join(members)}] ({ledger})")
-        held = {"precursor.leaving": {"precursor.metal"}, "ligand.anchor": {"surface.cation"}}
-        for role in members:
-            for partner in held.get(role, set()) - pair:
-                if {role, partner} not in [set(bond) for bond in self.breaks]:
-                    raise ValueError(f"{release} leaves, so breaks must name [{partner}, {role}]")
 
 
 class RecipeStep(Record):

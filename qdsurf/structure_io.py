@@ -14,13 +14,13 @@ from ase.io import read, write
 
 from qdsurf.errors import InputError
 
-SUBSTRATE, LIGAND, ADSORBATE = "substrate", "ligand", "adsorbate"
+SUBSTRATE, LIGAND, ADSORBATE, COREACTANT = "substrate", "ligand", "adsorbate", "coreactant"
 
 
 def annotate(atoms: Atoms, role: str, fragment: int = 0, formal_charges: Sequence[float] | None = None) -> Atoms:
     """Give every atom the columns that all rooms rely on; in place, and returned.
 
-    Columns: `role` (substrate, ligand, adsorbate), `fragment` (0 for the crystal, then one number for each
+    Columns: `role` (substrate, ligand, adsorbate, coreactant), `fragment` (0 for the crystal, then one number for each
     molecule), `layer` (1 is the outermost substrate layer, 0 for molecules), `formal_charge` (e), `anchor`
     (atom by which a ligand binds).
     """

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from qdsurf import library
 from qdsurf.errors import InputError, QDSurfError
-from qdsurf.records import Material, Molecule, Reaction, Recipe, Record
+from qdsurf.records import Material, Molecule, Recipe, Record
 from qdsurf.reference import read_reference
+from qdsurf.templates import Reaction
 
 FILES = [(kind, path) for kind in library.KINDS for path in sorted((library.STRUCTURES / kind).glob("*.yaml"))]
 IDS = [f"{kind}/{path.stem}" for kind, path in FILES]
@@ -20,11 +21,14 @@ def raw(kind: str, name: str) -> dict:
     return yaml.safe_load((library.STRUCTURES / kind / f"{name}.yaml").read_text())
 
 
+FREE_KEYS = [(key,) for key in ("formal_charges", "stoichiometry", "substitutions", "releases", "elements")]
+
+
 def nested_keys(data: object, path: tuple = ()) -> list[tuple]:
     """Places of all records inside a record; dictionaries with free keys are none."""
     if isinstance(data, list):
         return [key for i, item in enumerate(data) for key in nested_keys(item, (*path, i))]
-    if not isinstance(data, dict) or path[-1:] in (("formal_charges",), ("stoichiometry",), ("substitutions",)):
+    if not isinstance(data, dict) or path[-1:] in FREE_KEYS:
         return []
     return [path, *(key for name, item in data.items() for key in nested_keys(item, (*path, name)))]
 
@@ -154,18 +158,21 @@ def test_a_molecule_has_exactly_one_geometry(given):
 @pytest.mark.parametrize(
     ("name", "change", "ledger"),
     [
-        ("ligand_desorption_acid", {"ligand_entry": ["anion"]}, r"ligand\.anchor -1"),
+        ("ligand_desorption_acid", {"releases": {"ligand": ["ligand.anchor"]}}, r"ligand\.anchor -1"),
         ("ligand_desorption_acid", {"ligand_entry": ["acid", "cation"]}, r"ligand\.anchor \+1"),
-        ("ligand_desorption_dative", {"ligand_entry": ["acid"]}, r"ligand\.anchor -1, ligand\.proton \+1"),
+        ("ligand_desorption_dative", {"ligand_entry": ["acid"]}, r"ligand\.anchor -1"),
         ("ligand_desorption_acid", {"forms": []}, r"ligand\.anchor -1, ligand\.proton \+1"),
         ("ligand_desorption_acid", {"breaks": [["surface.anion", "ligand.proton"]]}, "surface.cation, ligand.anchor"),
         ("ligand_desorption_salt", {"forms": []}, r"surface\.counterion \+1, ligand\.anchor -1"),
         ("protonolysis_surface_hydrogen", {"forms": []}, r"precursor\.leaving -1, ligand\.proton \+1"),
         ("protonolysis_surface_hydrogen", {"breaks": []}, r"precursor\.metal, precursor\.leaving"),
-        ("protonolysis_surface_hydrogen", {"releases": []}, r"disagree on by_product\(g\)"),
-        ("carboxylate_transfer", {"releases": ["salt"]}, r"disagree on salt\(g\)"),
-        ("adduct_surface", {"binds_precursor": False}, r"disagree on precursor\(g\)"),
-        ("dissociation_surface", {"binds_precursor": True}, r"disagree on precursor\(g\)"),
+        ("protonolysis_surface_hydrogen", {"releases": {}}, r"disagree on by_product\(g\)"),
+        ("carboxylate_transfer", {"releases": {"salt": ["precursor.metal"]}}, r"disagree on salt\(g\)"),
+        ("reductive_coupling", {"reduces": None}, r"precursor\.leaving -1, precursor\.transferred -1"),
+        ("etch_halide", {"releases": {"acid": ["surface.hydroxyl"]}}, r"surface\.hydroxyl -1"),
+        ("adduct_hydroxyl", {"forms": []}, "takes precursor, so forms must name the one bond"),
+        ("adduct_surface", {"takes": None}, r"disagree on precursor\(g\)"),
+        ("dissociation_surface", {"takes": "precursor"}, r"disagree on precursor\(g\)"),
     ],
 )
 def test_a_template_that_does_not_balance_is_refused_with_its_ledger(name, change, ledger):
@@ -177,7 +184,7 @@ def test_a_template_that_does_not_balance_is_refused_with_its_ledger(name, chang
 @pytest.mark.parametrize("name", library.names("reactions"))
 def test_templates_keep_the_number_of_sites_of_each_family(name):
     sides = library.reactions()[name].lattice.split("->")
-    families = [sorted(re.findall(r"@(\w+)", side)) for side in sides]
+    families = [sorted(re.findall(r"[@&](\w+)", side)) for side in sides]
     assert families[0] == families[1] and families[0]
 
 

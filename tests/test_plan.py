@@ -2,6 +2,7 @@
 
 import pytest
 
+from qdsurf import library
 from qdsurf.build.selection import refine_state
 from qdsurf.config import System
 from qdsurf.errors import InputError, QDSurfError, UnsupportedElementError
@@ -97,6 +98,58 @@ def test_a_dissociated_acid_may_protonate_the_precursor_that_its_anion_binds():
     assert "protonolysis_acid" not in plan.reactions(System("CsPbBr3_100_CsBr", "oleate", "TMA"))
 
 
+TODAY = {
+    "adduct_amine", "adduct_ligand", "adduct_surface", "carboxylate_transfer", "dissociation_surface",
+    "ligand_desorption_acid", "ligand_desorption_dative", "ligand_desorption_salt", "protonolysis_acid",
+    "protonolysis_amine", "protonolysis_ammonium", "protonolysis_surface_hydrogen",
+}  # fmt: skip
+
+
+def test_a_run_computes_the_routine_templates_unless_it_names_others():
+    assert set(library.chosen_reactions(("routine",))) == TODAY | {"ligand_desorption_acceptor"}
+    plan = Plan.check(config())
+    for system in plan.config.systems:
+        assert set(plan.reactions(system)) <= TODAY
+        assert set(plan.gas_roles(system)) <= {"precursor", "by_product", "ligand", "salt"}
+    system = System("PbS_100_PbS", "oleate", "TMA")
+    metal = Plan.check(config(reactions=["D7"]))
+    assert list(metal.reactions(system)) == [
+        "adduct_surface", "dissociation_surface", "cation_exchange", "reductive_coupling",
+    ]  # fmt: skip
+    gases = metal.gas_roles(system)
+    assert (gases["alkyl"].smiles, gases["coupled"].smiles) == ("[CH3][Pb][CH3]", "CC")
+    assert gases["coupled"].symmetry_number == 6
+    water = Plan.check(config(reactions=["routine", "hydrolysis_film"]))
+    assert set(water.reactions(system)) == set(plan.reactions(system)) | {"adduct_coreactant_film", "hydrolysis_film"}
+    assert water.gas_roles(system)["coreactant"].name == water.arriving(system, "adduct_coreactant_film").name == "H2O"
+
+
+def test_a_z_type_ligand_leaves_as_it_came():
+    plan = Plan.check(config(slabs={"PbS_100_PbS": slab(ligands=["cadmium_chloride"])}))
+    system = System("PbS_100_PbS", "cadmium_chloride", "TMA")
+    assert plan.entry(system) == "acceptor" and plan.gas_roles(system)["ligand"].name == "cadmium_chloride"
+    assert list(plan.reactions(system)) == ["adduct_surface", "ligand_desorption_acceptor", "dissociation_surface"]
+
+
+def test_a_leaving_group_that_a_template_does_not_know_keeps_it_out():
+    plan = Plan.check(config(reactions=["routine", "reductive_coupling"], precursors=["TMA", "TDMAT"]))
+    assert "reductive_coupling" in plan.reactions(System("PbS_100_PbS", "oleate", "TMA"))
+    assert "reductive_coupling" not in plan.reactions(System("PbS_100_PbS", "oleate", "TDMAT"))
+
+
+@pytest.mark.parametrize(
+    ("reactions", "message"),
+    [
+        (["D77"], "config.yaml: reactions: unknown reaction 'D77'; did you mean 'D7'"),
+        (["protonolysis_amine"], "reactions: protonolysis_amine applies to none of the systems"),
+        ([], "reactions: "),
+    ],
+)
+def test_reactions_that_no_system_can_have_are_refused(reactions, message):
+    with pytest.raises(InputError, match=message):
+        Plan.check(config(reactions=reactions), "config.yaml")
+
+
 @pytest.mark.parametrize(
     ("name", "keys", "message"),
     [
@@ -118,10 +171,6 @@ def test_a_plane_that_is_not_on_record_can_be_asked_for():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        (
-            {"slabs": {"PbS_100_PbS": slab(ligands=["cadmium_chloride"])}},
-            "slabs.PbS_100_PbS.ligands: cadmium_chloride is Z-type, and no reaction template",
-        ),
         ({"calculator": {"name": "pyscf"}}, "pyscf computes molecules only; slabs need another"),
     ],
 )

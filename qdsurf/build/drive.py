@@ -5,7 +5,7 @@ springs to the sum of covalent radii, everything else repels inside a contact di
 still. It is geometry only; energies come later, from a calculator.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +55,7 @@ def drive(
     forms: Iterable[Pair] = (),
     breaks: Iterable[Pair] = (),
     arriving: int | None = None,
+    carried: Sequence[int] = (),
 ) -> Atoms:
     """Move the molecules of a model until the named bonds are formed and broken.
 
@@ -64,6 +65,7 @@ def drive(
     forms, breaks : index pairs.
     arriving : index of the first atom of a molecule that comes from the gas: it has no bonds to the rest yet, however
         near it lies. None begins with soft contacts, so that groups can pass one another.
+    carried : substrate atoms that move all the same, such as a proton that is taken away; the crystal lets go of them.
 
     Returns
     -------
@@ -74,11 +76,11 @@ def drive(
     BuildError : a bond could not be formed or broken; the message names it.
     """
     forms, breaks = _ordered(forms), _ordered(breaks)
-    moves = is_molecular(atoms)
-    if arriving is not None:
-        moves &= _near(atoms, arriving)
+    movable = is_molecular(atoms)
+    movable[list(carried)] = True
+    moves = movable & _near(atoms, arriving) if arriving is not None else movable
     mobile = np.flatnonzero(moves)
-    bonds = _bonds(atoms, forms, breaks, arriving, moves)
+    bonds = _bonds(atoms, forms, breaks, arriving, movable, moves)
     floor, held_up = _wall(atoms, mobile, forms)
     driven = atoms.copy()
     springs = _joined(bonds, _contacts(driven, bonds, moves))
@@ -155,13 +157,16 @@ def _near(atoms: Atoms, arriving: int) -> np.ndarray:
     return near
 
 
-def _bonds(atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | None, moves: np.ndarray) -> Springs:
+def _bonds(
+    atoms: Atoms, forms: set[Pair], breaks: set[Pair], arriving: int | None, movable: np.ndarray, moves: np.ndarray
+) -> Springs:
     """Springs on bonds, on next-nearest neighbours, and on what is to form and to break."""
-    movable = is_molecular(atoms)
     # Only what is charged or an anchor is bonded to the crystal; a methyl group lies beside caesium.
     holds = ~movable | atoms.arrays["anchor"] | (atoms.arrays["formal_charge"] != 0)
     i, j = np.nonzero(bond_matrix(atoms))
     bonded = np.where(movable[i] == movable[j], movable[i], holds[i] & holds[j])
+    substrate = ~is_molecular(atoms)
+    bonded &= ~(substrate[i] & substrate[j]) | (movable[i] & movable[j])
     if arriving is not None:
         bonded &= (i < arriving) == (j < arriving)
     bonded &= ~np.isin(i * len(atoms) + j, [a * len(atoms) + b for pair in breaks for a, b in (pair, pair[::-1])])

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
+from pymatgen.core import Molecule as PymatgenMolecule
+from pymatgen.symmetry.analyzer import PointGroupAnalyzer
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
 from qdsurf.errors import BuildError, InputError
 from qdsurf.library import STRUCTURES
-from qdsurf.records import Ligand, Molecule
+from qdsurf.records import Ligand, Molecule, Precursor
 from qdsurf.reference import Reference
 from qdsurf.structure_io import ADSORBATE, annotate, read_structure
 
@@ -178,6 +180,29 @@ def released_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) 
     return Molecule(
         name=f"{cation}-{ligand.name}", smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source
     )
+
+
+def two_groups(precursor: Precursor, metal: str | None) -> Molecule:
+    """Two leaving groups of a precursor on another metal, such as CdMe2, or bound to one another, such as C2H6."""
+    molecule = Chem.RWMol(Chem.MolFromSmiles(precursor.smiles))
+    centre = next(atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetSymbol() == precursor.metal)
+    groups = [atom.GetIdx() for atom in molecule.GetAtomWithIdx(centre).GetNeighbors()][:2]
+    for atom in [atom.GetIdx() for atom in molecule.GetAtomWithIdx(centre).GetNeighbors()]:
+        molecule.RemoveBond(centre, atom)
+    if metal is None:
+        molecule.AddBond(*groups, Chem.BondType.SINGLE)
+    else:
+        molecule.GetAtomWithIdx(centre).SetAtomicNum(atomic_numbers[metal])
+        for atom in groups:
+            molecule.AddBond(centre, atom, Chem.BondType.SINGLE)
+    parts = Chem.GetMolFrags(molecule.GetMol(), asMols=True)
+    whole = next(part for part, own in zip(parts, Chem.GetMolFrags(molecule.GetMol()), strict=True) if groups[0] in own)
+    smiles = Chem.MolToSmiles(whole)
+    made = embed(parse_smiles(smiles))
+    turns = PointGroupAnalyzer(PymatgenMolecule(made.symbols, made.positions)).get_rotational_symmetry_number()
+    source = "symmetry of the embedded molecule, at least that of two equal groups"
+    name = made.get_chemical_formula(mode="metal")
+    return Molecule(name=name, smiles=smiles, symmetry_number=max(2, turns), source=source)
 
 
 def centre(atoms: Atoms) -> Atoms:

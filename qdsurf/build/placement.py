@@ -15,10 +15,11 @@ from qdsurf.build.endpoints import judge
 from qdsurf.build.molecules import build_molecule, centre, embed, parse_smiles
 from qdsurf.build.roles import find_role
 from qdsurf.build.sites import DONORS
-from qdsurf.connectivity import bond_matrix, is_metal, is_molecular, molecular_bonds
+from qdsurf.connectivity import bond_matrix, is_metal, is_molecular, molecular_bonds, recorded_pairs
 from qdsurf.errors import BuildError
-from qdsurf.records import Precursor, Reaction
-from qdsurf.structure_io import ADSORBATE, annotate, content_hash, read_structure
+from qdsurf.records import Precursor
+from qdsurf.structure_io import ADSORBATE, COREACTANT, annotate, content_hash, read_structure
+from qdsurf.templates import Reaction
 
 PER_TARGET = 3  # directions of approach that are followed for each target atom ...
 APART_DEG = 50.0  # ... at least this far from one another
@@ -35,6 +36,19 @@ def precursor_fragment(molecule: Atoms, precursor: Precursor) -> Atoms:
     leaving = [i for i in leaving if atoms.symbols[i] == precursor.leaving]
     atoms.arrays["formal_charge"][leaving] = -1
     atoms.arrays["formal_charge"][metal] = len(leaving)
+    return atoms
+
+
+def coreactant_fragment(molecule: Atoms) -> Atoms:
+    """A gas-phase co-reactant as it meets a surface: +1 on each acidic hydrogen, -1 for each on the atom that holds it.
+
+    Acidic is what is bound to N, O, S or a halogen, so that H2O is a donor with two protons, and O2 is neither.
+    """
+    atoms = annotate(centre(Atoms(molecule.symbols, molecule.positions)), COREACTANT)
+    for i, j in sorted(molecular_bonds(atoms)):
+        for hydrogen, donor in ((i, j), (j, i)):
+            if atoms.symbols[hydrogen] == "H" and atoms.symbols[donor] in DONORS:
+                atoms.arrays["formal_charge"][[hydrogen, donor]] += 1, -1
     return atoms
 
 
@@ -67,18 +81,25 @@ def adsorbate(name: str) -> tuple[Atoms, int]:
 
 
 def place_precursor(
-    surface: Atoms, fragment: Atoms, target_role: str, poses: int = 2, seed: int = 0, breaks: tuple = ()
+    surface: Atoms,
+    fragment: Atoms,
+    target_role: str,
+    poses: int = 2,
+    seed: int = 0,
+    breaks: tuple = (),
+    contact_role: str = "precursor.metal",
 ) -> list[Atoms]:
-    """Put a precursor with its metal on atoms that play a role, such as `surface.anion`.
+    """Put a molecule with one of its atoms, a precursor's metal, on atoms that play a role, such as `surface.anion`.
 
-    Every atom of that role is tried; near a free proton comes first, since a proton is what the adduct may meet
-    next. For each the roomiest of a Sobol set of rigid orientations is pulled into contact.
+    Every atom of that role is tried; near a free proton, or a vacancy, comes first, since that is what the adduct may
+    meet next. For each the roomiest of a Sobol set of rigid orientations is pulled into contact.
 
     Parameters
     ----------
-    fragment : from `precursor_fragment`.
+    fragment : from `precursor_fragment` or `coreactant_fragment`.
     poses : number of candidates to return.
     breaks : role pairs whose bonds give way, for an insertion.
+    contact_role : of the molecule's atom that binds, the first that plays it.
 
     Returns
     -------
@@ -91,14 +112,20 @@ def place_precursor(
     targets = find_role(surface, target_role)
     if len(targets) == 0:
         raise BuildError(f"no atom plays {target_role} in {surface.info.get('facet', 'this structure')}")
+    contacts = find_role(fragment, contact_role)
+    if len(contacts) == 0:
+        raise BuildError(f"no atom of {fragment.symbols} plays {contact_role}")
+    contact = int(contacts[0])
+    surface = surface.copy()  # a file may have made its column too narrow for another word
+    surface.arrays["role"] = surface.arrays["role"].astype(fragment.arrays["role"].dtype)
     ranked = _rank_targets(surface, targets, poses)
     fragment = fragment.copy()
     fragment.arrays["fragment"][:] = surface.arrays["fragment"].max() + 1
     found, reasons = [], []
     for target in map(int, ranked):
-        for start in _roomiest(surface, fragment, target, seed, PER_TARGET):
+        for start in _roomiest(surface, fragment, contact, target, seed):
             try:
-                found.append(_pull_in(surface, start, target, breaks))
+                found.append(_pull_in(surface, start, contact, target, breaks))
             except BuildError as error:
                 reasons.append(str(error))
     if not found:
@@ -106,7 +133,7 @@ def place_precursor(
     distinct: list[Atoms] = []
     # Differences of strain below a thousandth are noise of the springs; the roomier start comes first then.
     for pose in sorted(found, key=lambda pose: round(pose.info["strain"], 3)):
-        if not any(_alike(pose, other) for other in distinct):
+        if not any(_alike(pose, other, len(surface) + contact) for other in distinct):
             distinct.append(pose)
     return distinct[:poses]
 
@@ -114,39 +141,41 @@ def place_precursor(
 def place_candidates(
     surface: Sequence[Atoms], molecule: Sequence[Atoms], precursor: Precursor, reaction: Reaction, poses: int, seed: int
 ) -> tuple[list[Atoms], str]:
-    """Poses for a template that binds the precursor, or the reason why there are none.
+    """Poses for a template that takes a molecule from the gas, or the reason why there are none.
 
     Parameters
     ----------
     surface, molecule : one structure each, or empty where an earlier room found none.
     """
     if not surface or not molecule:
-        return [], "the covered surface or the precursor was not found"
-    (pair,) = (pair for pair in reaction.forms if "precursor.metal" in pair)
-    (target,) = set(pair) - {"precursor.metal"}
+        return [], f"its initial state or the {reaction.takes} was not found"
+    contact, target = reaction.arrival
+    arriving = reaction.takes == "precursor"
+    fragment = precursor_fragment(molecule[0], precursor) if arriving else coreactant_fragment(molecule[0])
     try:
-        fragment = precursor_fragment(molecule[0], precursor)
-        return place_precursor(surface[0], fragment, target, poses, seed, reaction.breaks), ""
+        return place_precursor(surface[0], fragment, target, poses, seed, reaction.breaks, contact), ""
     except BuildError as error:
         return [], str(error)
 
 
 def _rank_targets(surface: Atoms, targets: np.ndarray, poses: int) -> np.ndarray:
     """The free targets in the order in which they are tried, twice as many as poses are wanted."""
-    protons = find_role(surface, "ligand.proton")
-    partners = protons if len(protons) and surface.arrays["role"][targets[0]] == "substrate" else targets
-    taken = [i for i in targets if len(protons) and surface.get_distances(int(i), protons, mic=True).min() < 1.8]
-    free = np.setdiff1d(targets, taken) if surface.arrays["role"][targets[0]] == "substrate" else targets
+    next_met = find_role(surface, "ligand.proton")
+    if len(next_met) == 0 and len(surface.info.get("vacancy_positions", [])):
+        next_met = find_role(surface, "surface.vacant")
+    on_crystal = surface.arrays["role"][targets[0]] == "substrate"
+    partners = next_met if len(next_met) and on_crystal else targets
+    taken = [i for i in targets if len(next_met) and surface.get_distances(int(i), next_met, mic=True).min() < 1.8]
+    free = targets[~np.isin(targets, taken)] if on_crystal else targets
     free = free if len(free) else targets
     distance = [surface.get_distances(int(i), partners, mic=True).min() for i in free]
     return free[np.argsort(np.round(distance, 2), kind="stable")][: 2 * poses]
 
 
-def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: int) -> list[Atoms]:
+def _roomiest(surface: Atoms, fragment: Atoms, contact: int, target: int, seed: int) -> list[Atoms]:
     """Rigid poses at one target with the most room, from distinct directions."""
-    metal = int(np.argmax(fragment.arrays["formal_charge"]))
-    reach = FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[metal]])
-    centred = fragment.positions - fragment.positions[metal]
+    reach = FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[contact]])
+    centred = fragment.positions - fragment.positions[contact]
     radii = covalent_radii[fragment.numbers]
     points = qmc.Sobol(5, seed=seed).random(TRIALS)
     directions = _upper_hemisphere(points[:, :2])
@@ -166,15 +195,15 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     for k, (direction, rotation) in enumerate(zip(directions, rotations, strict=True)):
         bound, away = (rotation.apply(centred) + distance * direction for distance in (reach, reach + APPROACH_A))
         if ratios(away).min() > CLASH:
-            contact = ratios(bound)
-            contact[metal, target_itself] = np.inf
+            near_by = ratios(bound)
+            near_by[contact, target_itself] = np.inf
             # What would reach below the surface has to bend; it comes last.
-            room[k] = contact.min() * (1.0 if bound[:, 2].min() > floor else SUNK)
+            room[k] = near_by.min() * (1.0 if bound[:, 2].min() > floor else SUNK)
     chosen: list[int] = []
     for k in np.argsort(-room, kind="stable"):
         if room[k] > 0 and all(directions[k] @ directions[c] < np.cos(np.radians(APART_DEG)) for c in chosen):
             chosen.append(int(k))
-        if len(chosen) == count:
+        if len(chosen) == PER_TARGET:
             break
     poses = []
     for k in chosen:
@@ -187,10 +216,10 @@ def _roomiest(surface: Atoms, fragment: Atoms, target: int, seed: int, count: in
     return poses
 
 
-def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
+def _pull_in(surface: Atoms, pose: Atoms, contact: int, target: int, breaks: tuple) -> Atoms:
     """Close the contact by springs, and write down which bonds the pose is to have."""
-    metal = len(surface) + int(np.argmax(pose.arrays["formal_charge"][len(surface) :]))
-    formed = [(target, metal)]
+    held = recorded_pairs(surface, "formed")  # bonds that an earlier step has made
+    formed = [(target, len(surface) + contact), *held]
     bonded = bond_matrix(surface)
     broken = [
         (int(i), int(j))
@@ -215,9 +244,8 @@ def _pull_in(surface: Atoms, pose: Atoms, target: int, breaks: tuple) -> Atoms:
     return driven
 
 
-def _alike(pose: Atoms, other: Atoms) -> bool:
+def _alike(pose: Atoms, other: Atoms, metal: int) -> bool:
     """Whether two poses are the same but for symmetry: equal distances from the metal to each element, to 0.1 A."""
-    metal = int(np.flatnonzero((pose.arrays["role"] == ADSORBATE) & (pose.arrays["formal_charge"] > 0))[0])
     everything = np.arange(len(pose))
     order = pose.numbers * 1e3  # sorts by element first, then by distance
     a, b = (np.sort(order + atoms.get_distances(metal, everything, mic=True)) for atoms in (pose, other))

@@ -19,6 +19,14 @@ from qdsurf.structure_io import LIGAND, SUBSTRATE
 
 REPEATS = 24  # surface cells along each vector of a slab, at most
 OCCUPIED_A = 2.2  # a site whose ball has a molecule's atom this near its centre is taken
+# Site families that few templates name, and the role whose atoms they count.
+RARER_FAMILIES = {
+    "cation": "surface.cation",
+    "hydroxyl": "surface.hydroxyl",
+    "oxygen": "surface.oxygen",
+    "vacancy": "surface.vacant",
+    "tail": "ligand.tail",
+}
 DONORS = ("N", "O", "P", "S", "Se", "Te", "F", "Cl", "Br", "I")
 
 
@@ -30,14 +38,17 @@ def surface_area(atoms: Atoms) -> float:
 def count_sites(atoms: Atoms) -> dict[str, float]:
     """Density in nm^-2 of the site families of the kinetic lattice.
 
-    `surface`: outermost anions that hold neither an acid proton nor a ligand; `ligand`: bound ligands.
+    `surface`: outermost anions that hold neither an acid proton nor a ligand; `ligand`: bound ligands; and where there
+    are some, open cations, hydroxyls, oxygen, cations beside vacancies, acidic ends of ligands.
     """
     anions = find_role(atoms, "surface.anion")
     held = np.flatnonzero(atoms.arrays["role"] == LIGAND)
     free = [i for i in anions if len(held) == 0 or atoms.get_distances(int(i), held, mic=True).min() > 1.8]
     ligands = len(set(atoms.arrays["fragment"][held]))
     area = surface_area(atoms)
-    return {"surface": len(free) / area} | ({"ligand": ligands / area} if ligands else {})
+    rarer = {family: len(find_role(atoms, role)) / area for family, role in RARER_FAMILIES.items()}
+    usual = {"surface": len(free) / area} | ({"ligand": ligands / area} if ligands else {})
+    return usual | {family: density for family, density in rarer.items() if density}
 
 
 def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:

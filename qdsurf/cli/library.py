@@ -1,17 +1,22 @@
 """Verbs that look things up: list, reactions."""
 
 from argparse import Namespace
+from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from qdsurf import library
 from qdsurf.build.ledger import assert_neutral, ledger
-from qdsurf.build.roles import find_role
+from qdsurf.build.matching import Match, infer_entry, match_templates, unique_count
+from qdsurf.build.molecules import build_molecule
+from qdsurf.build.placement import coreactant_fragment, precursor_fragment
 from qdsurf.cli.files import read_model
 from qdsurf.compute.calculators import METHODS, known_calculators, supported_elements
-from qdsurf.errors import InputError
-from qdsurf.records import CalculatorSpec, LigandEntry, Precursor, Reaction
-from qdsurf.structure_io import ADSORBATE, LIGAND
+from qdsurf.errors import InputError, unknown
+from qdsurf.records import CalculatorSpec
+from qdsurf.structure_io import ADSORBATE, COREACTANT
+from qdsurf.templates import Reaction
 
 
 def list_records(arguments: Namespace) -> tuple[list[dict], list[str]]:
@@ -33,7 +38,7 @@ def _summary(record) -> str:
         "Ligand": lambda r: f"{r.cbc_class}-type, charge {r.charge:+d}, {r.smiles}, {' | '.join(r.binding_modes)}",
         "Precursor": lambda r: f"{r.metal}, {r.smiles}, leaves as {r.by_product.name}",
         "Coreactant": lambda r: r.molecule.smiles or r.molecule.geometry,
-        "Reaction": lambda r: f"{r.reaction_class:<17}  {r.equation}",
+        "Reaction": lambda r: f"{' '.join(r.chemistry):<9}  {r.reaction_class:<17}  {r.equation}",
         "Recipe": lambda r: f"{r.temperature_K:g} K, " + ", ".join(f"{s.species} {s.duration_s:g} s" for s in r.steps),
     }
     return describe[type(record).__name__](record)
@@ -72,77 +77,84 @@ def _list_calculators() -> tuple[list[dict], list[str]]:
 
 
 def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Say of every template whether it applies to a covered slab, and if not, why."""
-    precursor = library.precursor(arguments.precursor)
-    atoms = read_model(arguments.file)
-    if (atoms.arrays["role"] == ADSORBATE).any():
+    """Say of every template whether it applies to a structure, who plays its roles, and if it does not, why."""
+    templates = library.reactions(arguments.templates and Path(arguments.templates))
+    molecules = _molecules(arguments.precursor, arguments.coreactant)
+    atoms = read_model(arguments.file, arguments.charge)
+    if np.isin(atoms.arrays["role"], (ADSORBATE, COREACTANT)).any():
         raise InputError(f"{arguments.file}: holds a precursor already; give the slab with its ligands only")
     assert_neutral(atoms)
-    entry = _ligand_entry(atoms, arguments.file)
-    templates = library.reactions()
-    reasons: dict[str, str] = {}
-    for template in sorted(templates.values(), key=lambda t: _depth(t, templates)):
-        reasons[template.name] = _obstacle(template, atoms, precursor, entry, reasons)
+    entry = infer_entry(atoms)
     matches = [
-        {
-            "name": template.name,
-            "reaction_class": template.reaction_class,
-            "equation": template.equation,
-            "reactant": template.reactant,
-            "applies": not reasons[template.name],
-            "reason": reasons[template.name],
-        }
-        for template in templates.values()
+        _describe_match(atoms, templates[name], match)
+        for name, match in match_templates(atoms, entry, templates, molecules).items()
     ]
     data = {
         "file": arguments.file,
         "material": atoms.info.get("material"),
         "ligand": atoms.info.get("ligand"),
         "ligand_entry": entry,
-        "precursor": precursor.name,
+        "precursor": arguments.precursor,
+        "coreactant": arguments.coreactant,
         "ledger": ledger(atoms),
         "reactions": matches,
     }
-    lines = [f"{data['material'] or arguments.file}, ligand {data['ligand'] or 'none'} ({entry}); {data['ledger']}"]
-    lines += [f"+ {m['name']:<30} {m['reaction_class']:<17}  {m['equation']}" for m in matches if m["applies"]]
-    lines += [f"- {m['name']:<30} {m['reason']}" for m in matches if not m["applies"]]
-    return data, lines
+    ligand = data["ligand"] or ("none" if entry == "none" else "not named")
+    lines = [f"{data['material'] or arguments.file}, ligand {ligand} ({entry}); {data['ledger']}"]
+    for match in (m for m in matches if m["applies"]):
+        lines.append(f"+ {match['name']:<26} {' '.join(match['chemistry']):<9} {match['equation']}")
+        lines.append(f"    {_words(match)}")
+    return data, lines + [f"- {m['name']:<26} {m['reason']}" for m in matches if not m["applies"]]
 
 
-def _ligand_entry(atoms: Atoms, name: str) -> LigandEntry:
-    """How the ligands of a model came to the crystal.
-
-    Raises
-    ------
-    InputError : there are ligands, but the file does not say how they bind.
-    """
-    if not (atoms.arrays["role"] == LIGAND).any():
-        return "none"
-    if "ligand_entry" not in atoms.info:
-        raise InputError(f"{name}: has ligands but does not say ligand_entry; cover the slab with `qdsurf ligate`")
-    return atoms.info["ligand_entry"]
-
-
-def _depth(template: Reaction, templates: dict[str, Reaction]) -> int:
-    """Number of templates that come before one."""
-    depth = 0
-    while template.reactant != "ligated" and depth <= len(templates):
-        template = templates[template.reactant]
-        depth += 1
-    return depth
+def _molecules(precursor: str, coreactant: str | None) -> dict[str, Atoms]:
+    """Fragments of the molecules that are offered; a co-reactant in the place of the precursor is one."""
+    by_products = {p.by_product.name: p.by_product for p in map(library.precursor, library.names("precursors"))}
+    molecules = by_products | {name: library.get("coreactants", name).molecule for name in library.names("coreactants")}
+    known = [*library.names("precursors"), *molecules]
+    if precursor not in known:
+        raise unknown("precursor", precursor, known, "--precursor")
+    if precursor in molecules and coreactant is None:
+        precursor, coreactant = None, precursor
+    if coreactant is not None and coreactant not in molecules:
+        raise unknown("co-reactant", coreactant, molecules, "--coreactant")
+    found = {}
+    if precursor is not None:
+        record = library.precursor(precursor)
+        found["precursor"] = precursor_fragment(build_molecule(record.molecule), record)
+    if coreactant is not None:
+        found["coreactant"] = coreactant_fragment(build_molecule(molecules[coreactant]))
+    return found
 
 
-def _obstacle(template: Reaction, atoms: Atoms, precursor: Precursor, entry: str, earlier: dict[str, str]) -> str:
-    """Say why a template does not apply; empty when it does.
+def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict:
+    """A template and what it finds, as plain data."""
+    return {
+        "name": template.name,
+        "reaction_class": template.reaction_class,
+        "chemistry": template.chemistry,
+        "equation": template.equation,
+        "reactant": template.reactant,
+        "applies": not match.reason,
+        "reason": match.reason,
+        "roles": {
+            role: {"atoms": found, "matches": len(found), "unique": unique_count(atoms, found)}
+            for role, found in match.roles.items()
+        },
+        "ledger": {
+            "takes": match.takes,
+            "releases": match.releases,
+            "surface_gains": match.gains,
+            "charge": match.charge,
+        },
+    }
 
-    Parameters
-    ----------
-    earlier : obstacles of the templates that make the initial states.
-    """
-    if entry not in template.ligand_entry:
-        return f"is for ligand_entry {' or '.join(template.ligand_entry)}, this is {entry}"
-    if earlier.get(template.reactant):
-        return f"starts from {template.reactant}, which does not apply"
-    roles = {role for pair in (*template.breaks, *template.forms) for role in pair}
-    absent = [r for r in sorted(roles) if not r.startswith("precursor.") and len(find_role(atoms, r)) == 0]
-    return f"no atom plays {' or '.join(absent)}" if absent else ""
+
+def _words(match: dict) -> str:
+    """Roles and ledger of a template that applies, for people."""
+    roles = [f"{role} {found['matches']} ({found['unique']} unique)" for role, found in match["roles"].items()]
+    sides = [f"{side} {', '.join(match['ledger'][side].values())}" for side in ("takes", "releases")]
+    sides = [words for words in sides if not words.endswith(" ")]
+    gains = " ".join(f"{element} {number:+d}" for element, number in match["ledger"]["surface_gains"].items())
+    ends = f"the surface: {gains}" if gains else "no element comes or goes"
+    return "; ".join([*([", ".join(roles)] if roles else []), *sides, ends])

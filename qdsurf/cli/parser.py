@@ -230,11 +230,15 @@ def _reactions(verbs) -> None:
         verbs,
         "reactions",
         "library:match_reactions",
-        "say which reaction templates apply to a covered slab, and why the others do not",
-        "ligated.xyz --precursor TMA",
+        "say which reaction templates apply to a structure, who plays their roles, and why the others do not",
+        "ligated.xyz --precursor TMA --coreactant H2O",
+        "slab.xyz --precursor H2O --templates my_templates",
     )
     parser.add_argument("file", metavar="FILE", help=FRAME)
-    parser.add_argument("--precursor", required=True, metavar="P", help="see `qdsurf list precursors`")
+    parser.add_argument("--precursor", required=True, metavar="P", help="a precursor, or a co-reactant in its place")
+    parser.add_argument("--coreactant", metavar="C", help="a co-reactant, or a by-product such as HNMe2")
+    parser.add_argument("--templates", metavar="FOLDER", help="templates of your own, *.yaml, besides those on record")
+    charge(parser)
 
 
 def _qualify(verbs) -> None:

@@ -27,10 +27,11 @@ from qdsurf.cli.files import check_output, note, read_frame, read_model, write_f
 from qdsurf.config import find_facet
 from qdsurf.errors import InputError, unknown
 from qdsurf.miller import parse_miller_index, reduce_miller_index
-from qdsurf.records import Facet, Material, Reaction, Role
+from qdsurf.records import Facet, Material
 from qdsurf.report.style import write
 from qdsurf.report.viewer import draw_structure, write_page
 from qdsurf.structure_io import SUBSTRATE
+from qdsurf.templates import Reaction, Role
 
 ORIENTATIONS = 16  # looked at for every pose that is asked for
 
@@ -271,7 +272,7 @@ def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
     """Place a molecule: on atoms that play a role, pulled in by springs, or rigidly over a site by its name."""
     check_output(arguments.output, arguments.poses)
     surface = read_model(arguments.file, arguments.charge)
-    roles = [role for role in get_args(Role) if not role.startswith("precursor.") and role != "ligand.proton"]
+    roles = [role for role in get_args(Role) if role.startswith(("surface.", "ligand.")) and role != "ligand.proton"]
     if arguments.site in roles:
         return _place_on_role(arguments, surface)
     sites = {site["name"]: site for site in reversed(find_sites(surface))}
@@ -330,7 +331,7 @@ def _adduct(surface: Atoms, role: str) -> Reaction | None:
     """The template that makes this adduct on this kind of ligand; it knows which bonds give way."""
     entry = surface.info.get("ligand_entry", "none")
     for template in library.reactions().values():
-        if template.binds_precursor and ("precursor.metal", role) in template.forms and entry in template.ligand_entry:
+        if template.takes == "precursor" and template.arrival[1] == role and entry in template.ligand_entry:
             return template
     return None
 

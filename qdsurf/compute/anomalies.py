@@ -5,7 +5,7 @@ from ase import Atoms
 from ase.geometry import find_mic
 
 from qdsurf.connectivity import bond_ratios, changed_bonds, intended_bonds
-from qdsurf.structure_io import ADSORBATE, LIGAND, SUBSTRATE
+from qdsurf.structure_io import ADSORBATE, COREACTANT, LIGAND, SUBSTRATE
 
 TOUCHING = 1.6  # a fragment within this multiple of covalent radii still touches the surface
 SUBSTRATE_SHIFT_A = 1.0  # a substrate atom that moves farther has left its site
@@ -23,8 +23,9 @@ def find_anomalies(before: Atoms, after: Atoms) -> list[str]:
         flags.add("dissociated")
     if not substrate.any():
         return sorted(flags)
-    for number in np.unique(fragment[role == ADSORBATE]):
-        own = (fragment == number) & (role == ADSORBATE)
+    arrived = np.isin(role, (ADSORBATE, COREACTANT))
+    for number in np.unique(fragment[arrived]):
+        own = (fragment == number) & arrived
         if ratios[np.ix_(own, ~own)].min() > TOUCHING:
             flags.add("desorbed")
     for number in np.unique(fragment[role == LIGAND]):

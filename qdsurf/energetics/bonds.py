@@ -13,8 +13,9 @@ from pymatgen.core import Element
 from rdkit import Chem
 
 from qdsurf.errors import InputError
-from qdsurf.records import Facet, Ligand, Material, Precursor, Reaction
+from qdsurf.records import Facet, Ligand, Material, Molecule, Precursor
 from qdsurf.reference import ReferenceMolecule
+from qdsurf.templates import Reaction
 
 CARBOXYLATE = "O2C"  # both oxygens of a carboxylate as one partner: whether one or two of them bind is not counted
 _CARBOXYLATE = Chem.MolFromSmarts("[OX1,OX2,OX3;+0,+1:1]~[CX3]~[OX1,OX2,OX3;+0,+1:2]")
@@ -140,36 +141,79 @@ def step_bonds(reaction: Reaction, roles: Roles) -> Counter[str]:
     return Counter({bond: number for bond, number in change.items() if number})
 
 
-def assign_roles(material: Material, facet: Facet, ligand: Ligand | None, precursor: Precursor) -> Roles:
-    """Say who plays each role in one system; where ions have no charge, electronegativity decides.
-
-    An ion is bound to its neighbours in the crystal by as many bonds as it has charges.
-    """
+def surface_ions(material: Material, facet: Facet) -> tuple[list[str], dict[str, float]]:
+    """Elements of a facet, most anionic first, and their charges; without charges electronegativity decides."""
     there = {site.element for site in material.sites} | ({facet.adlayer.element} if facet.adlayer else set())
     charges = {one: material.formal_charges.get(one, 0) for one in there}
     if not any(charges.values()):
         charges = {one: -Element(one).X for one in there}
-    order = sorted(there, key=lambda one: (charges[one], one))
+    return sorted(there, key=lambda one: (charges[one], one)), charges
+
+
+def surface_cation(material: Material, facet: Facet) -> str:
+    """Element of the Lewis-acidic cation of a facet."""
+    return surface_ions(material, facet)[0][-1]
+
+
+def assign_roles(
+    material: Material,
+    facet: Facet,
+    ligand: Ligand | None,
+    precursor: Precursor,
+    coreactant: Molecule | None = None,
+) -> Roles:
+    """Say who plays each role in one system; where ions have no charge, electronegativity decides.
+
+    An ion is bound to its neighbours in the crystal by as many bonds as it has charges.
+    """
+    order, charges = surface_ions(material, facet)
+    anion, cation = order[0], order[-1]
+    valence = max(0, material.formal_charges.get(cation, 0))
     leaving, number = _leaving(precursor)
+    hydrogens = ("surface.proton", "ligand.proton", "ligand.acid", "coreactant.proton")
+    oxygens = ("surface.hydroxyl", "surface.oxygen", "coreactant.oxygen", "coreactant.far", "coreactant.rest")
+    monovalent = next((one for one in order if charges[one] == 1), cation)
     partners = {
-        "surface.anion": order[0],
-        "surface.cation": order[-1],
+        "surface.anion": anion,
+        "surface.halide": anion,
+        "surface.monovalent": monovalent,
         "precursor.metal": precursor.metal,
-        "precursor.leaving": leaving,
+        **dict.fromkeys(("surface.cation", "surface.vacant", "surface.alkylated"), cation),
+        **dict.fromkeys(("precursor.leaving", "precursor.transferred"), leaving),
+        **dict.fromkeys(hydrogens, "H"),
+        **dict.fromkeys(oxygens, "O"),
     }
     usual = {
         "precursor.metal": ("precursor.leaving", number),
-        "surface.cation": ("surface.anion", max(0, material.formal_charges.get(order[-1], 0))),
+        "surface.cation": ("surface.anion", valence),
+        "surface.vacant": ("surface.anion", valence),
+        "surface.alkylated": ("precursor.transferred", valence),
     }
+    if coreactant is not None:
+        partners["coreactant.carbonyl"] = CARBOXYLATE
+        partners["coreactant.donor"] = _donor(Chem.MolFromSmiles(coreactant.smiles))
     if ligand is None:
         return Roles(partners, usual)
     graph = Chem.AddHs(Chem.MolFromSmiles(ligand.smiles))
     pattern = Chem.MolFromSmarts(ligand.anchor)
     mapped = [i for i, atom in enumerate(pattern.GetAtoms()) if atom.GetAtomMapNum()]
     anchor = graph.GetAtomWithIdx(graph.GetSubstructMatch(pattern)[mapped[-1]])
-    partners |= {"ligand.anchor": _partner(anchor, _carboxylates(graph)), "ligand.proton": "H"}
+    group = _carboxylates(graph)
+    partners |= dict.fromkeys(("ligand.anchor", "ligand.partner"), _partner(anchor, group))
+    partners["ligand.tail"] = next((_partner(a, group) for a in _acidic(graph) if a.GetIdx() != anchor.GetIdx()), "O")
     counter = [element for element, charge in material.formal_charges.items() if charge == -ligand.charge]
     return Roles(partners | ({"surface.counterion": counter[0]} if counter else {}), usual)
+
+
+def _acidic(graph: Chem.Mol) -> list[Chem.Atom]:
+    """Atoms that hold an acidic hydrogen."""
+    return [a for a in graph.GetAtoms() if a.GetSymbol() not in "CH" and a.GetTotalNumHs(includeNeighbors=True)]
+
+
+def _donor(graph: Chem.Mol) -> str:
+    """Element, or `O2C`, by which a co-reactant binds: what holds its acidic hydrogen, else what is not carbon."""
+    found = [*_acidic(graph), *(atom for atom in graph.GetAtoms() if atom.GetSymbol() not in "CH")]
+    return _partner(found[0], _carboxylates(graph)) if found else "C"
 
 
 def _leaving(precursor: Precursor) -> tuple[str, int]:

@@ -12,7 +12,8 @@ from qdsurf.energetics.corrections import Correction
 from qdsurf.energetics.states import Gas, System, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import site_table, step_table
 from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correction
-from qdsurf.records import Molecule, Reaction
+from qdsurf.records import Molecule
+from qdsurf.templates import Reaction
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]
 GIBBS_COLUMNS = ["system", "state", "temperature_K", "gibbs_eV"]
@@ -40,7 +41,9 @@ def thermal_gas(
     family = "ligand" if role in ("ligand", "salt") else "surface"
     return Gas(
         state,
-        gas_correction(atoms, np.array(modes), molecule.symmetry_number, temperature_K, settings),
+        gas_correction(
+            atoms, np.array(modes), molecule.symmetry_number, temperature_K, settings, molecule.spin_multiplicity
+        ),
         adsorbed_correction(atoms, np.array(modes), temperature_K, density[family], settings),
     )
 
@@ -64,6 +67,6 @@ def collect_tables(
     return (
         state_table(system, templates, errors, temperature_K),
         step_table(system, templates, errors),
-        site_table(system),
+        site_table(system, templates),
         factor_table(system, errors),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from qdsurf.energetics.bonds import Roles, step_bonds
 from qdsurf.energetics.corrections import Correction
-from qdsurf.records import Reaction
+from qdsurf.templates import Reaction
 from qdsurf.units import STANDARD_PRESSURE_PA
 
 LIGATED = "ligated"
@@ -40,7 +40,7 @@ class System:
     ----------
     states : plain data of `select_state` by state name; `ligated` and one for each reaction template.
     roles : who plays those of the templates; see `assign_roles`.
-    gases : by role: precursor, by_product, ligand, salt; roles that the system has not are absent.
+    gases : by role: precursor, coreactant, by_product, ligand and so on; roles that the system has not are absent.
     names : names of these molecules.
     model : words for what stands in for the ligand.
     note : words that go with every row.
@@ -68,7 +68,7 @@ def history(reaction: Reaction, templates: Mapping[str, Reaction]) -> list[React
 def exchanged(reaction: Reaction, templates: Mapping[str, Reaction]) -> tuple[list[str], list[str]]:
     """Roles of the gas molecules that a state has taken up and given off since the covered surface."""
     chain = history(reaction, templates)
-    return ["precursor" for r in chain if r.binds_precursor], [release for r in chain for release in r.releases]
+    return [r.takes for r in chain if r.takes], [release for r in chain for release in r.releases]
 
 
 def state_bonds(system: System, templates: Mapping[str, Reaction]) -> dict[str, Counter[str]]:

@@ -1,5 +1,6 @@
 """Table of elementary steps: balanced, with reaction energy, barrier and the error of both."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
-from qdsurf.records import Reaction
+from qdsurf.templates import Reaction
 
 STEP_COLUMNS = [
     "system", "step", "reaction_class", "equation", "reaction_energy_eV", "activation_energy_eV", "barrier_source",
@@ -37,13 +38,15 @@ def step_table(system: System, templates: Mapping[str, Reaction], errors: StateE
     return table[STEP_COLUMNS]
 
 
-def site_table(system: System) -> pd.DataFrame:
-    """Site families of one system: family, initial_species, density_per_nm2."""
-    first = {"surface": "free@surface", "ligand": "intact@ligand"}
+def site_table(system: System, templates: Mapping[str, Reaction]) -> pd.DataFrame:
+    """Site families of one system: family, initial_species, density_per_nm2; rarer ones where a step names them."""
+    first = {"ligand": "intact@ligand"}
+    named = {"surface", "ligand"} | {f for t in templates.values() for f in re.findall(r"[@&](\w+)", t.lattice)}
     density = system.states["ligated"].get("density_per_nm2", {})
     rows = [
-        {"system": system.name, "family": family, "initial_species": first[family], "density_per_nm2": value}
-        for family, value in density.items()
+        {"system": system.name, "family": f, "initial_species": first.get(f, f"free@{f}"), "density_per_nm2": value}
+        for f, value in density.items()
+        if f in named
     ]
     return pd.DataFrame(rows, columns=["system", "family", "initial_species", "density_per_nm2"])
 
@@ -101,7 +104,7 @@ def assert_balanced(reaction: Reaction, initial: dict, final: dict, taken: list[
 
 def _step(system: System, reaction: Reaction, errors: StateErrors) -> dict:
     initial, final = system.states[reaction.reactant], system.states[reaction.name]
-    taken = [system.gases["precursor"].state] if reaction.binds_precursor else []
+    taken = [system.gases[reaction.takes].state] if reaction.takes else []
     given = [system.gases[release].state for release in reaction.releases]
     lattice = reaction.lattice
     for role, name in system.names.items():
@@ -114,9 +117,8 @@ def _step(system: System, reaction: Reaction, errors: StateErrors) -> dict:
         "final_state": reaction.name,
         "lattice": lattice,
         "reactive": reaction.reactive,
-        "removes_ligand": ["surface.cation", "ligand.anchor"] in [list(pair) for pair in reaction.breaks]
-        and not reaction.binds_precursor,
-        "removes_cation": "salt" in reaction.releases,
+        "removes_ligand": reaction.removes_ligand,
+        "removes_cation": reaction.removes_cation,
         "note": _warning(errors, reaction.name),
     }
     missing = [
@@ -143,5 +145,5 @@ def _warning(errors: StateErrors, state: str) -> str:
 
 
 def _named(system: System, reaction: Reaction) -> list[tuple[str, dict]]:
-    roles = [*(["precursor"] if reaction.binds_precursor else []), *reaction.releases]
+    roles = [*([reaction.takes] if reaction.takes else []), *reaction.releases]
     return [(system.names[role], system.gases[role].state) for role in roles]

@@ -1,13 +1,26 @@
-"""From normal modes to free energies: ideal gas for molecules, hindered motion for adsorbates."""
+"""From normal modes to free energies: ideal gas for molecules, hindered motion or soft modes for adsorbates."""
 
 import numpy as np
 from ase import Atoms
-from ase.thermochemistry import HarmonicThermo, HinderedThermo, IdealGasThermo
+from ase.thermochemistry import IdealGasThermo
 from scipy import constants
+from scipy.special import ive
 
 from qdsurf.config import ThermochemistrySpec
-from qdsurf.errors import InputError
-from qdsurf.units import BOLTZMANN_EV_PER_K, INVERSE_CM_EV, STANDARD_PRESSURE_PA
+from qdsurf.units import (
+    AMU_KG,
+    BOLTZMANN_EV_PER_K,
+    EV_J,
+    INVERSE_CM_EV,
+    NM2_PER_M2,
+    PLANCK_EV_S,
+    STANDARD_PRESSURE_PA,
+)
+
+ROTATIONAL_MINIMA = 3  # of an adsorbate about the normal: assumed, as for a methyl-like foot
+# Rotor of the size of a molecule, to which the moment of inertia of a soft mode tends (10.1002/chem.201200497, eq. 4).
+MEAN_INERTIA_KG_M2 = 1e-44
+DAMPING_POWER = 4  # of the switch between rotor and oscillator (10.1002/chem.201200497, eq. 8)
 
 
 def internal_modes(modes: np.ndarray, atoms: Atoms, lowest_cm: float) -> np.ndarray:
@@ -21,8 +34,10 @@ def internal_modes(modes: np.ndarray, atoms: Atoms, lowest_cm: float) -> np.ndar
 
     Returns
     -------
-    Energies in eV, shape (3 N - 6,) or (3 N - 5,) for a linear molecule.
+    Energies in eV, shape (3 N - 6,), (3 N - 5,) for a linear molecule, or (0,) for an atom.
     """
+    if len(atoms) == 1:
+        return np.zeros(0)
     external = 5 if is_linear(atoms) else 6
     # The external modes are those nearest to zero.
     internal = np.sort(np.asarray(modes)[np.argsort(np.abs(modes))][external:])
@@ -35,17 +50,26 @@ def is_linear(atoms: Atoms) -> bool:
 
 
 def gas_correction(
-    atoms: Atoms, modes: np.ndarray, symmetry_number: int, temperature_K: float, settings: ThermochemistrySpec
+    atoms: Atoms,
+    modes: np.ndarray,
+    symmetry_number: int,
+    temperature_K: float,
+    settings: ThermochemistrySpec,
+    spin_multiplicity: int = 1,
 ) -> float:
-    """G(T, p0) - E of a closed-shell ideal-gas molecule in eV, at the standard pressure of 1 bar."""
-    if len(atoms) == 1:
-        raise InputError("ideal-gas free energies of single atoms are not needed by any record; give a molecule")
+    """G(T, p0) - E of an ideal-gas molecule or atom in eV, at the standard pressure of 1 bar.
+
+    Parameters
+    ----------
+    symmetry_number, spin_multiplicity : of the record; 2 S + 1 spin states of one energy.
+    """
+    shape = "monatomic" if len(atoms) == 1 else "linear" if is_linear(atoms) else "nonlinear"
     thermo = IdealGasThermo(
         vib_energies=internal_modes(modes, atoms, settings.lowest_mode_cm),
-        geometry="linear" if is_linear(atoms) else "nonlinear",
+        geometry=shape,
         atoms=atoms,
         symmetrynumber=symmetry_number,
-        spin=0,
+        spin=(spin_multiplicity - 1) / 2,
     )
     return thermo.get_gibbs_energy(temperature_K, STANDARD_PRESSURE_PA, verbose=False)
 
@@ -56,31 +80,52 @@ def adsorbed_correction(
     """Free energy minus electronic energy, in eV, of a molecule that is held by a surface.
 
     Internal modes are those of the free molecule. Of the six external ones two are hindered translations, one a
-    hindered rotation about the normal (Hill; 10.1021/acs.jpcc.5b11616), three are oscillations at
-    `frustrated_mode_cm`. The value is that of one molecule on one site of its own: the entropy of mixing over the
-    sites belongs to the kinetics, so the concentration term that ASE adds for a two-dimensional standard state of
-    1 bar (about 5 k, 0.15 eV at 40 C) is taken out again.
+    hindered rotation about the normal, the others are oscillations at `frustrated_mode_cm`. The value is that of one
+    molecule on one site of its own: the entropy of mixing over the sites belongs to the kinetics.
 
     Parameters
     ----------
     density_per_nm2 : of the sites on which the adsorbate moves.
     """
-    vibrations = [
-        *internal_modes(modes, atoms, settings.lowest_mode_cm),
-        *[settings.frustrated_mode_cm * INVERSE_CM_EV] * 3,
-    ]
-    thermo = HinderedThermo(
-        vib_energies=vibrations,
-        trans_barrier_energy=settings.translation_barrier_eV,
-        rot_barrier_energy=settings.rotation_barrier_eV,
-        sitedensity=density_per_nm2 * 1e14,  # ASE asks for cm^-2
-        rotationalminima=3,
-        atoms=atoms,
-        symmetrynumber=1,
-    )
-    concentration_per_m2 = np.exp(1 / 3) * (STANDARD_PRESSURE_PA / (constants.k * temperature_K)) ** (2 / 3)
-    mixing = BOLTZMANN_EV_PER_K * (1 - np.log(concentration_per_m2 * thermo.area))
-    return thermo.get_helmholtz_energy(temperature_K, verbose=False) + temperature_K * mixing
+    internal = internal_modes(modes, atoms, settings.lowest_mode_cm)
+    turns = len(atoms) > 1
+    frustrated = 3 * len(atoms) - len(internal) - 2 - turns
+    vibrations = [*internal, *[settings.frustrated_mode_cm * INVERSE_CM_EV] * frustrated]
+    mass_kg = atoms.get_masses().sum() * AMU_KG
+    slide_Hz = np.sqrt(settings.translation_barrier_eV * EV_J * density_per_nm2 * NM2_PER_M2 / (2 * mass_kg))
+    free_energy = harmonic_correction(vibrations, temperature_K, 0.0)
+    free_energy += 2 * hindered_free_energy(settings.translation_barrier_eV, slide_Hz, temperature_K)
+    if turns:
+        inertia = atoms.get_moments_of_inertia()[2] * AMU_KG * 1e-20  # the largest, in kg m^2
+        turn_Hz = ROTATIONAL_MINIMA / (2 * np.pi) * np.sqrt(settings.rotation_barrier_eV * EV_J / (2 * inertia))
+        free_energy += hindered_free_energy(settings.rotation_barrier_eV, turn_Hz, temperature_K)
+    return free_energy
+
+
+def hindered_free_energy(barrier_eV: float, frequency_Hz: float, temperature_K: float) -> float:
+    """Free energy in eV of one particle that slides or turns over a cosine barrier.
+
+    An oscillator's quantum partition function times the classical ratio of hindered rotor to oscillator, with the zero
+    point lowered at small barriers (Hill; 10.1021/acs.jpcc.5b11616, eqs 3 to 12).
+
+    Parameters
+    ----------
+    frequency_Hz : of small oscillations in one of the minima.
+    """
+    quantum, kT = PLANCK_EV_S * frequency_Hz, BOLTZMANN_EV_PER_K * temperature_K
+    t, r = kT / quantum, barrier_eV / quantum
+    x = r / (2 * t)
+    # ln[sqrt(pi r / t) exp(-x) I0(x)]: ive holds the exponential, so that no barrier is too high.
+    ratio = 0.5 * np.log(np.pi * r / t) + np.log(ive(0, x))
+    lowered_zero_point = 1 / (t * (2 + 16 * r))
+    return float(quantum / 2 + kT * (np.log(-np.expm1(-1 / t)) - ratio - lowered_zero_point))
+
+
+def state_correction(modes: np.ndarray, temperature_K: float, settings: ThermochemistrySpec) -> float:
+    """Free energy minus electronic energy, in eV, of a surface state from its partial Hessian."""
+    if settings.soft_modes == "raised":
+        return harmonic_correction(modes, temperature_K, settings.lowest_mode_cm)
+    return soft_mode_correction(modes, temperature_K, settings.switch_cm, settings.lowest_mode_cm)
 
 
 def harmonic_correction(modes: np.ndarray, temperature_K: float, lowest_cm: float) -> float:
@@ -90,8 +135,31 @@ def harmonic_correction(modes: np.ndarray, temperature_K: float, lowest_cm: floa
     ----------
     modes : energies of the partial Hessian in eV, imaginary ones negative; softer than `lowest_cm` are raised to it.
     """
-    if len(modes) == 0:
-        return 0.0
-    return HarmonicThermo(np.maximum(modes, lowest_cm * INVERSE_CM_EV)).get_helmholtz_energy(
-        temperature_K, verbose=False
-    )
+    raised = np.maximum(np.asarray(modes, dtype=float), lowest_cm * INVERSE_CM_EV)
+    kT = BOLTZMANN_EV_PER_K * temperature_K
+    return float(np.sum(raised / 2 + kT * np.log(-np.expm1(-raised / kT))))
+
+
+def soft_mode_correction(modes: np.ndarray, temperature_K: float, switch_cm: float, lowest_cm: float) -> float:
+    """Free energy minus electronic energy, in eV, where soft modes turn rather than vibrate (quasi-RRHO).
+
+    The entropy of a mode goes from that of an oscillator to that of a free rotor as it falls below `switch_cm`;
+    energies stay those of oscillators (10.1002/chem.201200497). Nothing here knows a molecule or a cell, so it holds
+    for the partial Hessian of a periodic model.
+
+    Parameters
+    ----------
+    modes : energies of the partial Hessian in eV; imaginary ones, negative, count as modes at `lowest_cm`.
+    switch_cm : wavenumber at which both count half.
+    """
+    energies = np.where(np.asarray(modes, dtype=float) > 0, modes, lowest_cm * INVERSE_CM_EV)
+    kT = BOLTZMANN_EV_PER_K * temperature_K
+    x = energies / kT
+    oscillator = x / np.expm1(x) - np.log(-np.expm1(-x))
+    inertia = constants.h**2 / (8 * np.pi**2 * energies * EV_J)
+    inertia = inertia * MEAN_INERTIA_KG_M2 / (inertia + MEAN_INERTIA_KG_M2)
+    turns = 8 * np.pi**3 * inertia * constants.k * temperature_K / constants.h**2
+    rotor = 0.5 + 0.5 * np.log(turns)
+    weight = 1 / (1 + (switch_cm * INVERSE_CM_EV / energies) ** DAMPING_POWER)
+    internal = energies / 2 + energies / np.expm1(x)
+    return float(np.sum(internal - kT * (weight * oscillator + (1 - weight) * rotor)))

@@ -1,16 +1,22 @@
 """Products hold every atom and charge of their reactants, have the bonds of their template, and are judged by them."""
 
+from collections import Counter
 from functools import cache
 
 import numpy as np
 import pytest
+from ase.formula import Formula
 from invariants import assert_valid_model, composition, through_file
-from systems import make_fragment, make_ligated
+from systems import make_fragment, make_ligated, make_slab
 
 from qdsurf import library
-from qdsurf.build.endpoints import build_endpoints, judge
+from qdsurf.build.defects import make_defects
+from qdsurf.build.endpoints import ORDERS, build_endpoints, build_products, judge
+from qdsurf.build.ligands import attach_ligands
 from qdsurf.build.molecules import build_molecule, released_ligand, released_salt
-from qdsurf.build.placement import place_precursor
+from qdsurf.build.placement import coreactant_fragment, place_precursor
+from qdsurf.build.roles import find_role
+from qdsurf.build.slab import cut_slab
 from qdsurf.connectivity import bond_ratios, molecular_bonds
 from qdsurf.errors import BuildError
 
@@ -28,12 +34,96 @@ TEMPLATES = library.reactions()
 def applicable(material: str, ligand: str) -> list[str]:
     charges = set(library.material(material).formal_charges.values())
     entry = library.ligand_entry(charges, library.ligand(ligand), material)
-    return [name for name, template in TEMPLATES.items() if entry in template.ligand_entry]
+    return [name for name, t in TEMPLATES.items() if entry in t.ligand_entry and t.routine]
 
 
-ADDUCTS = [(*s, name) for s in SURFACES for name in applicable(*s) if TEMPLATES[name].binds_precursor]
-STEPS = [(*s, name) for s in SURFACES for name in applicable(*s) if not TEMPLATES[name].binds_precursor]
+# The rarer chemistries: surface, precursor, co-reactant, and for each template what it releases.
+RARER = {
+    "ZnO hydroxylated": ("TMA", "AcOH", {"protonolysis_hydroxyl": ["CH4"], "acid_on_hydroxyl": ["H2O"]}),
+    "PbS oxidised": ("TMA", None, {"dissociation_oxygen": []}),
+    "CdTe mercaptopropionate": ("TMA", None, {"protonolysis_tail": ["CH4"]}),
+    "PbS acetate": (
+        "TMA",
+        "O3",
+        {
+            "insertion_carboxylate": [],
+            "cation_exchange": ["PbC2H6"],
+            "reductive_coupling": ["C2H6"],
+            "oxygen_insertion": [],
+            "ozone_transfer": ["O2"],
+        },
+    ),
+    "PbS methylamine": ("TMA", None, {"dissociation_insertion": []}),
+    "CsPbBr3 V_Br V_Cs": (
+        "TMA",
+        "H2O",
+        {
+            "adduct_vacancy": [],
+            "dissociation_vacancy": [],
+            "dissociation_coreactant": [],
+            "etch_halide": ["HBr"],
+            "hydrolysis_film": ["CH4"],
+        },
+    ),
+    "PbS acetate, HCl": (None, "HCl", {"protonolysis_ligand": ["C2H4O2"]}),
+    "PbS acetate, K2S": ("K2S", None, {"exchange_ligand": ["KC2H3O2"]}),
+    "PbS acetate acetate": (None, None, {"ligand_desorption_complex": ["PbC4H6O4"]}),
+    "CsPbBr3, NaI": ("NaI", None, {"exchange_halide": ["NaBr"]}),
+    "CsPbBr3, ZnOAc2": ("ZnOAc2", None, {"exchange_monovalent": ["CsC2H3O2"]}),
+    "CsPbBr3 methylammonium": (None, None, {"ligand_desorption_ammonium": ["CH6NBr"]}),
+    "CdSe lead_chloride": (None, None, {"ligand_desorption_acceptor": ["PbCl2"]}),
+}
+
+
+def chain(name: str) -> list[str]:
+    """A template and those that it starts from, first one first."""
+    before = TEMPLATES[name].reactant
+    return [*([] if before == "ligated" else chain(before)), name]
+
+
+@cache
+def rarer_surface(system: str):
+    """A small structure that has what the system's name says."""
+    material, *words = system.partition(",")[0].split()
+    if material == "ZnO":
+        record = library.material(material)
+        facet = next(facet for facet in record.facets if facet.hydroxylated)
+        return cut_slab(record, facet, 4, (2, 2), vacuum=20.0)
+    if words == ["oxidised"]:
+        return make_defects(make_slab(material), ["O_on_S"])
+    if words and words[0].startswith("V_"):
+        return make_defects(make_slab(material), words)
+    if not words:
+        return make_slab(material)
+    carbons = None if words[0] == "mercaptopropionate" else 2
+    return attach_ligands(make_slab(material), library.ligand(words[0]), len(words), carbons, pattern="clustered")[0]
+
+
+def gas_molecule(name: str):
+    records = {p.by_product.name: p.by_product for p in map(library.precursor, library.names("precursors"))}
+    return build_molecule(records[name] if name in records else library.get("coreactants", name).molecule)
+
+
+@cache
+def rarer_products(system: str, name: str):
+    """First product of a template, unrelaxed, from the first product of the template before."""
+    precursor, coreactant, _ = RARER[system]
+    template = TEMPLATES[name]
+    before = template.reactant
+    reactant = rarer_surface(system) if before == "ligated" else rarer_products(system, before)[0].surface
+    if template.takes is None:
+        return build_products(reactant.copy(), template, 1)
+    arriving = template.takes == "precursor"
+    fragment = make_fragment(precursor) if arriving else coreactant_fragment(gas_molecule(coreactant))
+    contact, target = template.arrival
+    (pose,) = place_precursor(reactant, fragment, target, 1, 0, template.breaks, contact)
+    return [type("Placed", (), {"surface": pose, "gases": {}})]
+
+
+ADDUCTS = [(*s, name) for s in SURFACES for name in applicable(*s) if TEMPLATES[name].takes]
+STEPS = [(*s, name) for s in SURFACES for name in applicable(*s) if not TEMPLATES[name].takes]
 STAYING = [step for step in STEPS if not TEMPLATES[step[2]].releases]
+RARER_STEPS = [(system, name) for system, (*_, names) in RARER.items() for name in names]
 
 
 @cache
@@ -43,10 +133,9 @@ def states(material: str, ligand: str, name: str) -> tuple:
         return make_ligated(material, ligand)
     template = TEMPLATES[name]
     reactant = states(material, ligand, template.reactant)[0].copy()
-    if template.binds_precursor:
-        (pair,) = template.forms
-        (target,) = set(pair) - {"precursor.metal"}
-        return tuple(place_precursor(reactant, make_fragment("TMA"), target, breaks=template.breaks))
+    if template.takes:
+        contact, target = template.arrival
+        return tuple(place_precursor(reactant, make_fragment("TMA"), target, 2, 0, template.breaks, contact))
     return tuple(build_endpoints(reactant, template))
 
 
@@ -62,7 +151,61 @@ def gas(material: str, ligand: str, name: str) -> list:
 
 
 def test_every_template_is_tested():
-    assert {name for *_, name in (*ADDUCTS, *STEPS)} == set(TEMPLATES)
+    rarer = {step for _, name in RARER_STEPS for step in chain(name)}
+    assert {name for *_, name in (*ADDUCTS, *STEPS)} | rarer == set(TEMPLATES)
+
+
+@pytest.mark.parametrize(("system", "name"), RARER_STEPS)
+def test_rarer_chemistries_reach_the_bond_graph_of_their_template(system, name):
+    template = TEMPLATES[name]
+    product = rarer_products(system, name)[0]
+    surface, gases = product.surface, product.gases
+    assert_valid_model(surface)
+    assert judge(surface, surface) == ""
+    ratios = bond_ratios(surface)
+    assert all(ratios[i, j] < 1.35 for i, j in surface.info["formed"])
+    assert all(ratios[i, j] > 1.35 for i, j in surface.info["broken"])
+    if not template.releases:
+        assert len(surface.info["formed"]) >= len(template.forms)
+        assert len(surface.info["broken"]) >= len(template.breaks)
+    expected = RARER[system][2][name]
+    assert [Counter(molecule.symbols) for molecule in gases.values()] == [Formula(f).count() for f in expected]
+    assert list(gases) == list(template.releases)
+    if template.takes is None:
+        before = template.reactant
+        reactant = rarer_surface(system) if before == "ligated" else rarer_products(system, before)[0].surface
+        assert composition(surface, *gases.values()) == composition(reactant)
+    for molecule in gases.values():
+        assert not molecule.pbc.any() and molecule.cell.lengths().min() > 15
+        apart = molecule.get_all_distances()[np.triu_indices(len(molecule), 1)]
+        assert apart.min() > 0.7 and (bond_ratios(molecule).min(axis=1) < 1.4).all(), "the molecule is in one piece"
+
+
+def test_a_metal_that_stays_behind_is_reduced_and_one_that_leaves_is_gone():
+    before = rarer_products("PbS acetate", "dissociation_surface")[0].surface
+    (lead,) = find_role(before, "surface.alkylated")
+    assert before.symbols[lead] == "Pb"
+    reduced = rarer_products("PbS acetate", "reductive_coupling")[0].surface
+    assert reduced.arrays["formal_charge"][lead] == 0 and reduced.arrays["formal_charge"].sum() == 0
+    exchanged = rarer_products("PbS acetate", "cation_exchange")[0].surface
+    assert (exchanged.symbols == "Pb").sum() == (before.symbols == "Pb").sum() - 1
+
+
+def test_failures_are_told_of_every_order_and_attempt(monkeypatch):
+    """Where no order of the bonds reaches a product, the error says what each met; where one does, the product does."""
+    reactant = states("PbS", "acetate", "adduct_ligand")[0]
+
+    def fail(*_):
+        raise BuildError("stuck")
+
+    template = TEMPLATES["carboxylate_transfer"]
+    for name in list(ORDERS)[:-1]:
+        monkeypatch.setitem(ORDERS, name, fail)
+    product = build_endpoints(reactant.copy(), template)[0]
+    assert all(f"{name}: stuck" in product.info["failures"] for name in list(ORDERS)[:-1])
+    monkeypatch.setitem(ORDERS, list(ORDERS)[-1], fail)
+    with pytest.raises(BuildError, match="(all bonds at once: stuck; ){6}new bonds .*shaken again: stuck"):
+        build_endpoints(reactant.copy(), template)
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), [*ADDUCTS, *STEPS])

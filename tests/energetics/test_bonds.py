@@ -68,6 +68,39 @@ def test_no_atom_changes_its_valence_in_a_reference_reaction(reaction):
     assert not any(ends.values()), f"{reaction.name}: {ends}"
 
 
+CHARGED = {
+    "protonolysis_ammonium": [("surface.anion", "ligand.anchor")],
+    "ozone_transfer": [("coreactant.oxygen", "coreactant.far")],
+}
+
+
+@pytest.mark.parametrize("name", sorted(library.reactions()))
+def test_every_role_of_a_step_is_known_in_a_system_that_has_it(name):
+    """The partners of every bond that a template names, in CsPbBr3 with an acid group at the end of its ligand."""
+    material, facet = find_facet("CsPbBr3_100_CsBr")
+    bound, water = library.ligand("mercaptopropionate"), library.get("coreactants", "H2O").molecule
+    own = assign_roles(library.material(material), facet, bound, library.precursor("TMA"), water)
+    change = step_bonds(library.reactions()[name], own)
+    assert change and all(number for number in change.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("protonolysis_hydroxyl", {"Al<-O": -1, "Al-C": -1, "O-H": -1, "C-H": 1, "Al-O": 1, "C|O": 2}),
+        ("cation_exchange", {"Al-C": -1, "Zn-O": -1, "Al-O": 1, "Zn-C": 1}),
+        ("hydrolysis_film", {"Al<-O": -1, "Al-C": -1, "O-H": -1, "C-H": 1, "Al-O": 1, "C|O": 2}),
+    ],
+)
+def test_rarer_steps_on_an_oxide_in_bonds(name, change):
+    material, facet = find_facet("ZnO_10-10_OH")
+    water = library.get("coreactants", "H2O").molecule
+    own = assign_roles(library.material(material), facet, None, library.precursor("TMA"), water)
+    found = step_bonds(library.reactions()[name], own)
+    assert {bond: found[bond] for bond in change} == change
+    assert all(is_pair(bond) for bond in set(found) - set(change))
+
+
 @pytest.mark.parametrize("name", sorted(library.reactions()))
 def test_no_role_changes_its_valence_in_a_template(name):
     template = library.reactions()[name]
@@ -78,8 +111,12 @@ def test_no_role_changes_its_valence_in_a_template(name):
             if "<-" not in bond:
                 for role in bond.split("-"):
                     ends[role] += sign
-    if name == "protonolysis_ammonium":  # the charge of the ammonium: its nitrogen loses the bond that the anion gains
-        ends["surface.anion"] += ends.pop("ligand.anchor")
+    # Formal charges: the nitrogen of an ammonium loses the bond that the anion gains; the outer O of ozone, O-, gains
+    # the one that the middle O, O+, loses.
+    for gains, loses in CHARGED.get(name, []):
+        ends[gains] += ends.pop(loses)
+    if template.reduces:  # two electrons for two bonds
+        assert ends.pop(template.reduces) == -2
     assert not any(ends.values()), ends
 
 
@@ -101,7 +138,9 @@ def test_a_transfer_of_oleate_from_lead_to_aluminium():
 def test_unlike_pairs_of_a_step_are_those_of_the_molecules_that_stand_for_it():
     """AlMe3 on a lead sulphide: the surface ends as Pb(SX)Me, the precursor as AlMe2(SX)."""
     own = roles("PbS_100_PbS", None, "TMA")
-    assert own.usual == {"precursor.metal": ("precursor.leaving", 3), "surface.cation": ("surface.anion", 2)}
+    assert own.usual["precursor.metal"] == ("precursor.leaving", 3)
+    assert own.usual["surface.cation"] == own.usual["surface.vacant"] == ("surface.anion", 2)
+    assert own.usual["surface.alkylated"] == ("precursor.transferred", 2)
     change = step_bonds(library.reactions()["dissociation_surface"], own)
     assert change == {"Al<-S": -1, "Al-C": -1, "Pb-S": -1, "Al-S": 1, "Pb-C": 1, "C|S": 3}
 

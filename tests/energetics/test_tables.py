@@ -188,6 +188,6 @@ def test_history_knows_what_came_and_went():
 
 
 def test_sites_come_from_the_covered_surface(system):
-    table = site_table(system).set_index("family")
+    table = site_table(system, TEMPLATES).set_index("family")
     assert table.density_per_nm2.to_dict() == {"surface": 5.0, "ligand": 0.6}
     assert table.initial_species["ligand"] == "intact@ligand"

@@ -9,7 +9,8 @@ from workflow.conftest import ROOT, copy_tree, run_snakemake
 from qdsurf import library
 from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
-from qdsurf.records import Reaction, Recipe
+from qdsurf.records import Recipe
+from qdsurf.templates import Reaction
 
 MAIN = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 

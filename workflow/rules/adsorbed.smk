@@ -1,8 +1,8 @@
-# The precursor on the covered slab, at the crystal and at the ligand.
+# A molecule from the gas on the covered slab or on what a step has left there.
 rule place_precursor:
     input:
-        structure=lambda w: f"results/ligated/{w.system.rpartition('~')[0]}/selected.extxyz",
-        molecule=lambda w: f"{PLAN.molecule_room(slab_of(w), System.parse(w.system).precursor)}/selected.extxyz",
+        structure=reactant_of,
+        molecule=lambda w: f"{PLAN.molecule_room(slab_of(w), PLAN.arriving(System.parse(w.system), w.reaction).name)}/selected.extxyz",
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
         reaction=lambda w: record("reactions", w.reaction),
     output:

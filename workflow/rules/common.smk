@@ -67,9 +67,10 @@ def qualified_slab(w):
 def reactant_of(w):
     """Structure from which a reaction starts: the covered slab, or the state that another template made."""
     name = library.get("reactions", w.reaction).reactant
+    owner = w.owner if "owner" in w.keys() else w.system
     if name == "ligated":
-        return f"results/ligated/{'~'.join(w.owner.split('~')[:2])}/selected.extxyz"
-    return f"{PLAN.states(System.parse(w.owner))[name]}/selected.extxyz"
+        return f"results/ligated/{'~'.join(owner.split('~')[:2])}/selected.extxyz"
+    return f"{PLAN.states(System.parse(owner))[name]}/selected.extxyz"
 
 
 def product_of(w):
