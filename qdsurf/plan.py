@@ -37,8 +37,8 @@ class Plan:
         QDSurfError : one message that names file and key, before the first calculation.
         """
         plan = cls(load_config(data, where))
-        for slab in plan.config.slabs:
-            elements = plan.elements(slab)
+        elements_of = {slab: plan.elements(slab) for slab in plan.config.slabs}
+        for slab, elements in elements_of.items():
             systems = [system for system in plan.config.systems if system.slab == slab]
             for molecule in {m.name: m for system in systems for m in plan.gas_roles(system).values()}.values():
                 if molecule.smiles:
@@ -108,32 +108,47 @@ class Plan:
         """Table of the errors of a slab's calculator on the reference reactions."""
         return f"results/reference/{self.calculator(slab).folder}/errors.csv"
 
+    @cached_property
+    def entries(self) -> dict[tuple[str, str], LigandEntry]:
+        """How each ligand comes to each of its slabs."""
+        charges = {slab: surface_charges(self.material(slab), find_facet(slab)[1]) for slab in self.config.slabs}
+        return {
+            (slab, ligand): library.ligand_entry(charges[slab], self.ligand(ligand), slab)
+            for slab, spec in self.config.slabs.items()
+            for ligand in spec.ligands
+        }
+
     def entry(self, system: System) -> LigandEntry:
         """How the ligand of a system comes to its slab."""
-        charges = surface_charges(self.material(system.slab), find_facet(system.slab)[1])
-        return library.ligand_entry(charges, self.ligand(system.ligand), system.slab)
+        return self.entries[system.slab, system.ligand]
 
-    def gas_roles(self, system: System) -> dict[str, Molecule]:
-        """Gas molecules of a system by the role they play in templates."""
-        precursor = library.precursor(system.precursor)
-        roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
-        bound = self.ligand(system.ligand)
+    @cached_property
+    def leaving(self) -> dict[tuple[str, str], dict[str, Molecule]]:
+        """Molecules, by their roles in templates, as which each ligand can leave each of its slabs."""
+        return {(slab, ligand): self._leaving(slab, ligand) for slab, ligand in self.entries}
+
+    def _leaving(self, slab: str, ligand: str) -> dict[str, Molecule]:
+        bound, entry, truncate = self.ligand(ligand), self.entries[slab, ligand], self.config.truncate_to_carbons
         if bound is None:
-            return roles
-        entry = self.entry(system)
-        truncate = self.config.truncate_to_carbons
+            return {}
         if entry in ("acid", "dative"):
-            roles["ligand"] = released_ligand(bound, truncate)
-        charges = self.material(system.slab).formal_charges
-        molecular = self.material(system.slab).molecular_ion
+            return {"ligand": released_ligand(bound, truncate)}
+        charges = self.material(slab).formal_charges
+        molecular = self.material(slab).molecular_ion
         counterions = [
             element
             for element, charge in charges.items()
             if charge == -bound.charge and (molecular is None or element != molecular.name)
         ]
         if entry == "anion" and counterions:
-            roles["salt"] = released_salt(bound, counterions[0], truncate)
-        return roles
+            return {"salt": released_salt(bound, counterions[0], truncate)}
+        return {}
+
+    def gas_roles(self, system: System) -> dict[str, Molecule]:
+        """Gas molecules of a system by the role they play in templates."""
+        precursor = library.precursor(system.precursor)
+        roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
+        return roles | self.leaving[system.slab, system.ligand]
 
     @cached_property
     def molecules(self) -> dict[str, Molecule]:
@@ -193,13 +208,18 @@ class Plan:
         wanted = self.config.thermochemistry.adsorbates == "partial_hessian"
         return [f"{room}/modes.json" for room in self.states(system).values()] if wanted else []
 
+    @cached_property
+    def templates(self) -> dict[str, Reaction]:
+        """All reaction templates by name."""
+        return library.reactions()
+
     def reactions(self, system: System) -> dict[str, Reaction]:
         """Templates that apply to a system, each after the one it starts from."""
         entry = self.entry(system)
         gases = self.gas_roles(system)
         fitting = {
             name: template
-            for name, template in library.reactions().items()
+            for name, template in self.templates.items()
             if entry in template.ligand_entry and set(template.releases) <= gases.keys()
         }
         return dict(sorted(fitting.items(), key=lambda item: item[1].reactant != "ligated"))
