@@ -100,13 +100,10 @@ def starts() -> dict[str, float]:
 
 def orchestration(tree: Path, start_s: float) -> dict:
     """How a finished job has spent its time, from what Snakemake has noted of every job."""
-    jobs = {}
-    for path in (tree / ".snakemake/metadata").rglob("*"):
-        if path.is_file():
-            note = json.loads(path.read_text())
-            jobs[note["rule"], note["starttime"]] = note["endtime"] - note["starttime"]
-    first, last = min(start for _, start in jobs), max(start + length for (_, start), length in jobs.items())
-    busy = sum(jobs.values())
+    notes = [json.loads(path.read_text()) for path in (tree / ".snakemake/metadata").rglob("*") if path.is_file()]
+    jobs = {tuple(note["log"]): (note["starttime"], note["endtime"]) for note in notes}  # a note is of one output
+    first, last = min(start for start, _ in jobs.values()), max(end for _, end in jobs.values())
+    busy = sum(end - start for start, end in jobs.values())
     return {
         "jobs": len(jobs),
         "wall_s": last - first,

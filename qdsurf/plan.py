@@ -46,8 +46,8 @@ class Plan:
         QDSurfError : one message that names file and key, before the first calculation.
         """
         plan = cls(load_config(data, where))
-        for slab in plan.config.slabs:
-            elements = plan.elements(slab)
+        elements_of = {slab: plan.elements(slab) for slab in plan.config.slabs}
+        for slab, elements in elements_of.items():
             systems = [system for system in plan.config.systems if system.slab == slab]
             for molecule in {m.name: m for system in systems for m in plan.gas_roles(system).values()}.values():
                 if molecule.smiles:
@@ -135,33 +135,47 @@ class Plan:
         state, *refined = (read_json(path) for path in self.state_files(room))
         return refine_state(state, refined[0][0]) if refined and refined[0] else state
 
+    @cached_property
+    def entries(self) -> dict[tuple[str, str], LigandEntry]:
+        """How each ligand comes to each of its slabs."""
+        charges = {slab: surface_charges(self.material(slab), find_facet(slab)[1]) for slab in self.config.slabs}
+        return {
+            (slab, ligand): library.ligand_entry(charges[slab], self.ligand(ligand), slab)
+            for slab, spec in self.config.slabs.items()
+            for ligand in spec.ligands
+        }
+
     def entry(self, system: System) -> LigandEntry:
         """How the ligand of a system comes to its slab."""
-        charges = surface_charges(self.material(system.slab), find_facet(system.slab)[1])
-        return library.ligand_entry(charges, self.ligand(system.ligand), system.slab)
+        return self.entries[system.slab, system.ligand]
 
-    def gas_roles(self, system: System) -> dict[str, Molecule]:
-        """Gas molecules of a system by the role they play in templates."""
-        precursor = library.precursor(system.precursor)
-        roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
-        roles |= self._rarer_gases(system, precursor)
-        bound = self.ligand(system.ligand)
+    @cached_property
+    def leaving(self) -> dict[tuple[str, str], dict[str, Molecule]]:
+        """Molecules, by their roles in templates, as which each ligand can leave each of its slabs."""
+        return {(slab, ligand): self._leaving(slab, ligand) for slab, ligand in self.entries}
+
+    def _leaving(self, slab: str, ligand: str) -> dict[str, Molecule]:
+        bound, entry, truncate = self.ligand(ligand), self.entries[slab, ligand], self.config.truncate_to_carbons
         if bound is None:
-            return roles
-        entry = self.entry(system)
-        truncate = self.config.truncate_to_carbons
+            return {}
         if entry in ("acid", "dative", "acceptor"):
-            roles["ligand"] = released_ligand(bound, truncate)
-        charges = self.material(system.slab).formal_charges
-        molecular = self.material(system.slab).molecular_ion
+            return {"ligand": released_ligand(bound, truncate)}
+        charges = self.material(slab).formal_charges
+        molecular = self.material(slab).molecular_ion
         counterions = [
             element
             for element, charge in charges.items()
             if charge == -bound.charge and (molecular is None or element != molecular.name)
         ]
         if entry == "anion" and counterions:
-            roles["salt"] = released_salt(bound, counterions[0], truncate)
-        return roles
+            return {"salt": released_salt(bound, counterions[0], truncate)}
+        return {}
+
+    def gas_roles(self, system: System) -> dict[str, Molecule]:
+        """Gas molecules of a system by the role they play in templates."""
+        precursor = library.precursor(system.precursor)
+        roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
+        return roles | self._rarer_gases(system, precursor) | self.leaving[system.slab, system.ligand]
 
     def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:
         """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, two leaving groups."""
@@ -250,6 +264,11 @@ class Plan:
         wanted = self.reactions(system).values() if self.config.barriers == "verified" else ()
         return {r.name: f"{self.room(system, r)}/saddle.json" for r in wanted if r.barrier and not r.takes}
 
+    @cached_property
+    def chosen(self) -> dict[str, Reaction]:
+        """Templates that the configuration asks for."""
+        return library.chosen_reactions(self.config.reactions)
+
     def reactions(self, system: System) -> dict[str, Reaction]:
         """Templates that are asked for and apply to a system, each after the one it starts from."""
         gases, leaving = self.gas_roles(system), library.precursor(system.precursor).leaving
@@ -264,8 +283,7 @@ class Plan:
     def asked(self, system: System) -> dict[str, Reaction]:
         """Templates that the configuration asks for and that suit the ligand of a system."""
         entry = self.entry(system)
-        chosen = library.chosen_reactions(self.config.reactions)
-        return {name: template for name, template in chosen.items() if entry in template.ligand_entry}
+        return {name: template for name, template in self.chosen.items() if entry in template.ligand_entry}
 
     def arriving(self, system: System, reaction: str) -> Molecule:
         """Gas molecule that a template takes."""

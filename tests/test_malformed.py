@@ -187,7 +187,7 @@ def test_results(tmp_path, raw):
     "words",
     [
         ["slab", "PbS", "0,0,0"], ["slab", "PbS", "banana"], ["slab", "PbS", "100", "--layers", "1", "--bottom", "Xx"],
-        ["sites", "{folder}"], ["sites", "{folder}/x.extxyz"], ["sites", "{folder}/x.extxyz@7"],
+        ["sites", "{folder}"], ["sites", "{folder}/x.extxyz@7"],
         ["ligate", "{folder}/x.extxyz", "oleate"], ["ligate", "{folder}/x.extxyz", "../../x"],
         ["place", "{folder}/x.extxyz", "C(("], ["place", "{folder}/x.extxyz", "TMA", "--site", "$(touch x)"],
         ["relax", "{folder}/x.extxyz", "--calculator", "os:system"],
