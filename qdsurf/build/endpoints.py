@@ -185,7 +185,8 @@ def find_edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
     for role, found in options.items():
         if len(found) == 0:
             raise BuildError(f"{reaction.name}: no atom plays {describe_role(reaction, role)}")
-    leaving = {role for members in reaction.releases.values() for role in members}
+    freed = {role for pair in reaction.breaks for role in pair if role.startswith("surface.")}
+    freed &= {role for members in reaction.releases.values() for role in members}
     ratios, bonded = bond_ratios(reactant), bond_matrix(reactant)
     protons = (reactant.arrays["role"] == SUBSTRATE) & (reactant.numbers == 1)
     distance = reactant.get_all_distances(mic=True)
@@ -199,7 +200,7 @@ def find_edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
             broken = [_bonds_between(reactant, ratios, options, atoms_of, pair) for pair in reaction.breaks]
             breaks = set().union(*broken)
             if all(broken) and (not swaps or atoms_of["surface.cation"] in {i for pair in breaks for i in pair}):
-                carried = [i for role, i in atoms_of.items() if role in leaving and role.startswith("surface.")]
+                carried = [i for role, i in atoms_of.items() if role in freed]
                 carried += np.flatnonzero(protons & bonded[carried].any(axis=0)).tolist()
                 edits.append(Edit(forms, breaks - forms, atoms_of, carried))
     cost = lambda edit: (round(sum(distance[pair] for pair in edit.forms), 2), sorted(edit.forms))  # noqa: E731
