@@ -228,13 +228,13 @@ def _legend(figure: Figure, axes: Axes, states: pd.DataFrame, found: list[Level]
     """Say above the axes what bars, shades and markers are."""
     shade = Patch(facecolor=style.tint(style.GREY, 0.75))
     handles = [(shade, Line2D([], [], color=style.GREY, linewidth=2))]
-    labels = ["energy, shade: ± 1 standard deviation"]
+    labels = ["energy ± 1 standard deviation"]
     if any(math.isfinite(level.raw_eV) for level in found):
         handles.append(Line2D([], [], color=style.GREY, **_RAW))
-        labels.append("before correction")
+        labels.append("uncorrected")
     if any(math.isfinite(level.unrefined_eV) for level in found):
         handles.append(axes.errorbar([], [], [], color=style.GREY, **_UNREFINED))
-        labels.append("corrected, before refinement")
+        labels.append("unrefined")
     if any(math.isfinite(level.saddle_eV) for level in found):
         handles.append(Line2D([], [], color=style.GREY, linewidth=1.4))
         labels.append("saddle point")

@@ -75,7 +75,7 @@ def test_a_profile_shows_the_level_of_the_geometries_beside_the_better_one(energ
     first = next(gid.removeprefix("state:") for gid in bars if gid.startswith("state:"))
     assert bars[f"unrefined:{first}"] - bars[f"state:{first}"] == pytest.approx(0.3)
     assert bars[f"raw:{first}"] - bars[f"unrefined:{first}"] == pytest.approx(-0.1)
-    assert "corrected, before refinement" in texts(figure)
+    assert "unrefined" in texts(figure)
 
 
 def test_every_axis_has_its_unit(energetics, selectivity, coverages, recipe):
