@@ -38,7 +38,7 @@ JUNK = st.one_of(
     st.just({}),
     st.just([[1, 2], "x"]),
     st.just({"a": {"b": None}}),
-)
+).map(copy.deepcopy)  # what one example changes another must not see
 
 
 @st.composite

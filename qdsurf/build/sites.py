@@ -21,7 +21,6 @@ REPEATS = 24  # surface cells along each vector of a slab, at most
 OCCUPIED_A = 2.2  # a site whose ball has a molecule's atom this near its centre is taken
 # Site families that few templates name, and the role whose atoms they count.
 RARER_FAMILIES = {
-    "cation": "surface.cation",
     "hydroxyl": "surface.hydroxyl",
     "oxygen": "surface.oxygen",
     "vacancy": "surface.vacant",
@@ -47,8 +46,19 @@ def count_sites(atoms: Atoms) -> dict[str, float]:
     ligands = len(set(atoms.arrays["fragment"][held]))
     area = surface_area(atoms)
     rarer = {family: len(find_role(atoms, role)) / area for family, role in RARER_FAMILIES.items()}
+    rarer["cation"] = len(_open_cations(atoms)) / area
     usual = {"surface": len(free) / area} | ({"ligand": ligands / area} if ligands else {})
     return usual | {family: density for family, density in rarer.items() if density}
+
+
+def _open_cations(atoms: Atoms) -> np.ndarray:
+    """Indices of the outermost cations that hold no ligand."""
+    cations = find_role(atoms, "surface.cation")
+    if not len(cations):
+        return cations
+    layers = atoms.arrays["layer"][cations]
+    held = bond_matrix(atoms)[np.ix_(cations, atoms.arrays["anchor"])].any(axis=1)
+    return cations[(layers == layers.min()) & ~held]
 
 
 def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:

@@ -16,6 +16,7 @@ from qdsurf import library
 from qdsurf.build.nanocrystal import build_nanocrystal
 from qdsurf.build.sites import count_sites, find_sites, surface_area
 from qdsurf.build.slab import cut_slab
+from qdsurf.connectivity import bond_matrix
 from qdsurf.errors import BuildError
 
 SHIFTS = np.array([[i, j, 0] for i in (-1, 0, 1) for j in (-1, 0, 1)])
@@ -177,7 +178,9 @@ def test_ligands_and_their_protons_take_sites(ligated_of):
     slab, covered = make_slab("PbS"), ligated_of("PbS", "acetate")[0]
     area = surface_area(slab)
     assert count_sites(slab)["surface"] == pytest.approx(9 / area)
-    assert count_sites(covered) == pytest.approx({"surface": 8 / area, "ligand": 1 / area})
+    bound = (bond_matrix(covered)[covered.arrays["anchor"]] & (covered.symbols == "Pb")).any(axis=0).sum()
+    expected = {"surface": 8 / area, "ligand": 1 / area, "cation": (9 - bound) / area}
+    assert bound in (1, 2) and count_sites(covered) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -72,7 +72,7 @@ def test_figures_and_provenance_are_there(smoke):
 
 def test_energies_are_refined_at_the_same_geometries(smoke, tmp_path):
     """Another pair potential takes the place of density functional theory: what is tested is the way of the numbers."""
-    tree = shutil.copytree(smoke, tmp_path / "tree", ignore=shutil.ignore_patterns(".snakemake", "kinetics"))
+    tree = shutil.copytree(smoke, tmp_path / "tree", ignore=shutil.ignore_patterns(".snakemake"))
     (tree / "refine.yaml").write_text("refine: {name: 'ase.calculators.lj:LennardJones', parameters: {sigma: 2.0}}")
     system = "Ag_111_Ag~none~TMA"
     target = f"results/report/profile/{system}.png"
