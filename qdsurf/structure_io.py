@@ -83,12 +83,21 @@ def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = 
     ----------
     reason : why there is no structure; kept in the file where `images` is empty, for `read_reason`.
     """
-    images = [images] if isinstance(images, Atoms) else list(images)
+    images = [_without_empty_words(atoms) for atoms in ([images] if isinstance(images, Atoms) else images)]
     with written_whole(path) as temporary:
         if images:
             write(temporary, images, format="extxyz")
         else:
             temporary.write_text(f"# {reason or 'no structure'}\n")
+
+
+def _without_empty_words(atoms: Atoms) -> Atoms:
+    """A copy that ASE reads back: an empty word or array is written as its key alone, which swallows the next."""
+    copy = atoms.copy()
+    copy.calc = atoms.calc
+    words = {key: value for key, value in atoms.info.items() if not (isinstance(value, str) and not value)}
+    copy.info = {k: [] if isinstance(v, np.ndarray) and not v.size else v for k, v in words.items()}
+    return copy
 
 
 def read_structures(path: Path) -> list[Atoms]:

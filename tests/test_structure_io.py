@@ -52,6 +52,17 @@ def test_bond_lists_survive_a_file(water, tmp_path, value):
     assert recorded_pairs(through_file(water, tmp_path), "formed") == [tuple(pair) for pair in value]
 
 
+def test_empty_words_and_lists_swallow_nothing(water, tmp_path):
+    """ASE alone reads the pbc of a slab as the value of an empty word before it, and calls the slab a crystal."""
+    from qdsurf.connectivity import recorded_pairs
+
+    water.cell, water.pbc = [9, 9, 20], (True, True, False)
+    water.info |= {"formed": [], "broken": [[0, 1]], "failures": ""}
+    twice = through_file(through_file(water, tmp_path), tmp_path)
+    assert twice.pbc.tolist() == [True, True, False] and not twice.info.get("failures")
+    assert recorded_pairs(twice, "formed") == [] and recorded_pairs(twice, "broken") == [(0, 1)]
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_any_number_of_frames_is_read_back_in_order(water, tmp_path, count):
     frames = [water.copy() for _ in range(count)]
