@@ -579,15 +579,14 @@ def test_qualify_prints_a_page_and_reads_the_errors_of_a_run(ok, tmp_path, monke
     errors = measure_errors(read_reference(), {})
     errors["bonds"] = errors["bonds"].str.replace("Pb", "Ag")
     errors["error_eV"] = 0.1
+    line = f"| reference reactions | Ag {errors['bonds'].str.contains('Ag').sum()}; mean absolute error 0.10 eV"
     folder = tmp_path / "results/reference/emt"
     folder.mkdir(parents=True)
     errors.to_csv(folder / "errors.csv", index=False)
     for where, words in ((tmp_path, ()), (Path.cwd(), ("--errors", folder / "errors.csv"))):
         monkeypatch.chdir(where)
         page = ok("qualify", "Ag", "--calculator", "emt", *words)
-        assert (
-            page.startswith("# emt for Ag\n") and "| reference reactions | Ag 12; mean absolute error 0.10 eV" in page
-        )
+        assert page.startswith("# emt for Ag\n") and line in page
 
 
 def test_qualify_errors(fails):

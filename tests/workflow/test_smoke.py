@@ -76,6 +76,8 @@ def test_energies_are_refined_at_the_same_geometries(smoke, tmp_path):
     (tree / "refine.yaml").write_text("refine: {name: 'ase.calculators.lj:LennardJones', parameters: {sigma: 2.0}}")
     system = "Ag_111_Ag~none~TMA"
     target = f"results/report/profile/{system}.png"
+    shutil.rmtree(tree / "results/report/profile")
+    shutil.rmtree(tree / "results/energetics")
     done = run_snakemake(tree, target, "--configfile", "config/smoke.yaml", "refine.yaml", "--rerun-triggers", "mtime")
     assert done.returncode == 0, done.stderr[-3000:]
     own, better = (
