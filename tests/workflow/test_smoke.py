@@ -85,10 +85,11 @@ def test_energies_are_refined_at_the_same_geometries(smoke, tmp_path):
         for name in ("unrefined", ".")
     )
     assert own.calculator["ligated"] == "emt" and better.calculator["ligated"].endswith("2.0 // emt")
-    single = json.loads((tree / "results/adsorbed" / system / "adduct_surface/refined.json").read_text())[0]
-    assert single["force_calls"] == 1
-    corrected = single["energy_eV"] + better.correction_eV["adduct_surface"]
-    assert better.energy_eV["adduct_surface"] == pytest.approx(corrected)
+    for state, room in (("ligated", "ligated/Ag_111_Ag~none"), ("TMA", "molecules/emt/TMA")):
+        (single,) = json.loads((tree / f"results/{room}/refined.json").read_text())
+        assert single["force_calls"] == 1 and better.energy_eV[state] == pytest.approx(single["energy_eV"])
+        assert abs(better.energy_eV[state] - own.energy_eV[state]) > 0.01
+    assert better.energy_eV.isna().equals(own.energy_eV.isna()), "a state that was not found is not refined"
 
 
 def test_every_number_can_be_followed_to_its_inputs(smoke):
