@@ -92,13 +92,7 @@ def find_role(atoms: Atoms, role: str) -> np.ndarray:
     """
     if role not in PATTERNS:
         return _FINDERS[role](atoms)
-    bonded = bond_matrix(atoms)
-    for i, j in recorded_pairs(atoms, "formed"):  # a bond that the springs have made and nobody has relaxed is longer
-        if (
-            max(i, j) < len(atoms)
-            and atoms.get_distance(i, j, mic=True) < GONE * covalent_radii[atoms.numbers[[i, j]]].sum()
-        ):
-            bonded[i, j] = bonded[j, i] = True
+    bonded = _bonded(atoms)
     found = np.flatnonzero(_matches(atoms, PATTERNS[role], bonded))
     heights = atoms.positions[found, 2].round(1) if role.startswith("surface.") else np.zeros(len(found))
     return found[np.argsort(-heights, kind="stable")]
