@@ -1,4 +1,4 @@
-"""The reference set of `structures/reference`: small molecules and reactions, with energies at one trusted level."""
+"""The reference set of `structures/reference`: reactions of small molecules at one level, steps on faces at another."""
 
 from collections import Counter
 from functools import cache
@@ -16,6 +16,8 @@ from qdsurf.records import Molecule, Record, Source
 
 FOLDER = STRUCTURES / "reference"
 REACTIONS, GEOMETRIES = "reactions.yaml", "molecules.extxyz"
+SURFACES, SURFACE_GEOMETRIES = "surfaces.yaml", "surfaces.extxyz"
+FILES = REACTIONS, GEOMETRIES, SURFACES, SURFACE_GEOMETRIES
 
 
 class ReferenceLevel(Record):
@@ -57,6 +59,35 @@ class ExperimentalReaction(ReferenceReaction):
     source: Source
 
 
+class SurfaceLevel(Record):
+    """Level of theory of the energies on faces: single points of a density functional at a calculator's geometries."""
+
+    functional: str
+    basis: str
+    sigma_eV: float = Field(gt=0, description="uncertainty of a reaction energy at this level")
+    source: Source
+
+    @property
+    def label(self) -> str:
+        """The level in one word, functional/basis."""
+        return f"{self.functional}/{self.basis}"
+
+
+class SurfaceStep(ReferenceReaction):
+    """A step of a template on a bare, frozen face."""
+
+    slab: str = Field(description="MATERIAL_HKL_TERMINATION")
+    precursor: str
+    step: str = Field(description="name of the template")
+
+
+class SurfaceSet(Record):
+    """Steps on faces at one level."""
+
+    level: SurfaceLevel
+    steps: tuple[SurfaceStep, ...]
+
+
 class ReferenceSet(Record):
     """Molecules, and reactions between them, at one level."""
 
@@ -67,7 +98,7 @@ class ReferenceSet(Record):
 
 
 class Reference(NamedTuple):
-    """Molecules by name with geometry and electronic energy in eV, and reactions between them."""
+    """Molecules by name, reactions between them, steps on faces; by name the geometry and energy in eV of all."""
 
     level: ReferenceLevel
     molecules: dict[str, ReferenceMolecule]
@@ -75,6 +106,13 @@ class Reference(NamedTuple):
     geometries: dict[str, Atoms]
     energies: dict[str, float]
     experiments: tuple[ExperimentalReaction, ...] = ()
+    surfaces: SurfaceSet | None = None
+
+    @property
+    def measured(self) -> list[tuple[ReferenceReaction, ReferenceLevel | SurfaceLevel]]:
+        """All that a calculator is measured against, with its level; first the molecules, then the faces."""
+        faces = [(step, self.surfaces.level) for step in self.surfaces.steps] if self.surfaces else []
+        return [*((reaction, self.level) for reaction in self.reactions), *faces]
 
     def reaction_energy(self, reaction: ReferenceReaction) -> float:
         """Electronic reaction energy in eV, negative is exothermic."""
@@ -92,25 +130,38 @@ def read_reference(folder: Path = FOLDER) -> Reference:
     """
     where = folder / REACTIONS
     records = read_record(where, ReferenceSet)
-    frames = read(folder / GEOMETRIES, ":", format="extxyz")
-    geometries = {str(atoms.info["name"]): atoms for atoms in frames}
-    _assert_unique([str(atoms.info["name"]) for atoms in frames], f"{folder / GEOMETRIES}: molecule")
+    molecules = {molecule.name: molecule for molecule in records.molecules}
+    geometries = _read_geometries(folder / GEOMETRIES, records.level.label)
     _assert_unique([molecule.name for molecule in records.molecules], f"{where}: molecule")
     _assert_unique([reaction.name for reaction in records.reactions], f"{where}: reaction")
-    for name, atoms in geometries.items():
-        if (level := atoms.info.get("level")) != records.level.label:
-            raise InputError(
-                f"{folder / GEOMETRIES}: {name} is at {level}, the set at {records.level.label}; "
-                "energies of two levels cannot be compared"
-            )
-        if not np.isfinite(atoms.info["energy_eV"]):
-            raise InputError(f"{folder / GEOMETRIES}: {name}: energy_eV is {atoms.info['energy_eV']}")
-    molecules = {molecule.name: molecule for molecule in records.molecules}
     _assert_unique([reaction.name for reaction in records.experiments], f"{where}: experiment")
     for reaction in (*records.reactions, *records.experiments):
         _check(reaction, molecules, geometries, str(where))
+    surfaces = read_record(folder / SURFACES, SurfaceSet) if (folder / SURFACES).exists() else None
+    if surfaces:
+        faces = _read_geometries(folder / SURFACE_GEOMETRIES, surfaces.level.label)
+        _assert_unique([*faces, *geometries], f"{folder / SURFACE_GEOMETRIES}: structure")
+        _assert_unique([step.name for step in surfaces.steps], f"{folder / SURFACES}: step")
+        for step in surfaces.steps:
+            _check(step, faces, faces, str(folder / SURFACES))
+        geometries |= faces
     energies = {name: float(atoms.info["energy_eV"]) for name, atoms in geometries.items()}
-    return Reference(records.level, molecules, records.reactions, geometries, energies, records.experiments)
+    return Reference(records.level, molecules, records.reactions, geometries, energies, records.experiments, surfaces)
+
+
+def _read_geometries(file: Path, level: str) -> dict[str, Atoms]:
+    """Structures by name, all at one level and with a finite energy."""
+    frames = read(file, ":", format="extxyz")
+    _assert_unique([str(atoms.info["name"]) for atoms in frames], f"{file}: molecule")
+    for atoms in frames:
+        name = atoms.info["name"]
+        if (own := atoms.info.get("level")) != level:
+            raise InputError(
+                f"{file}: {name} is at {own}, the set at {level}; energies of two levels cannot be compared"
+            )
+        if not np.isfinite(atoms.info["energy_eV"]):
+            raise InputError(f"{file}: {name}: energy_eV is {atoms.info['energy_eV']}")
+    return {str(atoms.info["name"]): atoms for atoms in frames}
 
 
 def _assert_unique(names: list[str], where: str) -> None:

@@ -579,7 +579,7 @@ def test_qualify_prints_a_page_and_reads_the_errors_of_a_run(ok, tmp_path, monke
     errors = measure_errors(read_reference(), {})
     errors["bonds"] = errors["bonds"].str.replace("Pb", "Ag")
     errors["error_eV"] = 0.1
-    line = f"| reference reactions | Ag {errors['bonds'].str.contains('Ag').sum()}; mean absolute error 0.10 eV"
+    line = f"| reference reactions | Ag {errors['bonds'].str.contains('Ag[-<]').sum()}; mean absolute error 0.10 eV"
     folder = tmp_path / "results/reference/emt"
     folder.mkdir(parents=True)
     errors.to_csv(folder / "errors.csv", index=False)
@@ -601,7 +601,9 @@ def test_corrections_of_gfn2(ok_json, monkeypatch):
     names = {"CH4", "NH3", "H2O", "HBr", "H2S", "CsBr", "CsOH", "CsNH2", "CsSH"}
     small = full._replace(
         molecules={name: one for name, one in full.molecules.items() if name in names},
+        geometries={name: atoms for name, atoms in full.geometries.items() if name in names},
         reactions=tuple(r for r in full.reactions if set(r.stoichiometry) <= names),
+        surfaces=None,
     )
     monkeypatch.setattr("qdsurf.cli.calculations.read_reference", lambda: small)
     data = ok_json("corrections", "--calculator", "tblite", "--method", "GFN2-xTB")
@@ -617,7 +619,12 @@ def test_corrections_show_that_nothing_could_be_computed(capsys, monkeypatch):
     full = read_reference()
     reaction = next(r for r in full.reactions if "ZnBr2" in r.stoichiometry)
     names = set(reaction.stoichiometry)
-    small = full._replace(molecules={n: full.molecules[n] for n in names}, reactions=(reaction,))
+    small = full._replace(
+        molecules={name: full.molecules[name] for name in names},
+        geometries={name: full.geometries[name] for name in names},
+        reactions=(reaction,),
+        surfaces=None,
+    )
     monkeypatch.setattr("qdsurf.cli.calculations.read_reference", lambda: small)
     assert main(["corrections", "--calculator", "emt"]) == 0
     assert (

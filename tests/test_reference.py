@@ -1,11 +1,13 @@
 """The reference set is read whole, balanced and at one level, or refused by the name of the entry."""
 
+from shutil import copytree
+
 import pytest
 import yaml
 from ase.io import read, write
 
 from qdsurf.errors import BalanceError, InputError
-from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS, read_reference
+from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS, SURFACE_GEOMETRIES, SURFACES, read_reference
 
 
 @pytest.fixture
@@ -23,9 +25,26 @@ def broken(tmp_path):
     return make
 
 
+@pytest.fixture
+def broken_faces(tmp_path):
+    """Write a copy of the set with the steps on faces and their structures changed by a function."""
+
+    def make(change):
+        copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+        data = yaml.safe_load((FOLDER / SURFACES).read_text())
+        frames = read(FOLDER / SURFACE_GEOMETRIES, ":", format="extxyz")
+        change(data, frames)
+        (tmp_path / SURFACES).write_text(yaml.safe_dump(data))
+        write(tmp_path / SURFACE_GEOMETRIES, frames, format="extxyz")
+        return tmp_path
+
+    return make
+
+
 def test_the_set_is_read_and_balanced():
     reference = read_reference()
-    assert set(reference.molecules) == set(reference.geometries)
+    on_faces = {name for step in reference.surfaces.steps for name in step.stoichiometry}
+    assert set(reference.geometries) == set(reference.molecules) | on_faces
     water = reference.energies["H2O"]
     assert water == pytest.approx(-76.43 * 27.2114, abs=1.0)  # exact non-relativistic energy of water -76.438 Hartree
 
@@ -65,3 +84,26 @@ def test_an_energy_that_is_none(broken):
 def test_a_molecule_that_stands_twice(broken):
     with pytest.raises(InputError, match="molecule CH4 stands twice"):
         read_reference(broken(lambda data, *_: data["molecules"].append(dict(data["molecules"][0]))))
+
+
+def test_a_step_on_a_face_that_does_not_balance(broken_faces):
+    def change(data, frames):
+        data["steps"][0]["stoichiometry"].popitem()
+
+    with pytest.raises(BalanceError, match="surfaces.yaml: TMA on PbS.100. does not balance"):
+        read_reference(broken_faces(change))
+
+
+def test_a_face_without_its_structure(broken_faces):
+    with pytest.raises(InputError, match="unknown molecule|has no energy"):
+        read_reference(broken_faces(lambda data, frames: frames.pop(0)))
+
+
+def test_a_face_at_another_level(broken_faces):
+    with pytest.raises(InputError, match="surfaces.extxyz: .* is at blyp, the set at pbe-d3bj"):
+        read_reference(broken_faces(lambda data, frames: frames[0].info.update(level="blyp")))
+
+
+def test_a_step_on_a_face_that_stands_twice(broken_faces):
+    with pytest.raises(InputError, match="surfaces.yaml: step TMA on PbS.100. stands twice"):
+        read_reference(broken_faces(lambda data, frames: data["steps"].append(dict(data["steps"][0]))))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms
 from ase.data import atomic_numbers
 from pymatgen.core import Molecule as PymatgenMolecule
 from pymatgen.symmetry.analyzer import PointGroupAnalyzer
@@ -16,7 +17,7 @@ from qdsurf.errors import BuildError, InputError
 from qdsurf.library import STRUCTURES
 from qdsurf.records import Ligand, Molecule, Precursor
 from qdsurf.reference import Reference
-from qdsurf.structure_io import ADSORBATE, annotate, read_structure
+from qdsurf.structure_io import ADSORBATE, SUBSTRATE, annotate, read_structure
 
 RDLogger.DisableLog("rdApp.*")
 EMBEDDING_SEED = 7  # RDKit's embedding is stochastic; any fixed number makes it reproducible
@@ -59,19 +60,21 @@ def build_molecule(molecule: Molecule) -> Atoms:
 
 
 def build_reference(reference: Reference, supported: Iterable[str] | None) -> list[Atoms]:
-    """Molecules of the reference set at their own geometries, those without an element beyond the supported ones.
+    """Structures of the reference set at their own geometries, those without an element beyond the supported ones.
+
+    Molecules are free to relax; what holds a face is fixed, so that its relaxation is a single point.
 
     Parameters
     ----------
     supported : elements; None: all are.
     """
     built = []
-    for name in reference.molecules:
-        if name in reference.geometries:
-            stored = reference.geometries[name]
-            atoms = annotate(Atoms(stored.symbols, stored.positions), ADSORBATE)
-            atoms.info = {"name": name}
-            built.append(atoms)
+    for name, stored in reference.geometries.items():
+        free = name in reference.molecules
+        atoms = annotate(stored.copy(), ADSORBATE if free else SUBSTRATE)
+        atoms.info = {"name": name}
+        atoms.set_constraint(None if free else FixAtoms(range(len(atoms))))
+        built.append(atoms)
     return [atoms for atoms in built if supported is None or set(atoms.symbols) <= set(supported)]
 
 

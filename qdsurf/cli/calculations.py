@@ -22,6 +22,7 @@ from qdsurf.config import QualificationSpec, RelaxSpec
 from qdsurf.energetics.corrections import (
     Correction,
     fit_correction,
+    leave_faces_out,
     leave_one_out,
     leave_out,
     measure_errors,
@@ -103,7 +104,7 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
         "calculator": describe_calculator(spec),
         "level": reference.level.label,
         "molecules": len(reference.molecules),
-        "reactions": len(reference.reactions),
+        "reactions": len(reference.measured),
         "measured_reactions": len(correction.errors_eV),
         "widths_eV": asdict(correction.widths),
         "fit_s": fit_s,
@@ -114,9 +115,11 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
             f"{spec.label}: none of {data['reactions']} reactions could be computed; every bond has a wide prior"
         ]
     left_out = leave_one_out(correction)
+    molecules, faces = left_out[~correction.on_faces], leave_faces_out(correction)
     data |= {
-        "leave_one_out": summarise_left_out(left_out),
-        "leave_one_out_known_bonds": summarise_left_out(left_out[~left_out["new_bond"]]),
+        "leave_one_out": summarise_left_out(molecules),
+        "leave_one_out_known_bonds": summarise_left_out(molecules[~molecules["new_bond"]]),
+        "leave_one_face_out": summarise_left_out(faces) if len(faces) else {"reactions": 0},
         "leave_one_metal_out": {
             metal: summarise_left_out(leave_out(correction, group)) for metal, group in reactions_of_metals(correction)
         },
@@ -126,10 +129,10 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
 
 
 def _measure(spec: CalculatorSpec, reference: Reference) -> pd.DataFrame:
-    """Relax the molecules that the calculator supports, and compare their reactions with the reference."""
-    molecules = build_reference(reference, supported_elements(spec))
-    relaxed, results = relax_batch(molecules, spec, *REFERENCE_RELAXATION, label="reference")
-    return measure_errors(reference, select_each(molecules, relaxed, results))
+    """Relax the molecules that the calculator supports, compute the faces, and compare with the reference."""
+    structures = build_reference(reference, supported_elements(spec))
+    relaxed, results = relax_batch(structures, spec, *REFERENCE_RELAXATION, label="reference")
+    return measure_errors(reference, select_each(structures, relaxed, results))
 
 
 def _time_prediction(correction: Correction) -> float:
@@ -155,6 +158,7 @@ def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame
         lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual)}")
     lines += ["", f"{'left out':<11} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
     summaries = {"each one": data["leave_one_out"], "known bonds": data["leave_one_out_known_bonds"]}
+    summaries |= {"one face": data["leave_one_face_out"]} if data["leave_one_face_out"]["reactions"] else {}
     for name, part in {**summaries, **data["leave_one_metal_out"]}.items():
         lines.append(
             f"{name:<11} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "

@@ -1,8 +1,10 @@
 """Reference energies of small molecules: a range-separated hybrid at the geometry of a GGA, by PySCF and geomeTRIC.
 
-Needs the extra `reference`. A molecule of a dozen atoms takes one to three minutes on one core.
+Needs the extra `reference`. A molecule of a dozen atoms takes one to three minutes on one core. Those on faces are
+single points of a run with `refine`, stripped to what is stored.
 """
 
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -13,7 +15,7 @@ from qdsurf.compute.kohn_sham import KohnSham, converged, mean_field_of
 from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
-from qdsurf.reference import ReferenceLevel
+from qdsurf.reference import ReferenceLevel, SurfaceLevel
 
 ENERGY_GRID, NONLOCAL_GRID = 3, 1  # PySCF's levels
 GRADIENT_HARTREE_PER_BOHR = 2e-3  # largest; 0.1 eV/A
@@ -51,6 +53,19 @@ def compute_reference(atoms: Atoms, level: ReferenceLevel) -> Atoms:
         "programs": f"pyscf {version('pyscf')}, geometric {version('geometric')}",
     }
     return relaxed
+
+
+def strip_states(rooms: Mapping[str, Sequence[Atoms]], level: SurfaceLevel, program: str) -> list[Atoms]:
+    """Structures that have an energy, named by their rooms, with nothing but what the reference set stores of them."""
+    stored = []
+    for room, states in rooms.items():
+        for state in states:
+            if state.calc is not None:
+                atoms = Atoms(state.symbols, state.positions, cell=state.cell, pbc=state.pbc)
+                energy = state.get_potential_energy()
+                atoms.info = {"name": room, "level": level.label, "energy_eV": energy, "programs": program}
+                stored.append(atoms)
+    return stored
 
 
 def relax_roughly(atoms: Atoms) -> Atoms:

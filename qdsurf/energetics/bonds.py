@@ -1,6 +1,7 @@
 """Which bonds a molecule has and a step changes: `Al-C` covalent, `Al<-N` dative, `Pb-O2C` to a carboxylate.
 
-Beside them stand pairs of unlike covalent partners of one metal, `C|O`: its first exchange and its last differ.
+Beside them stand pairs of unlike covalent partners of one metal, `C|O`: its first exchange and its last differ; and
+bonds to a crystal, `Se@CdSe_110_CdSe`, of any kind: a face errs in ways that no molecule shows.
 """
 
 import re
@@ -20,6 +21,10 @@ from qdsurf.templates import Reaction
 CARBOXYLATE = "O2C"  # both oxygens of a carboxylate as one partner: whether one or two of them bind is not counted
 _CARBOXYLATE = Chem.MolFromSmarts("[OX1,OX2,OX3;+0,+1:1]~[CX3]~[OX1,OX2,OX3;+0,+1:2]")
 _BOND = re.compile(r"(\w+)(<?-)(\w+)")
+# Roles that atoms of the crystal play; hydroxyl, oxygen and proton sit on it and are as in molecules.
+_CRYSTAL = {
+    f"surface.{ion}" for ion in ("cation", "anion", "halide", "monovalent", "vacant", "alkylated", "counterion")
+}
 _ROLES = re.compile(r"([a-z]+\.[a-z]+)(<?-)([a-z]+\.[a-z]+)")
 
 
@@ -82,6 +87,16 @@ def is_pair(name: str) -> bool:
     return "|" in name
 
 
+def is_face(name: str) -> bool:
+    """Whether a name is that of bonds to an element of a face, whatever the partner."""
+    return "@" in name
+
+
+def is_bond(name: str) -> bool:
+    """Whether a name is that of a bond between two elements."""
+    return not (is_pair(name) or is_face(name))
+
+
 def _carboxylates(graph: Chem.Mol) -> dict[int, int]:
     """Number of the carboxylate to which an oxygen belongs, with or without its proton."""
     group: dict[int, int] = {}
@@ -117,20 +132,25 @@ class Roles(NamedTuple):
     ----------
     partners : element, or `O2C`, of every role.
     usual : what a metal is bound to where a template says nothing, and by how many covalent bonds: (role, number).
+    face : name of the face, as in `CdSe_110_CdSe`.
     """
 
     partners: dict[str, str]
     usual: dict[str, tuple[str, int]]
+    face: str
 
 
 def step_bonds(reaction: Reaction, roles: Roles) -> Counter[str]:
-    """Bonds and unlike pairs gained (positive) and lost in a step of a template."""
+    """Bonds, unlike pairs and bonds to the crystal gained (positive) and lost in a step of a template."""
     change: Counter[str] = Counter()
     around = {metal: {-1: Counter(), +1: Counter()} for metal in roles.usual}
     for sign, names in ((+1, reaction.gained), (-1, reaction.lost)):
         for name in names:
             first, kind, second = _ROLES.fullmatch(name).groups()
             change[bond_name(roles.partners[first], roles.partners[second], kind == "<-")] += sign
+            ions = _CRYSTAL & {first, second}
+            if len(ions) == 1:  # not a bond within the crystal
+                change[f"{roles.partners[ions.pop()]}@{roles.face}"] += sign
             if first in around and kind == "-":
                 around[first][sign][roles.partners[second]] += 1
     for metal, (role, valence) in roles.usual.items():
@@ -192,8 +212,9 @@ def assign_roles(
     if coreactant is not None:
         partners["coreactant.carbonyl"] = CARBOXYLATE
         partners["coreactant.donor"] = _donor(Chem.MolFromSmiles(coreactant.smiles))
+    face = f"{material.name}_{facet.name}"
     if ligand is None:
-        return Roles(partners, usual)
+        return Roles(partners, usual, face)
     graph = Chem.AddHs(Chem.MolFromSmiles(ligand.smiles))
     pattern = Chem.MolFromSmarts(ligand.anchor)
     mapped = [i for i, atom in enumerate(pattern.GetAtoms()) if atom.GetAtomMapNum()]
@@ -202,7 +223,7 @@ def assign_roles(
     partners |= dict.fromkeys(("ligand.anchor", "ligand.partner"), _partner(anchor, group))
     partners["ligand.tail"] = next((_partner(a, group) for a in _acidic(graph) if a.GetIdx() != anchor.GetIdx()), "O")
     counter = [element for element, charge in material.formal_charges.items() if charge == -ligand.charge]
-    return Roles(partners | ({"surface.counterion": counter[0]} if counter else {}), usual)
+    return Roles(partners | ({"surface.counterion": counter[0]} if counter else {}), usual, face)
 
 
 def _acidic(graph: Chem.Mol) -> list[Chem.Atom]:

@@ -8,12 +8,15 @@ bond additivity corrections as Bayesian linear regression. e_m is what bonds do 
 that share one err together. K says what bonds have in common before anything is measured: covalent ones their partner,
 dative ones their acceptor. (Covalent bonds of one metal need no such term: no atom changes their number, so it would
 cancel.) Pairs of unlike partners of a metal have weights as bonds have, narrow ones: without them the first exchange at
-a metal and the last would have to err alike. The widths are those of the largest evidence. The closed forms are those
-of Gaussian processes (Rasmussen and Williams, MIT Press 2006, chapters 2 and 5).
+a metal and the last would have to err alike. So have the elements of a face, each counted by its bonds to what arrives:
+steps on bare faces, measured like molecules, say how far a face errs beyond its bonds, and with that how far any other
+may. The widths are those of the largest evidence. The closed forms are those of Gaussian processes (Rasmussen and
+Williams, MIT Press 2006, chapters 2 and 5).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,30 +24,44 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from qdsurf.energetics.bonds import format_counts, is_pair, molecule_bonds, parse_counts, reaction_bonds, split_bond
+from qdsurf import library
+from qdsurf.config import find_facet
+from qdsurf.energetics.bonds import (
+    assign_roles,
+    format_counts,
+    is_bond,
+    is_face,
+    is_pair,
+    molecule_bonds,
+    parse_counts,
+    reaction_bonds,
+    split_bond,
+    step_bonds,
+)
 from qdsurf.errors import InputError
-from qdsurf.reference import Reference
+from qdsurf.reference import Reference, SurfaceStep
 
 # A bond that was never measured: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
 UNMEASURED_SIGMA_EV = 2.0
 FLOOR_EV = 0.01  # no width below the convergence of the energies
-START_EV = (0.3, 0.3, 0.1, 0.1)
+START_EV = (0.3, 0.3, 0.1, 0.3, 0.1)
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Standard deviations in eV: of a bond's own error, of what bonds share, of an unlike pair, of a state's noise."""
+    """Standard deviations in eV: of a bond's error, what bonds share, an unlike pair, a face, the noise of a state."""
 
     bond: float
     shared: float
     pair: float
+    face: float
     noise: float
 
     def covariance(self, bonds: Sequence[str]) -> np.ndarray:
         """Covariance in eV^2 of the errors of bonds before anything is measured, shape (len(bonds), len(bonds))."""
         groups = np.array([_group(bond) for bond in bonds], dtype=str)
         alike = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
-        own = np.where([is_pair(bond) for bond in bonds], self.pair, self.bond)
+        own = np.array([self.pair if is_pair(name) else self.face if is_face(name) else self.bond for name in bonds])
         return np.diag(own**2) + self.shared**2 * alike
 
 
@@ -54,12 +71,13 @@ class Correction:
 
     Attributes
     ----------
-    bonds : B names of bonds and pairs, all that were measured.
+    bonds : B names of bonds, pairs and faces, all that were measured.
     counts : bonds gained and lost in the R reactions of the fit, shape (R, B).
     molecules : molecules made and used up in them, shape (R, M).
     errors_eV : errors of these reactions, shape (R,).
     widths : of the prior and the noise.
     reference_sigma_eV : uncertainty of the reference energies of reactions themselves.
+    apart_eV : uncertainty of reactions at a level of their own, beside the noise; shape (R,), zero elsewhere.
     """
 
     bonds: tuple[str, ...]
@@ -68,12 +86,20 @@ class Correction:
     errors_eV: np.ndarray
     widths: Widths
     reference_sigma_eV: float
+    apart_eV: np.ndarray | float = 0.0
 
     @cached_property
     def covariance(self) -> np.ndarray:
         """Covariance in eV^2 of the errors of the reactions of the fit, noise included, shape (R, R)."""
         noise = self.widths.noise**2 * self.molecules @ self.molecules.T
-        return self.counts @ self.widths.covariance(self.bonds) @ self.counts.T + noise
+        apart = np.diag(np.broadcast_to(np.square(self.apart_eV), len(self.errors_eV)))
+        return self.counts @ self.widths.covariance(self.bonds) @ self.counts.T + noise + apart
+
+    @cached_property
+    def on_faces(self) -> np.ndarray:
+        """Which reactions of the fit are steps on a face, shape (R,)."""
+        faces = np.array([is_face(name) for name in self.bonds], dtype=bool)
+        return (self.counts[:, faces] != 0).any(axis=1)
 
     def predict(self, changes: Sequence[Mapping[str, int]]) -> tuple[np.ndarray, np.ndarray]:
         """Expected errors of steps and their covariance.
@@ -91,7 +117,7 @@ class Correction:
         steps = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
         steps = steps.reshape(-1, len(names))
         prior = self.widths.covariance(names)
-        unmeasured = [k for k in range(len(self.bonds), len(names)) if not is_pair(names[k])]
+        unmeasured = [k for k in range(len(self.bonds), len(names)) if not self._has_width(names[k])]
         prior[unmeasured, unmeasured] += UNMEASURED_SIGMA_EV**2
         mean, covariance = np.zeros(len(names)), prior
         if self.bonds:
@@ -102,8 +128,12 @@ class Correction:
         return steps @ mean, steps @ covariance @ steps.T
 
     def unmeasured(self, change: Mapping[str, int]) -> list[str]:
-        """Bonds of a step that no reaction of the fit contains."""
+        """Bonds and faces of a step that no reaction of the fit contains."""
         return sorted(name for name in set(change) - set(self.bonds) if not is_pair(name))
+
+    def _has_width(self, name: str) -> bool:
+        """Whether others say how large an error that was not measured may be: pairs always, faces once any was."""
+        return is_pair(name) or (is_face(name) and bool(self.on_faces.any()))
 
 
 def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -> pd.DataFrame:
@@ -116,27 +146,37 @@ def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -
     Returns
     -------
     One row a reaction: reaction, bonds and molecules (see `format_counts`), energy_eV, reference_eV, error_eV (NaN
-    where a molecule is missing), level, reference_sigma_eV.
+    where a molecule is missing), level, reference_sigma_eV, on_face.
     """
     bonds = {name: molecule_bonds(molecule) for name, molecule in reference.molecules.items()}
     rows = []
-    for reaction in reference.reactions:
+    for reaction, level in reference.measured:
         parts = [(energies.get(name), n) for name, n in reaction.stoichiometry.items()]
         energy = np.nan if any(e is None for e, _ in parts) else sum(e * n for e, n in parts)
         known = reference.reaction_energy(reaction)
+        on_face = isinstance(reaction, SurfaceStep)
+        change = _face_bonds(reaction) if on_face else reaction_bonds(reaction.stoichiometry, bonds)
         rows.append(
             {
                 "reaction": reaction.name,
-                "bonds": format_counts(reaction_bonds(reaction.stoichiometry, bonds)),
+                "bonds": format_counts(change),
                 "molecules": format_counts(reaction.stoichiometry),
                 "energy_eV": energy,
                 "reference_eV": known,
                 "error_eV": energy - known,
-                "level": reference.level.label,
-                "reference_sigma_eV": reference.level.sigma_eV,
+                "level": level.label,
+                "reference_sigma_eV": level.sigma_eV,
+                "on_face": on_face,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _face_bonds(step: SurfaceStep) -> Counter[str]:
+    """Bonds that a step on a bare face changes."""
+    material, facet = find_facet(step.slab)
+    roles = assign_roles(library.material(material), facet, None, library.precursor(step.precursor))
+    return step_bonds(library.get("reactions", step.step), roles)
 
 
 def fit_correction(errors: pd.DataFrame) -> Correction:
@@ -149,14 +189,24 @@ def fit_correction(errors: pd.DataFrame) -> Correction:
     InputError : the table mixes two levels.
     """
     measured = errors.dropna(subset="error_eV")
-    sigma = float(errors["reference_sigma_eV"].max())
+    on_face = measured["on_face"].to_numpy(bool)
+    for rows in (measured[~on_face], measured[on_face]):
+        if rows["level"].nunique() > 1:
+            raise InputError(f"reference energies of several levels are mixed: {', '.join(sorted(set(rows['level'])))}")
+    sigma = float(errors.loc[~errors["on_face"], "reference_sigma_eV"].max())
     if measured.empty:
-        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0), sigma)
-    if measured["level"].nunique() > 1:
-        raise InputError(f"reference energies of several levels are mixed: {', '.join(sorted(set(measured['level'])))}")
+        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0, 0.0), sigma)
     bonds, counts = _matrix(measured["bonds"])
-    return _with_best_widths(
-        bonds, counts, _matrix(measured["molecules"])[1], measured["error_eV"].to_numpy(float), sigma
+    return with_best_widths(
+        Correction(
+            bonds,
+            counts,
+            _matrix(measured["molecules"])[1],
+            measured["error_eV"].to_numpy(float),
+            Widths(*START_EV),
+            sigma,
+            np.where(on_face, measured["reference_sigma_eV"], 0.0),
+        )
     )
 
 
@@ -168,23 +218,23 @@ def _matrix(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _group(bond: str) -> str:
-    """What a bond shares its error with: its kind and partner or acceptor; nothing for a pair or a bond to hydrogen."""
-    if is_pair(bond):
+    """What a bond shares its error with: its kind and partner or acceptor; a bond to hydrogen shares nothing."""
+    if not is_bond(bond):
         return ""
     first, second, dative = split_bond(bond)
     return f"{first}<-" if dative else "" if second == "H" else f"-{second}"
 
 
-def _with_best_widths(
-    bonds: tuple[str, ...], counts: np.ndarray, molecules: np.ndarray, errors: np.ndarray, reference_sigma: float
-) -> Correction:
-    """Choose the widths that make the errors most probable."""
-    parts = [counts @ Widths(*one, 0.0).covariance(bonds) @ counts.T for one in np.eye(3)]
-    parts.append(molecules @ molecules.T)
+def with_best_widths(fit: Correction) -> Correction:
+    """The same fit at the widths that make its errors most probable."""
+    counts, errors = fit.counts, fit.errors_eV
+    parts = [counts @ Widths(*one, 0.0).covariance(fit.bonds) @ counts.T for one in np.eye(len(START_EV) - 1)]
+    parts.append(fit.molecules @ fit.molecules.T)
+    apart = replace(fit, widths=Widths(*np.zeros(len(START_EV)))).covariance
 
     def surprise(logs: np.ndarray) -> tuple[float, np.ndarray]:
         variances = np.exp(2 * logs)
-        total = sum(v * part for v, part in zip(variances, parts, strict=True))
+        total = apart + sum(v * part for v, part in zip(variances, parts, strict=True))
         factor = cho_factor(total)
         weights, inverse = cho_solve(factor, errors), cho_solve(factor, np.eye(len(errors)))
         value = 0.5 * errors @ weights + np.log(np.diag(factor[0])).sum()
@@ -195,7 +245,8 @@ def _with_best_widths(
 
     bounds = [(np.log(FLOOR_EV), np.log(10.0))] * len(START_EV)
     found = minimize(surprise, np.log(START_EV), jac=True, method="L-BFGS-B", bounds=bounds)
-    return Correction(bonds, counts, molecules, errors, Widths(*np.exp(found.x).tolist()), reference_sigma)
+    shown = [part.any() for part in parts]  # a width that no reaction shows is not one
+    return replace(fit, widths=Widths(*np.where(shown, np.exp(found.x), 0.0).tolist()))
 
 
 def leave_one_out(correction: Correction) -> pd.DataFrame:
@@ -209,7 +260,7 @@ def leave_one_out(correction: Correction) -> pd.DataFrame:
     """
     inverse = np.linalg.inv(correction.covariance)
     left = inverse @ correction.errors_eV / np.diag(inverse)
-    changed = (correction.counts != 0) & ~_pairs(correction)
+    changed = (correction.counts != 0) & _bonds(correction)
     alone = (changed & (changed.sum(axis=0) == 1)) * correction.counts
     variance = 1 / np.diag(inverse) + UNMEASURED_SIGMA_EV**2 * (alone**2).sum(axis=1)
     table = {"error_eV": correction.errors_eV, "predicted_eV": correction.errors_eV - left}
@@ -219,19 +270,20 @@ def leave_one_out(correction: Correction) -> pd.DataFrame:
 def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
     """Predict the reactions of a group from all others, the widths fitted again without them; columns as above."""
     kept = ~group
-    rest = _with_best_widths(
-        correction.bonds,
-        correction.counts[kept],
-        correction.molecules[kept],
-        correction.errors_eV[kept],
-        correction.reference_sigma_eV,
+    apart = np.broadcast_to(correction.apart_eV, len(group))
+    rest = with_best_widths(
+        replace(
+            correction,
+            counts=correction.counts[kept],
+            molecules=correction.molecules[kept],
+            errors_eV=correction.errors_eV[kept],
+            apart_eV=apart[kept],
+        )
     )
-    whole = Correction(
-        correction.bonds, correction.counts, correction.molecules, correction.errors_eV, rest.widths, 0.0
-    ).covariance
+    whole = replace(correction, widths=rest.widths).covariance
     gain = np.linalg.solve(whole[np.ix_(kept, kept)], whole[np.ix_(kept, group)]).T
     variance = np.diag(whole[np.ix_(group, group)] - gain @ whole[np.ix_(kept, group)])
-    new = correction.counts[group] * ~((correction.counts[kept] != 0).any(axis=0) | _pairs(correction))
+    new = correction.counts[group] * (_bonds(correction) & ~(correction.counts[kept] != 0).any(axis=0))
     return pd.DataFrame(
         {
             "error_eV": correction.errors_eV[group],
@@ -242,13 +294,13 @@ def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _pairs(correction: Correction) -> np.ndarray:
-    return np.array([is_pair(bond) for bond in correction.bonds], dtype=bool)
+def _bonds(correction: Correction) -> np.ndarray:
+    return np.array([is_bond(name) for name in correction.bonds], dtype=bool)
 
 
 def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
     """Masks of the reactions in which bonds of each metal change, shape (R,), where others remain for a fit."""
-    metal_of = ["" if is_pair(bond) or bond.endswith("-H") else split_bond(bond)[0] for bond in correction.bonds]
+    metal_of = [split_bond(name)[0] if is_bond(name) and not name.endswith("-H") else "" for name in correction.bonds]
     groups = []
     for metal in sorted(set(metal_of) - {""}):
         own = np.array(metal_of) == metal
@@ -256,6 +308,16 @@ def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
         if not group.all():
             groups.append((metal, group))
     return groups
+
+
+def leave_faces_out(correction: Correction) -> pd.DataFrame:
+    """Predict the steps on each face from the molecules and the other faces; columns as above, face first."""
+    face_of = np.array([name.split("@")[1] if is_face(name) else "" for name in correction.bonds])
+    parts = []
+    for face in sorted(set(face_of) - {""}):
+        group = (correction.counts[:, face_of == face] != 0).any(axis=1)
+        parts.append(leave_out(correction, group).assign(face=face))
+    return pd.concat(parts) if parts else pd.DataFrame()
 
 
 def summarise_left_out(left_out: pd.DataFrame) -> dict[str, float]:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from qdsurf.energetics.bonds import is_pair, parse_counts, split_bond
+from qdsurf.energetics.bonds import is_bond, parse_counts, split_bond
 from qdsurf.energetics.corrections import fit_correction, leave_one_out, summarise_left_out
 from qdsurf.errors import InputError
 from qdsurf.records import Material
 
-COLUMNS = "reaction", "bonds", "molecules", "error_eV", "level", "reference_sigma_eV"
+COLUMNS = "reaction", "bonds", "molecules", "error_eV", "level", "reference_sigma_eV", "on_face"
 
 
 def read_errors(path: Path) -> pd.DataFrame:
@@ -61,4 +61,4 @@ def reaction_errors(errors: pd.DataFrame, metals: Collection[str]) -> dict:
 
 def _metals(bonds: str) -> set[str]:
     """First partners of the bonds of a reaction, which are metals wherever there is one."""
-    return {split_bond(bond)[0] for bond in parse_counts(bonds) if not is_pair(bond)}
+    return {split_bond(bond)[0] for bond in parse_counts(bonds) if is_bond(bond)}

@@ -11,6 +11,7 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 from qdsurf import library
 from qdsurf.build.molecules import (
     build_molecule,
+    build_reference,
     chain_length,
     describe_model,
     ligand_molecule,
@@ -21,6 +22,7 @@ from qdsurf.build.molecules import (
 from qdsurf.connectivity import bond_ratios
 from qdsurf.errors import InputError
 from qdsurf.records import Molecule
+from qdsurf.reference import read_reference
 
 ACID = Chem.MolFromSmarts("C(=O)[OX2H1]")
 AMINE = Chem.MolFromSmarts("[NX3;H2]")
@@ -120,3 +122,15 @@ def test_a_smiles_that_does_not_parse_is_named(smiles):
 def test_a_wrong_ligand_record_is_named_with_its_key(update, message):
     with pytest.raises(InputError, match=message):
         ligand_molecule(library.ligand("acetate").model_copy(update=update), None)
+
+
+def test_molecules_of_the_reference_are_free_and_faces_are_held():
+    reference = read_reference()
+    built = {atoms.info["name"]: atoms for atoms in build_reference(reference, None)}
+    assert set(built) == set(reference.geometries)
+    assert not built["H2O"].constraints and not built["H2O"].pbc.any()
+    face = built["adsorbed/CdSe_110_CdSe~none~TMA/adduct_surface"]
+    assert len(face.constraints[0].index) == len(face) and face.pbc[:2].all()
+    assert "role" not in reference.geometries["H2O"].arrays, "the set itself is left as it is"
+    emt = build_reference(reference, ["H", "C", "N", "O", "Al"])
+    assert {s for atoms in emt for s in atoms.symbols} == {"H", "C", "N", "O", "Al"}

@@ -10,6 +10,7 @@ from qdsurf.energetics.corrections import (
     Correction,
     Widths,
     fit_correction,
+    leave_faces_out,
     leave_one_out,
     leave_out,
     measure_errors,
@@ -25,7 +26,7 @@ METALS, PARTNERS = ("Al", "Zn", "Pb"), ("C", "O", "N", "S")
 def table(counts: list[dict[str, int]], errors: list[float], level: str = "one") -> pd.DataFrame:
     names = [f"r{i}" for i in range(len(errors))]
     rows = {"reaction": names, "bonds": [format_counts(c) for c in counts], "molecules": [f"{n} +1" for n in names]}
-    return pd.DataFrame(rows | {"error_eV": errors, "level": level, "reference_sigma_eV": 0.0})
+    return pd.DataFrame(rows | {"error_eV": errors, "level": level, "reference_sigma_eV": 0.0, "on_face": False})
 
 
 def exchanges(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -51,7 +52,7 @@ def by_hand(bonds, counts, errors, widths) -> Correction:
 
 
 def test_one_bond_one_reaction_is_the_textbook_shrinkage():
-    fit = by_hand(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.0, 0.2))
+    fit = by_hand(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.0, 0.0, 0.2))
     mean, covariance = fit.predict([{"Al-C": 1}])
     gain = 2 * 0.25 / (4 * 0.25 + 0.04)
     assert mean[0] == pytest.approx(gain * 1.0)
@@ -59,18 +60,20 @@ def test_one_bond_one_reaction_is_the_textbook_shrinkage():
 
 
 def test_what_was_never_measured_learns_from_its_like_and_stays_wide():
-    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.0, 0.1))
+    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
     mean, covariance = fit.predict([{"Zn-C": 1}, {"Al-N": 1}, {"Al<-C": 1}])
     assert mean == pytest.approx([0.16 / 0.26, 0.0, 0.0]), "the same partner, another one, another kind"
     assert covariance[0, 0] == pytest.approx(UNMEASURED_SIGMA_EV**2 + 0.25 - 0.16**2 / 0.26)
     assert (np.diag(covariance) > UNMEASURED_SIGMA_EV**2).all()
-    dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.0, 0.1))
+    dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
     assert dative.predict([{"Al<-S": 1}, {"Zn<-N": 1}])[0] == pytest.approx([0.16 / 0.26, 0.0]), "the same acceptor"
 
 
 def test_reactions_that_share_a_molecule_err_together():
-    apart = by_hand(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.0, 0.5))
-    shared = Correction(("Al-C",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), Widths(0.5, 0.0, 0.0, 0.5 - 1e-6), 0.0)
+    apart = by_hand(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.0, 0.0, 0.5))
+    shared = Correction(
+        ("Al-C",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), Widths(0.5, 0.0, 0.0, 0.0, 0.5 - 1e-6), 0.0
+    )
     assert apart.covariance == pytest.approx(np.array([[0.5, 0.25], [0.25, 0.5]]))
     assert shared.covariance == pytest.approx(np.full((2, 2), 0.5), abs=1e-5), "no more is known than from one"
 
@@ -155,7 +158,7 @@ def test_errors_are_differences_to_the_reference():
     errors = measure_errors(reference, {name: 2 * energy for name, energy in reference.energies.items()})
     assert errors["error_eV"].to_numpy() == pytest.approx(errors["reference_eV"].to_numpy())
     some = measure_errors(reference, dict.fromkeys(reference.energies, None))
-    assert some["error_eV"].isna().all() and len(some) == len(reference.reactions)
+    assert some["error_eV"].isna().all() and len(some) == len(reference.measured)
 
 
 def test_a_fit_survives_the_file(tmp_path):
@@ -164,3 +167,66 @@ def test_a_fit_survives_the_file(tmp_path):
     fit, again = fit_correction(errors), fit_correction(pd.read_csv(tmp_path / "errors.csv"))
     assert again.bonds == fit.bonds and again.counts.tolist() == fit.counts.tolist()
     assert parse_counts(format_counts({"Al-C": -1, "Al<-O": 2, "Al-N": 0})) == {"Al-C": -1, "Al<-O": 2}
+
+
+def on_faces(errors: dict[str, float], sigma: float = 0.0) -> pd.DataFrame:
+    """Adducts of Al on sulphur of different faces, each with an error of its own."""
+    rows = table([{"Al<-S": 1, f"S@{face}": 1} for face in errors], list(errors.values()), level="another")
+    return rows.assign(
+        reaction=list(errors), molecules=[f"{f} +1" for f in errors], on_face=True, reference_sigma_eV=sigma
+    )
+
+
+def adducts(seed: int = 0) -> pd.DataFrame:
+    """Molecules that say that Al<-S is right to 0.05 eV."""
+    errors = np.random.default_rng(seed).normal(0, 0.05, 10).tolist()
+    return table([{"Al<-S": 1}] * 10, errors)
+
+
+def test_faces_that_err_differently_widen_what_is_said_of_others():
+    fit = fit_correction(pd.concat([adducts(), on_faces({"A_110_A": 1.5, "B_110_B": -1.0, "C_110_C": 0.6})]))
+    assert 0.6 < fit.widths.face < 2.0 and fit.widths.noise < 0.1
+    mean, covariance = fit.predict([{"Al<-S": 1, "S@A_110_A": 1}, {"Al<-S": 1, "S@D_110_D": 1}, {"Al<-S": 1}])
+    assert mean[0] == pytest.approx(1.5, abs=0.1), "a face that was measured"
+    assert mean[1] == pytest.approx(mean[2]), "one that was not: the bond's error ..."
+    assert covariance[1, 1] - covariance[2, 2] == pytest.approx(fit.widths.face**2), "... and the width of the faces"
+    assert np.sqrt(covariance[0, 0]) < 0.1
+    assert fit.unmeasured({"Al<-S": 1, "S@D_110_D": 1}) == ["S@D_110_D"]
+
+
+def test_faces_that_err_like_molecules_widen_nothing():
+    fit = fit_correction(pd.concat([adducts(), on_faces({"A_110_A": 0.05, "B_110_B": -0.05, "C_110_C": 0.0})]))
+    assert fit.widths.face < 0.1
+
+
+def test_a_face_is_wide_where_none_was_measured():
+    fit = fit_correction(adducts())
+    assert fit.widths.face == 0.0
+    assert fit.predict([{"S@A_110_A": 1}])[1][0, 0] == UNMEASURED_SIGMA_EV**2
+
+
+def test_a_level_of_its_own_is_believed_less():
+    faces = {"A_110_A": 1.5, "B_110_B": -1.0, "C_110_C": 0.6}
+    change = [{"Al<-S": 1, "S@A_110_A": 1}]
+    sharp, blunt = (fit_correction(pd.concat([adducts(), on_faces(faces, sigma)])) for sigma in (0.0, 0.5))
+    assert blunt.reference_sigma_eV == 0.0, "that of the molecules"
+    assert blunt.predict(change)[0][0] < sharp.predict(change)[0][0]
+    assert blunt.predict(change)[1][0, 0] > sharp.predict(change)[1][0, 0]
+
+
+def test_each_face_is_predicted_without_its_own_steps():
+    faces = on_faces({"A_110_A": 1.5, "B_110_B": -1.0, "C_110_C": 0.6})
+    fit = fit_correction(pd.concat([adducts(), faces]))
+    left = leave_faces_out(fit)
+    assert left["face"].tolist() == ["A_110_A", "B_110_B", "C_110_C"]
+    assert left["predicted_eV"].abs().max() < 0.3 and (left["sigma_eV"] > 0.5).all()
+    assert leave_faces_out(fit_correction(adducts())).empty
+    assert dict(reactions_of_metals(fit)) == {}, "all have Al"
+
+
+def test_faces_are_in_the_set_with_the_bonds_of_their_templates():
+    errors = measure_errors(read_reference(), {}).query("on_face").set_index("reaction")
+    assert errors["bonds"]["TMA on CdSe(110)"] == "Al<-Se +1 Se@CdSe_110_CdSe +1"
+    apart = parse_counts(errors["bonds"]["TMA dissociates on CdSe(110)"])
+    assert apart["Cd@CdSe_110_CdSe"] == 1 and "Se@CdSe_110_CdSe" not in apart, "Al stays on its selenium"
+    assert errors["reference_eV"]["TMA on PbS(100)"] == pytest.approx(-0.98, abs=0.01)

@@ -37,7 +37,7 @@ def test_a_pair_of_partners_is_no_metal():
     bonds = [{"Pb-O": 1, "C|O": 1}, {"Zn-S": 1, "S-H": -1}, {"C-H": 1, "Zn-C": -1}]
     table = pd.DataFrame(
         {"reaction": list("abc"), "bonds": map(format_counts, bonds), "molecules": ["A +1", "B +1", "C +1"]}
-        | {"error_eV": [0.1, 0.2, 0.4], "level": "one", "reference_sigma_eV": 0.08}
+        | {"error_eV": [0.1, 0.2, 0.4], "level": "one", "reference_sigma_eV": 0.08, "on_face": False}
     )
     assert reaction_errors(table, ["Pb"])["by_metal"] == {"Pb": 1}
     assert reaction_errors(table, ["Zn"])["raw_mae_eV"] == pytest.approx(0.3)

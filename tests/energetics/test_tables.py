@@ -15,23 +15,26 @@ from qdsurf.errors import BalanceError
 
 TEMPLATES = library.reactions()
 PBS = library.material("PbS")
-NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0), 0.0)
-# One reaction for each bond of TMA on PbS with a proton, each with its own error in eV.
-BONDS = {"Al<-S": -0.2, "Al-C": 0.5, "C-H": 0.1, "Al-S": -0.3, "S-H": 0.4}
-EXACT = Correction(tuple(BONDS), np.eye(5), np.eye(5), np.array(list(BONDS.values())), Widths(5.0, 0.0, 0.0, 1e-3), 0.0)
+NOTHING_KNOWN = Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0, 0.0), 0.0)
+# One reaction for each bond of TMA on PbS with a proton, each with its own error in eV; and one for the sulphur.
+BONDS = {"Al<-S": -0.2, "Al-C": 0.5, "C-H": 0.1, "Al-S": -0.3, "S-H": 0.4, "S@PbS_100_PbS": 0.05}
+EXACT = Correction(
+    tuple(BONDS), np.eye(6), np.eye(6), np.array(list(BONDS.values())), Widths(5.0, 0.0, 0.0, 5.0, 1e-3), 0.0
+)
 
 
 NOISY = pd.DataFrame(
     {
-        "reaction": [f"r{i}" for i in range(20)],
+        "reaction": [f"r{i}" for i in range(30)],
         "bonds": [f"{a} +1 {b} -1" for a in BONDS for b in BONDS if a != b],
         "error_eV": [
             BONDS[a] - BONDS[b] + 0.05 * ((i * 7) % 5 - 2)
             for i, (a, b) in enumerate((a, b) for a in BONDS for b in BONDS if a != b)
         ],
         "level": "one",
-        "molecules": [f"m{i} +1" for i in range(20)],
+        "molecules": [f"m{i} +1" for i in range(30)],
         "reference_sigma_eV": 0.08,
+        "on_face": False,
     }
 )
 
@@ -150,25 +153,28 @@ def test_corrections_follow_the_bonds_and_close(system):
     errors = errors_of(system, EXACT)
     steps = step_table(system, TEMPLATES, errors).set_index("step")
     states = state_table(system, TEMPLATES, errors, 313.15).set_index("state")
-    assert steps.correction_eV["adduct_surface"] == pytest.approx(0.2, abs=1e-5)
-    # lost: Al<-S, Al-C, S-H; gained: C-H, Al-S
-    assert steps.correction_eV["protonolysis_surface_hydrogen"] == pytest.approx(-0.2 + 0.5 + 0.4 - 0.1 + 0.3, abs=1e-5)
+    # gained: Al<-S, a bond to sulphur of the face
+    assert steps.correction_eV["adduct_surface"] == pytest.approx(0.2 - 0.05, abs=1e-5)
+    # lost: Al<-S, Al-C, S-H; gained: C-H, Al-S; the sulphur exchanges H for Al
+    assert steps.correction_eV["protonolysis_surface_hydrogen"] == pytest.approx(
+        -0.2 + 0.5 + 0.4 - 0.1 + 0.3 + 0.05, abs=1e-5
+    )
     assert states.correction_eV["protonolysis_surface_hydrogen"] == pytest.approx(1.1, abs=1e-5)
-    assert steps.reaction_energy_eV["adduct_surface"] == pytest.approx(-1.0 + 0.2, abs=1e-5)
-    assert states.energy_eV["adduct_surface"] == pytest.approx(-131.0 + 0.2, abs=1e-5)
+    assert steps.reaction_energy_eV["adduct_surface"] == pytest.approx(-1.0 + 0.15, abs=1e-5)
+    assert states.energy_eV["adduct_surface"] == pytest.approx(-131.0 + 0.15, abs=1e-5)
     assert states.correction_eV["ligated"] == 0 and states.total_sigma_eV["ligated"] == 0
     assert states.energy_eV["TMA"] == -30.0, "the correction is counted on the surface states"
     assert steps.note["protonolysis_surface_hydrogen"] == "a note", "all its bonds are in the fit"
-    assert steps.note["dissociation_surface"] == "a note; not in the reference set: Pb-C, Pb-S"
-    only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.0, 0.1), 0.0)
+    assert steps.note["dissociation_surface"] == "a note; not in the reference set: Pb-C, Pb-S, Pb@PbS_100_PbS"
+    only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.0, 0.0, 0.1), 0.0)
     steps = step_table(system, TEMPLATES, errors_of(system, only)).set_index("step")
-    assert steps.note["dissociation_surface"] == "a note; not in the reference set: Al-S, Al<-S, Pb-C, Pb-S"
+    assert steps.note["dissociation_surface"].endswith("reference set: Al-S, Al<-S, Pb-C, Pb-S, Pb@PbS_100_PbS")
 
 
 def test_what_is_not_in_the_reference_set_is_wide_and_named(system):
     steps = step_table(system, TEMPLATES, errors_of(system)).set_index("step")
-    assert steps.sigma_eV["adduct_surface"] == pytest.approx(UNMEASURED_SIGMA_EV)
-    assert steps.note["adduct_surface"] == "a note; not in the reference set: Al<-S"
+    assert steps.sigma_eV["adduct_surface"] == pytest.approx(np.sqrt(2) * UNMEASURED_SIGMA_EV), "bond and face"
+    assert steps.note["adduct_surface"] == "a note; not in the reference set: Al<-S, S@PbS_100_PbS"
 
 
 def test_shared_errors_are_those_of_the_covariance(system):

@@ -13,7 +13,7 @@ from qdsurf.config import System, find_facet
 from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
-from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS, ReferenceSet
+from qdsurf.reference import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
 from qdsurf.structure_io import write_json
 
 
@@ -40,7 +40,7 @@ wildcard_constraints:
     refined=r"(ligated|adsorbed|reactions|molecules)/.+",
 
 
-REFERENCE_FILES = [FOLDER / REACTIONS, FOLDER / GEOMETRIES]
+REFERENCE_FILES = [FOLDER / name for name in FILES]
 
 
 def record(kind, name):

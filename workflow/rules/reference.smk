@@ -1,4 +1,4 @@
-# The reference set, computed again: `snakemake reference`. Nothing else depends on it; it takes hours.
+# The reference set, computed again: `snakemake reference` and `reference_surfaces`. Nothing else needs them; they take hours.
 REFERENCE_SET = library.read_record(FOLDER / REACTIONS, ReferenceSet)
 REFERENCE_MOLECULES = {molecule.name: molecule for molecule in REFERENCE_SET.molecules}
 
@@ -31,3 +31,30 @@ rule reference:
         code=code_version("structure_io"),
     script:
         "../scripts/join_structures.py"
+
+
+# Faces: states of a run whose configuration has `refine`, such as config/examples/transfer.yaml.
+rule reference_surfaces:
+    input:
+        lambda w: sorted(
+            {
+                f"{room}/refined.extxyz"
+                for system in PLAN.config.systems
+                for room in (
+                    *PLAN.states(system).values(),
+                    PLAN.molecule_room(system.slab, system.precursor),
+                )
+            }
+        ),
+    output:
+        "results/reference_set/surfaces.extxyz",
+    log:
+        "logs/reference_surfaces.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        level=library.read_record(FOLDER / SURFACES, SurfaceSet).level.model_dump(),
+        program=PLAN.config.refine and PLAN.config.refine.label,
+        code=code_version("compute.reference", "structure_io"),
+    script:
+        "../scripts/strip_states.py"
