@@ -1,5 +1,5 @@
 # qdsurf: config, rooms in order, targets. Nothing else.
-if not config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 

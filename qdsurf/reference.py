@@ -17,6 +17,7 @@ from qdsurf.records import Molecule, Record, Source
 FOLDER = STRUCTURES / "reference"
 REACTIONS, GEOMETRIES = "reactions.yaml", "molecules.extxyz"
 SURFACES, SURFACE_GEOMETRIES = "surfaces.yaml", "surfaces.extxyz"
+SADDLES, SADDLE_GEOMETRIES = "saddles.yaml", "saddles.extxyz"
 FILES = REACTIONS, GEOMETRIES, SURFACES, SURFACE_GEOMETRIES
 
 
@@ -59,8 +60,8 @@ class ExperimentalReaction(ReferenceReaction):
     source: Source
 
 
-class SurfaceLevel(Record):
-    """Level of theory of the energies on faces: single points of a density functional at a calculator's geometries."""
+class PointLevel(Record):
+    """Level of theory of single points at a calculator's geometries."""
 
     functional: str
     basis: str
@@ -84,8 +85,23 @@ class SurfaceStep(ReferenceReaction):
 class SurfaceSet(Record):
     """Steps on faces at one level."""
 
-    level: SurfaceLevel
+    level: PointLevel
     steps: tuple[SurfaceStep, ...]
+
+
+class ReferenceSaddle(Record):
+    """A step of molecules whose saddle the trusted level was asked about."""
+
+    name: str
+    reactant: str = Field(description="SMILES of the initial state, dative bonds with their formal charges")
+    products: tuple[str, ...] = Field(description="SMILES")
+
+
+class SaddleSet(Record):
+    """Saddles at one level."""
+
+    level: PointLevel
+    saddles: tuple[ReferenceSaddle, ...]
 
 
 class ReferenceSet(Record):
@@ -109,7 +125,7 @@ class Reference(NamedTuple):
     surfaces: SurfaceSet | None = None
 
     @property
-    def measured(self) -> list[tuple[ReferenceReaction, ReferenceLevel | SurfaceLevel]]:
+    def measured(self) -> list[tuple[ReferenceReaction, ReferenceLevel | PointLevel]]:
         """All that a calculator is measured against, with its level; first the molecules, then the faces."""
         faces = [(step, self.surfaces.level) for step in self.surfaces.steps] if self.surfaces else []
         return [*((reaction, self.level) for reaction in self.reactions), *faces]
@@ -147,6 +163,22 @@ def read_reference(folder: Path = FOLDER) -> Reference:
         geometries |= faces
     energies = {name: float(atoms.info["energy_eV"]) for name, atoms in geometries.items()}
     return Reference(records.level, molecules, records.reactions, geometries, energies, records.experiments, surfaces)
+
+
+def read_saddles(folder: Path = FOLDER) -> tuple[SaddleSet, dict[str, tuple[Atoms, Atoms]]]:
+    """Read the saddles, each with its initial state and its saddle; electronic energies in `info["energy_eV"]`.
+
+    Raises
+    ------
+    InputError : a structure is missing or twice there, an energy is not finite, or two levels are mixed.
+    """
+    records = read_record(folder / SADDLES, SaddleSet)
+    frames = _read_geometries(folder / SADDLE_GEOMETRIES, records.level.label)
+    _assert_unique([saddle.name for saddle in records.saddles], f"{folder / SADDLES}: saddle")
+    for name in (f"{saddle.name}/{state}" for saddle in records.saddles for state in ("initial", "saddle")):
+        if name not in frames:
+            raise InputError(f"{folder / SADDLE_GEOMETRIES}: {name} is missing")
+    return records, {s.name: (frames[f"{s.name}/initial"], frames[f"{s.name}/saddle"]) for s in records.saddles}
 
 
 def _read_geometries(file: Path, level: str) -> dict[str, Atoms]:

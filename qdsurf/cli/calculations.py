@@ -30,10 +30,12 @@ from qdsurf.energetics.corrections import (
     summarise_left_out,
 )
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
+from qdsurf.energetics.saddles import check_saddles, root_mean_squares
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec, Material
-from qdsurf.reference import Reference, read_reference
+from qdsurf.reference import Reference, read_reference, read_saddles
 from qdsurf.report.qualification import qualification_page
+from qdsurf.structure_io import ADSORBATE, annotate
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
 QUALIFICATION_SEED = 0
@@ -124,6 +126,8 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
             metal: summarise_left_out(leave_out(correction, group)) for metal, group in reactions_of_metals(correction)
         },
         "predict_100_steps_s": _time_prediction(correction),
+        "saddles": (saddles := _measure_saddles(spec, correction)).to_dict("records"),
+        "saddle_errors": root_mean_squares(saddles),
     }
     return data, _corrections_in_words(spec, data, errors, left_out)
 
@@ -133,6 +137,17 @@ def _measure(spec: CalculatorSpec, reference: Reference) -> pd.DataFrame:
     structures = build_reference(reference, supported_elements(spec))
     relaxed, results = relax_batch(structures, spec, *REFERENCE_RELAXATION, label="reference")
     return measure_errors(reference, select_each(structures, relaxed, results))
+
+
+def _measure_saddles(spec: CalculatorSpec, correction: Correction) -> pd.DataFrame:
+    """Single points of the reference saddles and their initial states."""
+    records, structures = read_saddles()
+    known = supported_elements(spec)
+    pairs = {n: pair for n, pair in structures.items() if known is None or set(pair[0].symbols) <= set(known)}
+    frames = [annotate(atoms.copy(), ADSORBATE) for pair in pairs.values() for atoms in pair]
+    energies = [result["energy_eV"] for result in relax_batch(frames, spec, 0.0, 0, label="saddles")[1]]
+    found = dict(zip(pairs, zip(energies[::2], energies[1::2], strict=True), strict=True))
+    return check_saddles(records, structures, found, correction)
 
 
 def _time_prediction(correction: Correction) -> float:
@@ -164,6 +179,12 @@ def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame
             f"{name:<11} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
             f"{part['corrected_largest_eV']:7.3f} {part['coverage_68']:12.0%}"
         )
+    lines += ["", f"{'saddle':<28} {'barrier':>8} {'corrected':>9} {'reference':>9}  eV"]
+    for row in data["saddles"]:
+        barriers = row["barrier_eV"], row["corrected_eV"], row["reference_eV"]
+        lines.append(f"{row['saddle']:<28} {barriers[0]:8.3f} {barriers[1]:9.3f} {barriers[2]:9.3f}")
+    root = data["saddle_errors"]
+    lines.append(f"{'root mean square error':<28} {root['raw_rms_eV']:8.3f} {root['corrected_rms_eV']:9.3f}")
     return [
         *lines,
         "",

@@ -15,7 +15,7 @@ from qdsurf.compute.kohn_sham import KohnSham, converged, mean_field_of
 from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
-from qdsurf.reference import ReferenceLevel, SurfaceLevel
+from qdsurf.reference import PointLevel, ReferenceLevel
 
 ENERGY_GRID, NONLOCAL_GRID = 3, 1  # PySCF's levels
 GRADIENT_HARTREE_PER_BOHR = 2e-3  # largest; 0.1 eV/A
@@ -55,7 +55,7 @@ def compute_reference(atoms: Atoms, level: ReferenceLevel) -> Atoms:
     return relaxed
 
 
-def strip_states(rooms: Mapping[str, Sequence[Atoms]], level: SurfaceLevel, program: str) -> list[Atoms]:
+def strip_states(rooms: Mapping[str, Sequence[Atoms]], level: PointLevel, program: str) -> list[Atoms]:
     """Structures that have an energy, named by their rooms, with nothing but what the reference set stores of them."""
     stored = []
     for room, states in rooms.items():

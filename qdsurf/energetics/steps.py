@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from qdsurf.energetics.saddles import SADDLE_SIGMA_EV, SHARE
 from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
 from qdsurf.templates import Reaction
@@ -16,10 +17,6 @@ STEP_COLUMNS = [
     "correction_eV", "sigma_eV", "activation_sigma_eV", "initial_state", "final_state", "lattice", "reactive",
     "removes_ligand", "removes_cation", "status", "sample_model", "note",
 ]  # fmt: skip
-
-# Of a verified barrier, beyond the errors of the states that it lies between: assumed, the size of the mean error of
-# a reaction after correction (docs/explanation/how-far-to-trust-a-number.md).
-SADDLE_SIGMA_EV = 0.25
 
 
 def step_table(system: System, templates: Mapping[str, Reaction], errors: StateErrors) -> pd.DataFrame:
@@ -61,7 +58,7 @@ def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
 def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict | None, note: str) -> dict:
     """Barrier of a step, where it comes from, and why not from a saddle if one was searched.
 
-    A verified barrier takes half the correction of the step: a saddle has half broken what breaks.
+    A verified barrier takes its share of the correction of the step.
     """
     sigma = reaction.barrier.sigma_eV if reaction.barrier else 0.0
     relation = {
@@ -74,7 +71,7 @@ def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict 
     if saddle["barrier_eV"] is None:
         words = f"no verified saddle, {saddle['status']}: {saddle['reason']}"
         return relation | {"note": "; ".join(part for part in (note, words) if part)}
-    height = max(0.0, energy, saddle["barrier_eV"] + correction / 2)
+    height = max(0.0, energy, saddle["barrier_eV"] + SHARE * correction)
     barrierless = saddle["status"] == "barrierless"
     return {
         "activation_energy_eV": max(0.0, energy) if barrierless else height,
