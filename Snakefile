@@ -27,4 +27,6 @@ rule all:
             "results/kinetics/{system}/{table}", system=SYSTEMS, table=("mechanism.yaml", "ledger.csv", "window.csv")
         ),
         FIGURES,
+        PAGES,
+        EXPORTS,
         "results/provenance.json",

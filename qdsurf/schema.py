@@ -1,18 +1,22 @@
-"""JSON schema of records, mechanism and configuration: `python -m qdsurf.schema > docs/reference/schema.json`."""
+"""JSON schema of configuration, records and mechanism: `python -m qdsurf.schema > docs/reference/schema.json`.
+
+An editor reads it from the first line of a file in `config/`, and completes and checks what is typed.
+"""
 
 import json
+
+from pydantic.json_schema import models_json_schema
 
 from qdsurf.config import Config
 from qdsurf.kinetics.mechanism import Mechanism
 from qdsurf.library import KINDS
 
 
-def schemas() -> dict[str, dict]:
-    """Schema by kind of record, `config` and `mechanism`."""
-    return {
-        kind: model.model_json_schema() for kind, model in {**KINDS, "config": Config, "mechanism": Mechanism}.items()
-    }
+def schema() -> dict:
+    """One schema that describes a configuration; its `$defs` hold every kind of record, and `Mechanism`."""
+    models = (*KINDS.values(), Config, Mechanism)
+    return models_json_schema([(model, "validation") for model in models])[1] | {"$ref": "#/$defs/Config"}
 
 
 if __name__ == "__main__":
-    print(json.dumps(schemas(), indent=1, sort_keys=True))
+    print(json.dumps(schema(), indent=1, sort_keys=True))

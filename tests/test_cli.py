@@ -1,6 +1,8 @@
 """Every verb of the command line, in process: files, JSON, and the words of the errors."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +17,15 @@ from ase.io import read, write
 
 from qdsurf import library
 from qdsurf.cli import main
+from qdsurf.cli.parser import SHELLS, build_parser
 from qdsurf.energetics.corrections import measure_errors
 from qdsurf.reference import read_reference
 
 ENTRY = Path(sys.executable).parent / "qdsurf"
-VERBS = ("list", "slab", "sites", "ligate", "place", "relax", "reactions", "qualify", "corrections", "kinetics")
+VERBS = (
+    *("list", "slab", "nanocrystal", "sites", "ligate", "place", "show", "relax", "reactions", "qualify"),
+    *("corrections", "kinetics", "status", "trace", "completion"),
+)
 
 
 @pytest.fixture
@@ -90,6 +96,50 @@ def test_help_has_an_example(verb, capsys):
         main([verb, "--help"])
     text = capsys.readouterr().out
     assert f"example:\n  qdsurf {verb} " in text and "--json" in text
+    for example in re.findall(rf"^  qdsurf ({verb} [^>\n]+)", text, re.MULTILINE):
+        assert build_parser().parse_args(example.split()).run, example
+
+
+def test_help_states_the_exit_codes(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert re.findall(r"^    (\d+) +(\w+)", text, re.MULTILINE) == [
+        ("0", "done"),
+        ("2", "words"),
+        ("130", "interrupted"),
+    ]
+
+
+def test_an_interrupted_verb_says_so(monkeypatch, capsys):
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qdsurf.cli.library.list_records", interrupt)
+    assert main(["list", "facets"]) == 130
+    assert capsys.readouterr().err == "qdsurf: interrupted\n"
+
+
+SHELL_TESTS = {
+    "bash": "source $0; COMP_WORDS=(qdsurf slab CsPbBr3-P); COMP_CWORD=2; _shtab_qdsurf; echo ${COMPREPLY[@]}",
+    "fish": "source $argv[1]; complete -C 'qdsurf slab CsPbBr3-P'",
+}
+
+
+@pytest.mark.parametrize("shell", SHELL_TESTS)
+def test_completion_knows_the_records(shell, ok, tmp_path):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    (tmp_path / "script").write_text(ok("completion", shell))
+    words = [shell, "-c", SHELL_TESTS[shell], tmp_path / "script"]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert result.stdout.split()[0] == "CsPbBr3-Pnma" and result.stderr == ""
+
+
+def test_completion_is_written_for_every_shell(ok, ok_json):
+    for shell in SHELLS:
+        assert ok_json("completion", shell)["script"].strip() == ok("completion", shell).strip()
+    assert ok("completion", "zsh").startswith("#compdef qdsurf")
 
 
 @pytest.mark.parametrize(

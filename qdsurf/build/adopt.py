@@ -18,6 +18,7 @@ from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 
 COLUMNS = ("role", "fragment", "layer", "formal_charge", "anchor")
 LARGEST_SHARE = 2  # charge in e of a ligand of an adopted structure
+EMPTY_A = 10.0  # on each side of a particle without a cell
 TOO_CLOSE_A = 0.6  # shorter than any bond (H-H 0.74 A)
 
 
@@ -75,11 +76,14 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
 
 
 def _in_one_piece(atoms: Atoms) -> Atoms:
-    """A slab that the cell's end does not cut; anything else as it is."""
+    """A slab that the cell's end does not cut; anything else as it is, with empty space where it has no cell."""
+    boxed = atoms.copy()
+    if bare := [axis for axis in range(3) if not atoms.cell[axis].any()]:
+        boxed.center(vacuum=EMPTY_A, axis=bare)
     try:
-        return upright(atoms) if atoms.pbc[:2].any() else atoms.copy()
+        return upright(boxed) if boxed.pbc[:2].any() else boxed
     except BuildError:
-        return atoms.copy()
+        return boxed
 
 
 def known_charges() -> dict[str, float]:

@@ -12,7 +12,7 @@ from importlib import import_module
 from qdsurf.cli.parser import build_parser
 from qdsurf.errors import QDSurfError
 
-FAILURE = 2
+SUCCESS, REFUSED, INTERRUPTED = 0, 2, 130  # 2 as argparse; 128 + SIGINT as shells
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    Exit code: 0 for success, 2 for an error that a user can mend, which is printed as one line.
+    Exit code: 0 for success, 2 for an error that a user can mend, which is printed as one line, 130 after Ctrl-C.
     """
     words = sys.argv[1:] if argv is None else argv
     arguments = build_parser().parse_args([_shield(word) for word in words])
@@ -39,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (QDSurfError, OSError) as error:
         print(f"qdsurf: error: {'; '.join(str(error).splitlines())}", file=sys.stderr)
-        return FAILURE
+        return REFUSED
     except KeyboardInterrupt:
         print("qdsurf: interrupted", file=sys.stderr)
-        return 130  # 128 + SIGINT, as shells do
-    return 0
+        return INTERRUPTED
+    return SUCCESS
 
 
 def _shield(word: str) -> str:

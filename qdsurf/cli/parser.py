@@ -6,6 +6,16 @@ import qdsurf
 from qdsurf.cli.arguments import FRAME, calculator, charge, output, positive, seed, verb, whole
 
 LISTS = ("materials", "facets", "ligands", "precursors", "coreactants", "reactions", "recipes", "calculators")
+SHELLS = ("bash", "zsh", "fish")
+EPILOG = """\
+Every verb has --help with examples, and --json for one JSON value on standard output.
+
+exit codes:
+    0    done
+    2    words, input or calculation refused; one line on standard error says what would be accepted
+    130  interrupted
+Any other code, with a traceback, is a defect of qdsurf: please report it.
+"""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -13,12 +23,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qdsurf",
         description="What an ALD precursor attacks first on a ligand-covered quantum dot: the crystal or the ligands.",
-        epilog="Every verb has --help with an example, and --json for one JSON value on standard output.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"qdsurf {qdsurf.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     structures = (_list, _slab, _nanocrystal, _sites, _ligate, _place, _show)
-    for add in (*structures, _relax, _reactions, _qualify, _corrections, _kinetics, _status, _trace):
+    for add in (*structures, _relax, _reactions, _qualify, _corrections, _kinetics, _status, _trace, _completion):
         add(verbs)
     return parser
 
@@ -337,3 +348,16 @@ def _trace(verbs) -> None:
     )
     parser.add_argument("table", metavar="TABLE", help="CSV file inside a folder of results")
     parser.add_argument("row", nargs="+", metavar="ROW", help="number from 0, or COLUMN=VALUE until one row is left")
+
+
+def _completion(verbs) -> None:
+    parser = verb(
+        verbs,
+        "completion",
+        "completion:write_completion",
+        "write the script by which a shell completes verbs, options and names",
+        "bash > ~/.local/share/bash-completion/completions/qdsurf",
+        "zsh > ~/.zfunc/_qdsurf",
+        "fish > ~/.config/fish/completions/qdsurf.fish",
+    )
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))

@@ -186,7 +186,7 @@ def show_structure(arguments: Namespace) -> tuple[dict, list[str]]:
     atoms = read_frame(arguments.file)
     path = Path(arguments.output)
     if path.suffix == ".html":
-        write_page(atoms, path)
+        write_page({atoms.get_chemical_formula(): atoms}, path)
     else:
         sites = find_sites(atoms) if arguments.sites else ()
         path = write(draw_structure(atoms, sites), arguments.output)

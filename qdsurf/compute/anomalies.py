@@ -34,7 +34,7 @@ def find_anomalies(before: Atoms, after: Atoms) -> list[str]:
             flags.add("ligand_lost")
     outermost = after.positions[substrate & (before.arrays["layer"] == 1), 2].mean()
     metals = (role == ADSORBATE) & (before.arrays["formal_charge"] > 1)
-    if (after.positions[metals, 2] < outermost).any():
+    if after.pbc.any() and (after.positions[metals, 2] < outermost).any():  # a particle has a surface below as well
         flags.add("intercalated")
     moved = find_mic(after.positions[substrate] - before.positions[substrate], after.cell, after.pbc)[1]
     if moved.max() > SUBSTRATE_SHIFT_A:

@@ -1,19 +1,19 @@
 """One page on what a calculator is fit for, and the numbers behind it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+import pandas as pd
 
 NOT_RUN = "not run"
+VERDICT_COLUMNS = ["calculator", "material", "question", "fit", "found"]
 
 
 def qualification_page(data: Mapping) -> str:
     """Write the page in Markdown from the plain data of `qualify`."""
-    calculator = data["calculator"]
-    name = " ".join([calculator["name"], *map(str, calculator["parameters"].values())])
-    verdicts = [(use.replace("_", " "), "yes" if v["fit"] else "no", v["reason"]) for use, v in data["uses"].items()]
     lines = [
-        f"# {name} for {data['material']}",
+        f"# {_name(data)} for {data['material']}",
         "",
-        *_table(("use", "fit", "decided by"), verdicts),
+        *_table(("use", "fit", "decided by"), _verdicts(data)),
         "",
         f"With `substrate: auto` the substrate is {data['substrate']}.",
         "",
@@ -22,6 +22,25 @@ def qualification_page(data: Mapping) -> str:
         f"{data['force_calls']} force calls, {data['wall_s']:.0f} s.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def verdict_table(qualifications: Iterable[Mapping]) -> pd.DataFrame:
+    """Put the verdicts and what the tests found under one another, for all calculators and materials."""
+    rows = [
+        (_name(data), data["material"], *row)
+        for data in qualifications
+        for row in (*_verdicts(data), *((test, "", found) for test, found in _rows(data)))
+    ]
+    return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
+
+
+def _name(data: Mapping) -> str:
+    calculator = data["calculator"]
+    return " ".join([calculator["name"], *map(str, calculator["parameters"].values())])
+
+
+def _verdicts(data: Mapping) -> list[tuple[str, str, str]]:
+    return [(use.replace("_", " "), "yes" if v["fit"] else "no", v["reason"]) for use, v in data["uses"].items()]
 
 
 def _table(header: tuple[str, ...], rows) -> Iterator[str]:

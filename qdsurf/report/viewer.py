@@ -1,7 +1,6 @@
 """A structure from the side and from above, and on a page where it can be turned."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from qdsurf.report import style
+from qdsurf.report.table_page import script_json
 from qdsurf.structure_io import write_atomically
 
 RADIUS_SCALE = 0.72  # of the covalent radius, so that bonds stay visible
@@ -75,15 +75,25 @@ def draw_atoms(axes: Axes, atoms: Atoms, across: int, up: int) -> None:
     axes.update_datalim(np.vstack([places - size.max() / 2, places + size.max() / 2]))
 
 
-def write_page(atoms: Atoms, path: Path) -> None:
-    """Write a page, complete in itself, in which the structure turns with the mouse."""
+def write_page(structures: Mapping[str, Atoms | str], path: Path) -> None:
+    """Write a page, complete in itself, in which structures are chosen by name and turn with the mouse.
+
+    Parameters
+    ----------
+    structures : by name; words in the place of a structure say why there is none.
+    """
+    scenes = {name: {"reason": it} if isinstance(it, str) else _scene(it) for name, it in structures.items()}
+    page = Template(PAGE.read_text()).substitute(title=next(iter(structures)), scenes=script_json(scenes))
+    write_atomically(path, page)
+
+
+def _scene(atoms: Atoms) -> dict:
+    """What the page draws: positions in A around the middle, colours, radii in A."""
     centre = (atoms.positions.max(axis=0) + atoms.positions.min(axis=0)) / 2
-    scene = {
+    return {
         "positions": np.round(atoms.positions - centre, 3).tolist(),
         "colours": (255 * jmol_colors[atoms.numbers]).astype(int).tolist(),
         "radii": np.round(RADIUS_SCALE * covalent_radii[atoms.numbers], 3).tolist(),
         "substrate": _is_substrate(atoms).tolist(),
         "elements": list(atoms.symbols),
     }
-    page = Template(PAGE.read_text()).substitute(title=atoms.get_chemical_formula(), scene=json.dumps(scene))
-    write_atomically(path, page)

@@ -1,6 +1,6 @@
 """The page says everything that was tested, and that something was not."""
 
-from qdsurf.report.qualification import qualification_page
+from qdsurf.report.qualification import qualification_page, verdict_table
 
 VERDICT = {"fit": False, "reason": "lattice constant off by -4.3% (limit 3.0%)", "number": -0.043, "limit": 0.03}
 DATA = {
@@ -54,3 +54,10 @@ def test_what_was_not_run_says_so():
 def test_an_order_is_compared_where_there_is_one():
     for agrees, words in ((True, "the order is that of the literature"), (False, "the literature has another order")):
         assert words in qualification_page(DATA | {"facets": FACETS, "facet_order_agrees": agrees})
+
+
+def test_the_table_holds_the_verdicts_and_the_tests_of_all():
+    table = verdict_table([DATA, DATA | {"material": "CdSe"}]).set_index(["material", "question"])
+    assert list(table.loc["PbS"].index[:2]) == ["geometry", "substrate relaxation"]
+    assert table.loc[("CdSe", "geometry"), "fit"] == "no" and table.loc[("CdSe", "SCF"), "fit"] == ""
+    assert set(table["calculator"]) == {"tblite GFN1-xTB"}

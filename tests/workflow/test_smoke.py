@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from ase.db import connect
 from workflow.conftest import ROOT, planned_rules, run_snakemake
 
 from qdsurf.config import load_config
@@ -16,6 +17,7 @@ from qdsurf.plan import Plan
 from qdsurf.provenance import file_hash
 from qdsurf.report.status import summarise_results
 from qdsurf.report.trace import trace_row
+from qdsurf.structure_io import content_hash, read_structures
 
 SELECTIVITY = [
     "system", "temperature_K", "pressure_Pa", "time_s", "precursor_surface", "precursor_ligand", "ligand_surface",
@@ -90,6 +92,20 @@ def test_energies_are_refined_at_the_same_geometries(smoke, tmp_path):
         assert single["force_calls"] == 1 and better.energy_eV[state] == pytest.approx(single["energy_eV"])
         assert abs(better.energy_eV[state] - own.energy_eV[state]) > 0.01
     assert better.energy_eV.isna().equals(own.energy_eV.isna()), "a state that was not found is not refined"
+
+
+def test_the_run_ends_in_words_and_in_files_for_other_programs(smoke):
+    summary = (smoke / "results/report/summary.rst").read_text()
+    table = pd.read_csv(smoke / "results/kinetics/selectivity.csv")
+    assert summary.count("\n**") == len(table) and summary.count("*No answer.*") == table.p_ligand_wins.isna().sum()
+    structures = read_structures(smoke / "results/structures.extxyz")
+    rows = {row.hash[1:]: row for row in connect(smoke / "results/qdsurf.db").select()}
+    assert set(rows) == {content_hash(atoms) for atoms in structures} and len(structures) > 10
+    for atoms in structures:
+        row = rows[content_hash(atoms)]
+        assert row.energy == pytest.approx(atoms.get_potential_energy()) and row.calculator == "emt"
+    for page in ("structures/Ag_111_Ag~none~TMA", "tables/states", "tables/qualification", "tables/errors_emt"):
+        assert (smoke / f"results/report/{page}.html").stat().st_size > 2000
 
 
 def test_every_number_can_be_followed_to_its_inputs(smoke):

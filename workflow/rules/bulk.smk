@@ -45,11 +45,7 @@ rule qualify_calculator:
         errors="results/reference/{calculator}/errors.csv",
     output:
         qualification="results/bulk/{calculator}/{material}/qualification.json",
-        page=report(
-            "results/bulk/{calculator}/{material}/qualification.md",
-            category="2 Qualification",
-            caption="../report/qualification.rst",
-        ),
+        page="results/bulk/{calculator}/{material}/qualification.md",
     log:
         "logs/qualify_calculator/{calculator}/{material}.log",
     conda:

@@ -16,10 +16,6 @@ from qdsurf.provenance import code_version
 from qdsurf.reference import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
 from qdsurf.structure_io import write_json
 
-
-report: "../report/workflow.rst"
-
-
 try:
     PLAN = Plan.check(dict(config), where=", ".join(map(str, workflow.configfiles)))
 except QDSurfError as error:
@@ -77,6 +73,12 @@ def product_of(w):
     """Structure to which the path of a reaction leads, with all the atoms that it started with."""
     room = f"results/reactions/{w.owner}/{w.reaction}"
     return f"{room}/{'complex/' if library.get('reactions', w.reaction).releases else ''}selected.extxyz"
+
+
+def rooms_of(system):
+    """Folders of the bare slab and of every state of a system, in the order of the rooms."""
+    system = System.parse(system)
+    return {"slab": f"results/slabs/{system.slab}"} | PLAN.states(system)
 
 
 onstart:

@@ -72,10 +72,6 @@ use rule join_tables as join_selectivity with:
     input:
         expand("results/kinetics/{system}/selectivity.csv", system=map(str, PLAN.config.systems)),
     output:
-        report(
-            "results/kinetics/selectivity.csv",
-            category="5 Kinetics",
-            caption="../report/selectivity.rst",
-        ),
+        "results/kinetics/selectivity.csv",
     log:
         "logs/join_selectivity.log",

@@ -1,4 +1,4 @@
-# Figures and provenance.
+# Figures, pages and provenance: what people look at, in sections in the order of the rooms.
 SYSTEMS = list(map(str, PLAN.config.systems))
 FIGURES = [
     "results/report/selectivity.svg",
@@ -14,6 +14,121 @@ FIGURES = [
     "results/report/ranking.png",
 ]
 
+SUMMARY = "results/report/summary.rst"
+VIEWS = expand("results/report/structures/{system}.html", system=SYSTEMS)
+EXPORTS = ["results/qdsurf.db", "results/structures.extxyz"]
+# Pages with a table that sorts: name, section of the report, and the CSV files that are joined in it.
+TABLES = {
+    **{f"errors_{folder}": ("1 Molecules", [f"results/reference/{folder}/errors.csv"]) for folder in PLAN.calculators},
+    "qualification": ("2 Bulk", ["results/bulk/qualification.csv"]),
+    "states": ("7 Energetics", ["results/energetics/states.csv"]),
+    "steps": ("7 Energetics", ["results/energetics/steps.csv"]),
+    "selectivity": ("8 Kinetics", ["results/kinetics/selectivity.csv"]),
+    "control": ("8 Kinetics", expand("results/kinetics/{system}/control.csv", system=SYSTEMS)),
+}
+PAGES = [*expand("results/report/tables/{table}.html", table=TABLES), *VIEWS, SUMMARY]
+
+
+# The first page of the report is the answer in words, once there is one.
+report: os.path.abspath(SUMMARY) if os.path.exists(SUMMARY) else "../report/workflow.rst"
+
+
+rule summarise_results:
+    input:
+        selectivity="results/kinetics/selectivity.csv",
+        control=TABLES["control"][1],
+        states="results/energetics/states.csv",
+        steps="results/energetics/steps.csv",
+    output:
+        SUMMARY,
+    log:
+        "logs/summarise_results.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        recipe=PLAN.config.kinetics.recipe,
+        code=code_version("report.summary", "report.tables"),
+    script:
+        "../scripts/summarise_results.py"
+
+
+rule tabulate_verdicts:
+    input:
+        expand("{folder}/qualification.json", folder=PLAN.qualifications),
+    output:
+        "results/bulk/qualification.csv",
+    log:
+        "logs/tabulate_verdicts.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.qualification", "report.tables", "structure_io"),
+    script:
+        "../scripts/tabulate_verdicts.py"
+
+
+rule show_table:
+    input:
+        lambda w: TABLES[w.table][1],
+    output:
+        report(
+            "results/report/tables/{table}.html",
+            category=lambda w: TABLES[w.table][0],
+            subcategory="tables",
+            caption="../report/table.rst",
+            labels={"table": "{table}"},
+        ),
+    log:
+        "logs/show_table/{table}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.table_page", "report.tables"),
+    script:
+        "../scripts/show_table.py"
+
+
+rule show_structures:
+    input:
+        lambda w: [f"{room}/selected.extxyz" for room in rooms_of(w.system).values()],
+    output:
+        report(
+            "results/report/structures/{system}.html",
+            category="3 to 6 Structures",
+            caption="../report/structures.rst",
+            labels={"system": "{system}"},
+        ),
+    log:
+        "logs/show_structures/{system}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        names=lambda w: list(rooms_of(w.system)),
+        code=code_version("report.viewer", "structure_io"),
+    script:
+        "../scripts/show_structures.py"
+
+
+rule export_structures:
+    input:
+        [
+            f"results/{job}/{file}"
+            for room in ("molecules", "slabs", "ligated", "adsorbed", "reactions")
+            for job in PLAN.rooms.get(room, [])
+            for file in ("relaxed.extxyz", "result.json")
+        ],
+    output:
+        database="results/qdsurf.db",
+        structures="results/structures.extxyz",
+    log:
+        "logs/export_structures.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.database", "structure_io"),
+    script:
+        "../scripts/export_structures.py"
+
 
 rule plot_selectivity:
     input:
@@ -21,8 +136,10 @@ rule plot_selectivity:
     output:
         svg=report(
             "results/report/selectivity.svg",
-            category="6 Figures",
+            category="8 Kinetics",
+            subcategory="all systems",
             caption="../report/selectivity_figure.rst",
+            labels={"figure": "who wins"},
         ),
         png="results/report/selectivity.png",
     log:
@@ -47,8 +164,9 @@ rule plot_profile:
     output:
         svg=report(
             "results/report/profile/{system}.svg",
-            category="6 Figures",
+            category="7 Energetics",
             subcategory="energy profiles",
+            labels={"system": "{system}"},
             caption="../report/profile.rst",
         ),
         png="results/report/profile/{system}.png",
@@ -69,8 +187,9 @@ rule plot_coverages:
     output:
         svg=report(
             "results/report/coverages/{system}.svg",
-            category="6 Figures",
+            category="8 Kinetics",
             subcategory="coverages",
+            labels={"system": "{system}"},
             caption="../report/coverages.rst",
         ),
         png="results/report/coverages/{system}.png",
@@ -90,8 +209,9 @@ rule plot_control:
     output:
         svg=report(
             "results/report/control/{system}.svg",
-            category="6 Figures",
+            category="8 Kinetics",
             subcategory="what it hangs on",
+            labels={"system": "{system}"},
             caption="../report/control.rst",
         ),
         png="results/report/control/{system}.png",
@@ -112,8 +232,9 @@ rule plot_saturation:
     output:
         svg=report(
             "results/report/saturation/{system}.svg",
-            category="6 Figures",
+            category="8 Kinetics",
             subcategory="dose",
+            labels={"system": "{system}"},
             caption="../report/saturation.rst",
         ),
         png="results/report/saturation/{system}.png",
@@ -134,8 +255,9 @@ rule plot_map:
     output:
         svg=report(
             "results/report/map/{system}.svg",
-            category="6 Figures",
+            category="8 Kinetics",
             subcategory="temperature and pressure",
+            labels={"system": "{system}"},
             caption="../report/map.rst",
         ),
         png="results/report/map/{system}.png",
@@ -155,8 +277,10 @@ rule plot_ranking:
     output:
         svg=report(
             "results/report/ranking.svg",
-            category="6 Figures",
+            category="8 Kinetics",
+            subcategory="all systems",
             caption="../report/ranking.rst",
+            labels={"figure": "precursors, good and harm"},
         ),
         png="results/report/ranking.png",
     log:
@@ -180,7 +304,12 @@ rule write_provenance:
         records=PLAN.records,
         tables=["results/energetics/states.csv", "results/energetics/steps.csv", "results/kinetics/selectivity.csv"],
     output:
-        "results/provenance.json",
+        report(
+            "results/provenance.json",
+            category="9 The run",
+            caption="../report/provenance.rst",
+            labels={"file": "provenance.json"},
+        ),
     log:
         "logs/write_provenance.log",
     conda:

@@ -1,0 +1,83 @@
+"""Pages that are complete in themselves, and files for other programs: what is in them is what was given."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase.build import fcc111, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.db import connect
+
+from qdsurf.report.database import collect_structures, write_database
+from qdsurf.report.table_page import write_table_page
+from qdsurf.report.viewer import write_page
+from qdsurf.structure_io import annotate, content_hash, read_structures, write_json, write_structures
+
+
+def constant(page: str, name: str) -> object:
+    """Value of a constant of the page's script."""
+    return json.JSONDecoder().raw_decode(page[re.search(rf"\b{name} = ", page).end() :])[0]
+
+
+def test_a_table_page_holds_every_value_as_it_is(tmp_path):
+    words = "</script><b>"
+    table = pd.DataFrame({"name": ["a", words], "share": [1.25e-25, np.nan], "fit": [True, False], "n": [1, 2]})
+    write_table_page("shares", table, tmp_path / "t.html")
+    page = (tmp_path / "t.html").read_text()
+    assert constant(page, "columns") == list(table) and words not in page
+    assert constant(page, "rows") == [["a", 1.25e-25, True, 1], [words, None, False, 2]]
+    assert "http" not in page
+
+
+def test_a_structure_page_names_what_was_found_and_what_was_not(tmp_path):
+    slab = annotate(fcc111("Ag", (2, 2, 2), vacuum=5), "substrate")
+    write_page({"slab": slab, "adduct": "its forces did not fall"}, tmp_path / "s.html")
+    page = (tmp_path / "s.html").read_text()
+    scenes = constant(page, "scenes")
+    assert list(scenes) == ["slab", "adduct"] and scenes["adduct"] == {"reason": "its forces did not fall"}
+    assert scenes["slab"]["elements"] == ["Ag"] * 8 and all(scenes["slab"]["substrate"])
+    drawn = np.array(scenes["slab"]["positions"])
+    assert np.allclose(drawn - drawn[0], slab.positions - slab.positions[0], atol=1e-3)
+    assert "http" not in page
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two jobs; of three candidates one has no energy."""
+    for job, name in (("molecules/emt/CH4", "CH4"), ("adsorbed/Ag_111_Ag~none~TMA/adduct_surface", "H2O")):
+        frames = [annotate(molecule(name), "adsorbate") for _ in range(3)]
+        records = []
+        for number, atoms in enumerate(frames):
+            energy = None if number == 1 else -1.5 - number
+            atoms.positions += 0.01 * number
+            if energy is not None:
+                forces = np.full((len(atoms), 3), 0.01)
+                atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+            calculator = {"name": "emt", "version": "3.29.0", "parameters": {}}
+            record = {"energy_eV": energy, "converged": number == 2, "calculator": calculator}
+            records.append(record | {"input_hash": "123e45678901", "qdsurf_version": "0.1.0"})
+        write_structures(tmp_path / job / "relaxed.extxyz", frames)
+        write_json(tmp_path / job / "result.json", records)
+    return tmp_path
+
+
+def test_every_structure_with_an_energy_is_exported_with_its_origin(results):
+    jobs = ["molecules/emt/CH4", "adsorbed/Ag_111_Ag~none~TMA/adduct_surface"]
+    structures = collect_structures(results, jobs)
+    write_structures(results / "structures.extxyz", structures)
+    write_database(results / "qdsurf.db", structures)
+    read_back = read_structures(results / "structures.extxyz")
+    assert [atoms.get_potential_energy() for atoms in read_back] == [-1.5, -3.5] * 2
+    assert all((atoms.get_forces() == 0.01).all() for atoms in read_back)
+    origin = read_back[3].info["provenance"]
+    assert origin["hash"] == content_hash(read_back[3]) and origin["converged"] is True
+    assert (origin["system"], origin["state"], origin["candidate"]) == ("Ag_111_Ag~none~TMA", "adduct_surface", 3)
+    rows = list(connect(results / "qdsurf.db").select())
+    assert [(row.system, row.state, row.calculator) for row in rows[1:3]] == [
+        ("CH4", "gas", "emt"),
+        ("Ag_111_Ag~none~TMA", "adduct_surface", "emt"),
+    ]
+    assert rows[3].hash == f"h{origin['hash']}" and rows[3].energy == -3.5 and rows[3].input_hash == "i123e45678901"
+    assert sorted(path.name for path in results.glob("*") if path.is_file()) == ["qdsurf.db", "structures.extxyz"]

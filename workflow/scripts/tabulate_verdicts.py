@@ -1,0 +1,5 @@
+from qdsurf.report.qualification import verdict_table
+from qdsurf.report.tables import write_table
+from qdsurf.structure_io import read_json
+
+write_table(snakemake.output[0], verdict_table(map(read_json, snakemake.input)))
