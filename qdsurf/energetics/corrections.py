@@ -19,7 +19,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
 
 from qdsurf.energetics.bonds import format_counts, is_pair, molecule_bonds, parse_counts, reaction_bonds, split_bond
 from qdsurf.errors import InputError
@@ -179,6 +178,8 @@ def _with_best_widths(
     bonds: tuple[str, ...], counts: np.ndarray, molecules: np.ndarray, errors: np.ndarray, reference_sigma: float
 ) -> Correction:
     """Choose the widths that make the errors most probable."""
+    from scipy.optimize import minimize  # slow to import, and the plan needs no fit
+
     parts = [counts @ Widths(*one, 0.0).covariance(bonds) @ counts.T for one in np.eye(3)]
     parts.append(molecules @ molecules.T)
 

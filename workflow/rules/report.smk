@@ -1,5 +1,4 @@
 # Figures and provenance.
-SYSTEMS = list(map(str, PLAN.config.systems))
 FIGURES = [
     "results/report/selectivity.svg",
     "results/report/selectivity.png",
@@ -171,13 +170,13 @@ rule plot_ranking:
 
 rule write_provenance:
     input:
-        results=[
+        results=lambda w: [
             f"results/{job}/result.json"
             for room in ("molecules", "slabs", "ligated", "adsorbed", "reactions", "reference")
             for job in PLAN.rooms[room]
         ],
-        qualifications=expand("{folder}/qualification.json", folder=PLAN.qualifications),
-        records=PLAN.records,
+        qualifications=lambda w: expand("{folder}/qualification.json", folder=PLAN.qualifications),
+        records=lambda w: PLAN.records,
         tables=["results/energetics/states.csv", "results/energetics/steps.csv", "results/kinetics/selectivity.csv"],
     output:
         "results/provenance.json",
