@@ -27,7 +27,7 @@ def queue(tmp_path_factory):
     """A Slurm of one node."""
     folder = tmp_path_factory.mktemp("slurm")
     subprocess.run([CLUSTER, "up", folder], check=True)
-    yield {"SLURM_CONF": str(folder / "slurm.conf")}
+    yield {"SLURM_CONF": f"{folder}/slurm.conf", "PATH": f"{folder}/bin:{os.environ['PATH']}"}
     subprocess.run([CLUSTER, "down", folder], check=True)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A Slurm of one node in a folder of its own: no root, no munge, no database; it leaves /etc as it is.
-#   cluster.sh up FOLDER      start it; then `export SLURM_CONF=FOLDER/slurm.conf`
+#   cluster.sh up FOLDER      start it; then `export SLURM_CONF=FOLDER/slurm.conf PATH=FOLDER/bin:$PATH`
 #   cluster.sh down FOLDER    end its jobs and stop it
 # Needs slurmctld and slurmd (`apt-get install slurm-wlm`). Nobody is authenticated: for tests only.
 set -euo pipefail
@@ -8,9 +8,13 @@ folder=$(realpath -m "$2")
 export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin:/sbin
 
 up() {
-    mkdir -p "$folder/state" "$folder/spool"
-    local node port=$((20000 + RANDOM % 10000))
+    mkdir -p "$folder/state" "$folder/spool" "$folder/bin"
+    local node srun port=$((20000 + RANDOM % 10000))
     node=$(hostname -s)
+    # Snakemake clears every SLURM_ variable inside a job, and srun would look for the configuration in /etc.
+    srun=$(command -v srun)
+    printf '#!/bin/sh\nSLURM_CONF=%s exec %s "$@"\n' "$SLURM_CONF" "$srun" > "$folder/bin/srun"
+    chmod +x "$folder/bin/srun"
     cat > "$SLURM_CONF" << CONF
 ClusterName=test
 SlurmctldHost=$node(127.0.0.1)
@@ -40,7 +44,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0,sched_interval=2
 MinJobAge=3600
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$(awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
 PartitionName=main Nodes=ALL Default=YES MaxTime=1-00:00:00 State=UP
 CONF
     slurmctld
