@@ -1,7 +1,7 @@
-"""What qdsurf costs beside the physics: imports, the start of a job, the plan of 10,000 systems, and the smoke job.
+"""What qdsurf costs beside the physics: imports, the start of a job, the plan of 10,000 systems, a batch of its jobs.
 
-Run by hand: `python benchmarks/overhead.py [--systems N] [--tree DIR] [--json]`. `--tree` takes a copy of the
-repository in which a job has run; its orchestration is the share of the cores' time in which no script has worked.
+Run by hand: `python benchmarks/overhead.py [--systems N] [--batches N] [--tree DIR] [--json]`. `--tree` takes a copy of
+the repository in which a job has run; its orchestration is the share of the cores' time in which no script has worked.
 """
 
 import argparse
@@ -11,12 +11,16 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-GOALS = {"import_s": 0.2, "script_start_s": 1.0, "plan_s": 60.0, "plan_peak_GiB": 2.0, "orchestration": 0.05}
+GOALS = {
+    "import_s": 0.2, "script_start_s": 1.0, "plan_s": 60.0, "plan_peak_GiB": 2.0, "dry_run_s": 60.0,
+    "dry_run_peak_GiB": 2.0, "orchestration": 0.05,
+}  # fmt: skip
 IMPORTS = """
 import ast, sys
 tree = ast.parse(open(sys.argv[1]).read())
@@ -92,6 +96,25 @@ def plan(systems: int) -> dict:
     }
 
 
+def dry_run(systems: int, batches: int) -> dict:
+    """Have Snakemake plan every job of one batch of a large screen, up to the kinetics of its systems."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "screen.json"
+        config.write_text(json.dumps(screen(systems)))
+        command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--configfile", str(config)]
+        command += ["--directory", folder, "--batch", f"join_selectivity=1/{batches}", "--"]
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        target = "results/kinetics/selectivity.csv"
+        subprocess.run([*command, target], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "dry_run_s": time.perf_counter() - start,
+        "dry_run_cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "dry_run_peak_GiB": after.ru_maxrss / 2**20,  # the largest child so far; nothing before it comes near
+    }
+
+
 def starts() -> dict[str, float]:
     """CPU seconds until each script of the workflow has imported what it needs."""
     scripts = sorted((ROOT / "workflow/scripts").glob("*.py"))
@@ -117,6 +140,7 @@ def main() -> None:
     """Print the figures, or one JSON object last."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--systems", type=int, default=10_000)
+    parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--tree", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only-plan", action="store_true", help=argparse.SUPPRESS)
@@ -130,6 +154,7 @@ def main() -> None:
     row["script_start_s"] = statistics.median(scripts.values())
     apart = [sys.executable, __file__, "--only-plan", "--systems", str(arguments.systems)]
     row |= json.loads(subprocess.run(apart, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+    row |= dry_run(arguments.systems, arguments.batches)
     if arguments.tree:
         row |= orchestration(arguments.tree, row["script_start_s"])
     for key, goal in GOALS.items():
@@ -137,6 +162,7 @@ def main() -> None:
             print(f"{key:<16} {row[key]:8.3f}   goal at most {goal:g}")
     print(f"slowest script   {max(scripts, key=scripts.get)} {max(scripts.values()):.2f} s")
     print(f"planned          {row['systems']} systems, {row['jobs']}; {row['plan_cpu_s']:.1f} s of CPU")
+    print(f"of that a batch  1/{arguments.batches}: {row['dry_run_cpu_s']:.1f} s of CPU")
     if arguments.json:
         print(json.dumps(row))
 

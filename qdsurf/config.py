@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from qdsurf import library
 from qdsurf.errors import InputError, unknown
 from qdsurf.miller import parse_miller_index
+from qdsurf.patterns import any_of, spell_out
 from qdsurf.records import CalculatorSpec, Facet, Record
 from qdsurf.templates import ROUTINE
 
@@ -24,7 +26,9 @@ class SlabSpec(Record):
     vacuum_A: float = Field(20.0, ge=8, description="empty space along c")
     bottom: str | None = Field(None, description="composition of the lowest layer; absent: whatever the layers give")
     mobile_layers: int = Field(1, ge=0, description="outermost layers that move where the substrate is not frozen")
-    ligands: tuple[str, ...] = Field(description="names of ligands, 'none' for the bare slab")
+    ligands: tuple[str, ...] = Field(
+        description="names of ligands, 'none' for the bare slab; with `*`, `?` or `[abc]`: all on record that match"
+    )
     ligands_per_cell: int = Field(1, ge=1)
     calculator: CalculatorSpec | None = Field(
         None,
@@ -110,8 +114,15 @@ class KineticsSpec(Record):
 class Config(Record):
     """Everything a run needs; see config/config.yaml for one that is explained."""
 
-    slabs: dict[str, SlabSpec] = Field(min_length=1, description="MATERIAL_HKL_TERMINATION: how it is built")
-    precursors: tuple[str, ...] = Field(min_length=1)
+    slabs: dict[str, SlabSpec] = Field(
+        min_length=1,
+        description="MATERIAL_HKL_TERMINATION: how it is built; with `*`, `?` or `[abc]`: every facet on record that "
+        "matches and is not written out itself",
+    )
+    precursors: tuple[str, ...] = Field(min_length=1, description="names or patterns")
+    exclude: tuple[str, ...] = Field(
+        (), description="systems to leave out: names or patterns of MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR"
+    )
     reactions: tuple[str, ...] = Field(
         (ROUTINE,),
         min_length=1,
@@ -144,13 +155,15 @@ class Config(Record):
 
     @property
     def systems(self) -> list["System"]:
-        """Every slab with each of its ligands and each precursor."""
-        return [
+        """Every slab with each of its ligands and each precursor, but what is excluded."""
+        left_out = any_of(self.exclude)
+        systems = (
             System(slab, ligand, precursor)
             for slab, spec in self.slabs.items()
             for ligand in spec.ligands
             for precursor in self.precursors
-        ]
+        )
+        return [system for system in systems if not left_out.match(str(system))]
 
 
 class System(NamedTuple):
@@ -177,6 +190,7 @@ class System(NamedTuple):
         return cls(*parts)
 
 
+@cache
 def find_facet(slab: str, where: str = "") -> tuple[str, Facet]:
     """Material name and facet of a slab's name, from the material's record or, for any other plane, made up here.
 
@@ -210,7 +224,7 @@ def load_config(source: Path | dict, where: str = "configuration") -> Config:
     """
     if not isinstance(source, dict):
         where, source = str(source), library.read_yaml(source)
-    config = library.validate(Config, source, where)
+    config = _spelled_out(library.validate(Config, source, where), where)
     if config.refine and config.barriers == "verified":
         raise InputError(
             f"{where}: barriers: verified saddles are not refined yet, and two levels cannot be mixed; give `barriers: "
@@ -228,6 +242,52 @@ def load_config(source: Path | dict, where: str = "configuration") -> Config:
             _known("coreactants", step.species, f"recipes/{config.kinetics.recipe}.yaml: steps.species")
     library.chosen_reactions(config.reactions, f"{where}: reactions")
     return config
+
+
+def _spelled_out(config: Config, where: str) -> Config:
+    """The same configuration without patterns: only names, and only those that a system needs."""
+    asked: dict[str, str] = {}
+    for word, spec in config.slabs.items():
+        for slab in spell_out(word, library.facets, "slab", f"{where}: slabs"):
+            if slab in config.slabs and slab != word:
+                continue
+            other = asked.setdefault(slab, word)
+            if config.slabs[other] != spec:
+                raise InputError(f"{where}: slabs: {other!r} and {word!r} ask for {slab} differently; write it out")
+    slabs = {
+        slab: config.slabs[word].model_copy(
+            update={"ligands": _names("ligands", config.slabs[word].ligands, f"{where}: slabs.{word}.ligands")}
+        )
+        for slab, word in asked.items()
+    }
+    precursors = _names("precursors", config.precursors, f"{where}: precursors")
+    config = config.model_copy(update={"slabs": slabs, "precursors": precursors})
+    return _without_excluded(config, where) if config.exclude else config
+
+
+def _names(kind: str, words: Iterable[str], where: str) -> tuple[str, ...]:
+    """Names of a kind that words and patterns ask for, each once."""
+    accepted = partial(library.names, kind)
+    return tuple(dict.fromkeys(name for word in words for name in spell_out(word, accepted, kind[:-1], where)))
+
+
+def _without_excluded(config: Config, where: str) -> Config:
+    """Drop the slabs, ligands and precursors of which no system is left."""
+    everything = [str(system) for system in config.model_copy(update={"exclude": ()}).systems]
+    for word in config.exclude:
+        if not any(map(any_of([word]).match, everything)):
+            raise InputError(f"{where}: exclude: {word!r} is none of the systems, such as {everything[0]!r}")
+    left = config.systems
+    if not left:
+        raise InputError(f"{where}: exclude: nothing is left of {len(everything)} systems")
+    pairs, precursors = {(s.slab, s.ligand) for s in left}, {s.precursor for s in left}
+    slabs = {
+        slab: spec.model_copy(update={"ligands": tuple(x for x in spec.ligands if (slab, x) in pairs)})
+        for slab, spec in config.slabs.items()
+        if any((slab, ligand) in pairs for ligand in spec.ligands)
+    }
+    kept = tuple(name for name in config.precursors if name in precursors)
+    return config.model_copy(update={"slabs": slabs, "precursors": kept})
 
 
 def _known(kind: str, name: str, where: str, extra: Iterable[str] = ()) -> None:

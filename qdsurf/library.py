@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> object:
         return yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 
@@ -106,6 +106,11 @@ def get(kind: str, name: str):
 def material(name: str) -> Material:
     """The material of that name."""
     return get("materials", name)
+
+
+def facets() -> list[str]:
+    """Every facet on record, as MATERIAL_HKL_TERMINATION."""
+    return [f"{name}_{facet.name}" for name in names("materials") for facet in material(name).facets]
 
 
 def ligand(name: str) -> Ligand:

@@ -1,11 +1,12 @@
 """What a configuration asks for, spelled out: molecules, states and steps; refused here if anything is wrong."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
 from qdsurf import library
 from qdsurf.build.molecules import (
@@ -31,6 +32,14 @@ from qdsurf.structure_io import read_json, read_structures
 from qdsurf.templates import Reaction
 
 
+class remembered(cached_property):
+    """A method whose answers its object keeps."""
+
+    def __init__(self, method):
+        super().__init__(lambda self: cache(partial(method, self)))
+        self.__doc__ = method.__doc__
+
+
 @dataclass(frozen=True)
 class Plan:
     """A checked configuration and everything that follows from it without computing."""
@@ -46,16 +55,9 @@ class Plan:
         QDSurfError : one message that names file and key, before the first calculation.
         """
         plan = cls(load_config(data, where))
-        elements_of = {slab: plan.elements(slab) for slab in plan.config.slabs}
-        for slab, elements in elements_of.items():
-            systems = [system for system in plan.config.systems if system.slab == slab]
-            for molecule in {m.name: m for system in systems for m in plan.gas_roles(system).values()}.values():
-                if molecule.smiles:
-                    elements |= {a.GetSymbol() for a in parse_smiles(molecule.smiles, molecule.name).GetAtoms()}
-                else:
-                    elements |= set(build_molecule(molecule).symbols)
+        for slab, elements in plan._buildable_slabs(where).items():
             for spec in filter(None, (plan.calculator(slab), plan.config.refine)):
-                assert_supported(spec, elements)
+                assert_supported(spec, elements | plan.gas_elements[slab])
         plan.assert_reactions_apply(where)
         for key, spec in (*(("calculator", one) for one in plan.calculators.values()), ("refine", plan.config.refine)):
             if spec and spec.name in LEVELS and LEVELS[spec.name].molecules_only:
@@ -68,9 +70,28 @@ class Plan:
                     raise InputError(f"{where}: slabs.{slab}.calculator: {spec.label} has other parameters elsewhere")
         return plan
 
+    def _buildable_slabs(self, where: str) -> dict[str, set[str]]:
+        """Elements of every slab; refuses at once all slabs that cannot be cut and all ligands that do not fit."""
+        elements, misfits = {}, {}
+        for slab, spec in self.config.slabs.items():
+            try:
+                elements[slab] = set(self.cut(slab).symbols)
+            except QDSurfError as error:
+                misfits[f"{slab}~*"] = error
+                continue
+            for ligand in spec.ligands:
+                try:
+                    self.entry(slab, ligand)
+                except QDSurfError as error:
+                    misfits[f"{slab}~{ligand}~*"] = error
+        if misfits:
+            messages, patterns = "\n".join(map(str, misfits.values())), ", ".join(map('"{}"'.format, misfits))
+            raise type(next(iter(misfits.values())))(f"{where}: {messages}\nTo do without: `exclude: [{patterns}]`")
+        return elements
+
     def assert_reactions_apply(self, where: str) -> None:
         """Refuse a reaction that is asked for and that no system can have."""
-        possible = {name: t for system in self.config.systems for name, t in self.reactions(system).items()}
+        possible = {name: t for system in self.systems for name, t in self.reactions(system).items()}
         for word in self.config.reactions:
             if not any(template.chosen_by((word,)) for template in possible.values()):
                 raise InputError(
@@ -78,19 +99,24 @@ class Plan:
                     "the gas molecules do not fit; `qdsurf reactions FILE --precursor P` says which"
                 )
 
-    def elements(self, slab: str) -> set[str]:
-        """Elements of a slab, seen by cutting it."""
+    @remembered
+    def cut(self, slab: str) -> Atoms:
+        """A slab as it is cut, before it relaxes."""
         material, facet = find_facet(slab, f"slabs: {slab}: ")
         spec = self.config.slabs[slab]
-        size = spec.layers, spec.supercell, spec.vacuum_A, spec.bottom
         try:
-            return set(cut_slab(library.material(material), facet, *size).symbols)
+            return cut_slab(library.material(material), facet, spec.layers, spec.supercell, spec.vacuum_A, spec.bottom)
         except QDSurfError as error:
             raise type(error)(f"slabs: {slab}: {error}") from None
 
     def calculator(self, slab: str) -> CalculatorSpec:
         """Calculator of a slab and of everything that its energies are compared with."""
         return self.config.slabs[slab].calculator or self.config.calculator
+
+    @cached_property
+    def systems(self) -> list[System]:
+        """All systems."""
+        return self.config.systems
 
     @cached_property
     def calculators(self) -> dict[str, CalculatorSpec]:
@@ -135,27 +161,20 @@ class Plan:
         state, *refined = (read_json(path) for path in self.state_files(room))
         return refine_state(state, refined[0][0]) if refined and refined[0] else state
 
-    @cached_property
-    def entries(self) -> dict[tuple[str, str], LigandEntry]:
-        """How each ligand comes to each of its slabs."""
-        charges = {slab: surface_charges(self.material(slab), find_facet(slab)[1]) for slab in self.config.slabs}
-        return {
-            (slab, ligand): library.ligand_entry(charges[slab], self.ligand(ligand), slab)
-            for slab, spec in self.config.slabs.items()
-            for ligand in spec.ligands
-        }
+    @remembered
+    def charges(self, slab: str) -> set[int]:
+        """Charges of the ions of a slab's surface, in e."""
+        return surface_charges(self.material(slab), find_facet(slab)[1])
 
-    def entry(self, system: System) -> LigandEntry:
-        """How the ligand of a system comes to its slab."""
-        return self.entries[system.slab, system.ligand]
+    @remembered
+    def entry(self, slab: str, ligand: str) -> LigandEntry:
+        """How a ligand comes to a slab."""
+        return library.ligand_entry(self.charges(slab), self.ligand(ligand), slab)
 
-    @cached_property
-    def leaving(self) -> dict[tuple[str, str], dict[str, Molecule]]:
-        """Molecules, by their roles in templates, as which each ligand can leave each of its slabs."""
-        return {(slab, ligand): self._leaving(slab, ligand) for slab, ligand in self.entries}
-
-    def _leaving(self, slab: str, ligand: str) -> dict[str, Molecule]:
-        bound, entry, truncate = self.ligand(ligand), self.entries[slab, ligand], self.config.truncate_to_carbons
+    @remembered
+    def leaving(self, slab: str, ligand: str) -> dict[str, Molecule]:
+        """Molecules, by their roles in templates, as which a ligand can leave a slab."""
+        bound, entry, truncate = self.ligand(ligand), self.entry(slab, ligand), self.config.truncate_to_carbons
         if bound is None:
             return {}
         if entry in ("acid", "dative", "acceptor"):
@@ -171,22 +190,24 @@ class Plan:
             return {"salt": released_salt(bound, counterions[0], truncate)}
         return {}
 
+    @remembered
     def gas_roles(self, system: System) -> dict[str, Molecule]:
         """Gas molecules of a system by the role they play in templates."""
         precursor = library.precursor(system.precursor)
         roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
-        return roles | self._rarer_gases(system, precursor) | self.leaving[system.slab, system.ligand]
+        return roles | self._rarer_gases(system, precursor) | self.leaving(system.slab, system.ligand)
 
     def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:
         """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, two leaving groups."""
         named = {name for t in self.asked(system).values() for name in (*t.releases, *([t.takes] if t.takes else []))}
         steps = library.recipe(self.config.kinetics.recipe).steps
         coreactants = [step.species for step in steps if step.role == "coreactant"]
-        cation = surface_cation(self.material(system.slab), find_facet(system.slab)[1])
         made = {
             "water": lambda: library.get("coreactants", "H2O").molecule,
             "dioxygen": lambda: library.get("coreactants", "O2").molecule,
-            "alkyl": lambda: two_groups(precursor, cation),
+            "alkyl": lambda: two_groups(
+                precursor, surface_cation(self.material(system.slab), find_facet(system.slab)[1])
+            ),
             "coupled": lambda: two_groups(precursor, None),
         }
         if coreactants:
@@ -196,7 +217,36 @@ class Plan:
     @cached_property
     def molecules(self) -> dict[str, Molecule]:
         """All gas molecules of all systems by name."""
-        return {m.name: m for system in self.config.systems for m in self.gas_roles(system).values()}
+        return {m.name: m for system in self.systems for m in self.gas_roles(system).values()}
+
+    @cached_property
+    def gas_elements(self) -> dict[str, set[str]]:
+        """Elements of all gas molecules that belong to a slab."""
+        elements: dict[str, set[str]] = {}
+        for slab, molecule in self.gases:
+            elements.setdefault(slab, set()).update(self._composition[molecule])
+        return elements
+
+    @cached_property
+    def _composition(self) -> dict[str, set[str]]:
+        """Elements of each gas molecule."""
+        return {
+            name: {atom.GetSymbol() for atom in parse_smiles(molecule.smiles, name).GetAtoms()}
+            if molecule.smiles
+            else set(build_molecule(molecule).symbols)
+            for name, molecule in self.molecules.items()
+        }
+
+    @cached_property
+    def gases(self) -> list[tuple[str, str]]:
+        """Every slab with the names of the gas molecules that belong to it."""
+        return sorted({(s.slab, molecule.name) for s in self.systems for molecule in self.gas_roles(s).values()})
+
+    def part(self, system: System) -> dict:
+        """The configuration of one system alone, as plain data: what else is asked for does not touch its results."""
+        spec = self.config.slabs[system.slab].model_copy(update={"ligands": (system.ligand,)})
+        alone = {"slabs": {system.slab: spec}, "precursors": (system.precursor,), "exclude": ()}
+        return self.config.model_copy(update=alone).model_dump(mode="json", exclude_defaults=True)
 
     def model(self, ligand: str) -> str:
         """Words for what stands in for a ligand."""
@@ -269,6 +319,7 @@ class Plan:
         """Templates that the configuration asks for."""
         return library.chosen_reactions(self.config.reactions)
 
+    @remembered
     def reactions(self, system: System) -> dict[str, Reaction]:
         """Templates that are asked for and apply to a system, each after the one it starts from."""
         gases, leaving = self.gas_roles(system), library.precursor(system.precursor).leaving
@@ -282,7 +333,7 @@ class Plan:
 
     def asked(self, system: System) -> dict[str, Reaction]:
         """Templates that the configuration asks for and that suit the ligand of a system."""
-        entry = self.entry(system)
+        entry = self.entry(system.slab, system.ligand)
         return {name: template for name, template in self.chosen.items() if entry in template.ligand_entry}
 
     def arriving(self, system: System, reaction: str) -> Molecule:
@@ -298,6 +349,7 @@ class Plan:
         kind = "adsorbed" if reaction.takes else "reactions"
         return f"results/{kind}/{self.owner(system, reaction)}/{reaction.name}"
 
+    @remembered
     def states(self, system: System) -> dict[str, str]:
         """Folder of every surface state of a system by name."""
         rooms = {name: self.room(system, reaction) for name, reaction in self.reactions(system).items()}
@@ -306,10 +358,9 @@ class Plan:
     @cached_property
     def rooms(self) -> dict[str, list[str]]:
         """Folders of all jobs by room, each once, below `results/`."""
-        systems, slabs = self.config.systems, self.config.slabs
-        gases = {(s.slab, molecule.name) for s in systems for molecule in self.gas_roles(s).values()}
+        systems, slabs = self.systems, self.config.slabs
         folders = [
-            *(self.molecule_room(*gas) for gas in sorted(gases)),
+            *(self.molecule_room(*gas) for gas in self.gases),
             *self.qualifications,
             *(f"results/slabs/{slab}" for slab in slabs),
             *(folder for system in systems for folder in self.states(system).values()),
@@ -327,10 +378,10 @@ class Plan:
         recipe = library.recipe(self.config.kinetics.recipe)
         names = {
             "materials": {find_facet(slab)[0] for slab in self.config.slabs},
-            "ligands": {system.ligand for system in self.config.systems} - {"none"},
+            "ligands": {system.ligand for system in self.systems} - {"none"},
             "precursors": set(self.config.precursors),
             "coreactants": {step.species for step in recipe.steps if step.role == "coreactant"},
-            "reactions": {name for system in self.config.systems for name in self.reactions(system)},
+            "reactions": {name for system in self.systems for name in self.reactions(system)},
             "recipes": {recipe.name},
         }
         return [library.record_path(kind, name) for kind in names for name in sorted(names[kind])]

@@ -72,7 +72,7 @@ def read_json(path: Path):
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from None
 
 

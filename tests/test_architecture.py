@@ -13,7 +13,7 @@ SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 ROOMS = ("build", "compute", "energetics", "kinetics")
 STOREYS = (
     ("errors", "units"),
-    ("miller", "records", "templates"),
+    ("miller", "patterns", "records", "templates"),
     ("library", "config", "structure_io", "connectivity", "provenance", "progress", "reference"),
     ROOMS,
     ("report",),

@@ -75,6 +75,57 @@ def test_a_mistake_is_named_with_its_key(path, value, message):
         load_config(changed(path, value))
 
 
+def product(slabs: dict, **keys) -> dict:
+    common = {"layers": 2, "supercell": [2, 2], "ligands": ["none"]}
+    return SMALL | {"slabs": {name: common | spec for name, spec in slabs.items()}} | keys
+
+
+def test_patterns_ask_for_what_is_on_record():
+    config = load_config(product({"Pb[ST]*_1?0_*": {"ligands": ["none", "ole*e", "oleate"]}}, precursors=["TDMA*"]))
+    assert list(config.slabs) == [x for x in library.facets() if x.startswith(("PbS", "PbTe")) and "_111_" not in x]
+    assert {"PbS_100_PbS", "PbTe_110_PbTe", "PbS0.5Se0.5_100_PbS"} <= set(config.slabs)
+    assert config.slabs["PbS_100_PbS"].ligands == ("none", "oleate", "oleylamine")
+    assert config.precursors == ("TDMAHf", "TDMAT", "TDMAZr")
+    assert len(config.systems) == len(config.slabs) * 3 * 3
+
+
+def test_a_name_goes_before_a_pattern_and_two_patterns_must_agree():
+    config = load_config(product({"PbS_1*": {}, "PbS_100_PbS": {"layers": 6}}))
+    assert {slab: spec.layers for slab, spec in config.slabs.items()} == {
+        "PbS_100_PbS": 6, "PbS_110_PbS": 2, "PbS_111_Pb": 2,
+    }  # fmt: skip
+    assert len(load_config(product({"PbS_1*": {}, "PbS_*": {}})).slabs) == 3
+    with pytest.raises(InputError, match=r"'PbS_1\*' and '\*_100_PbS' ask for PbS_100_PbS differently; write it out"):
+        load_config(product({"PbS_1*": {}, "*_100_PbS": {"layers": 6}}))
+
+
+def test_what_is_excluded_is_not_in_the_plan():
+    config = load_config(product(
+        {"PbS_1?0_*": {"ligands": ["none", "oleate"]}},
+        precursors=["TMA", "DEZ", "TDMAT"],
+        exclude=["PbS_110_*~oleate~*", "*~none~DEZ", "*~TDMAT"],
+    ))  # fmt: skip
+    assert [str(system) for system in config.systems] == [
+        "PbS_100_PbS~none~TMA", "PbS_100_PbS~oleate~TMA", "PbS_100_PbS~oleate~DEZ", "PbS_110_PbS~none~TMA",
+    ]  # fmt: skip
+    assert config.slabs["PbS_110_PbS"].ligands == ("none",) and config.precursors == ("TMA", "DEZ")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (product({"PbX_*": {}}), r"c\.yaml: slabs: unknown slab 'PbX_\*'.*Accepted: .*PbS_100_PbS"),
+        (product({"PbS_*": {"ligands": ["x*"]}}), r"slabs\.PbS_\*\.ligands: unknown ligand 'x\*'.*oleate"),
+        (product({"PbS_*": {}}, precursors=["TM?", "X?"]), r"precursors: unknown precursor 'X\?'.*TMA"),
+        (product({"PbS_*": {}}, exclude=["CdSe*"]), r"exclude: 'CdSe\*' is none of the systems, such as 'PbS_100_PbS~"),
+        (product({"PbS_*": {}}, exclude=["*"]), "exclude: nothing is left of 6 systems"),
+    ],
+)
+def test_a_pattern_that_says_nothing_is_refused(data, message):
+    with pytest.raises(InputError, match=message):
+        load_config(data, "c.yaml")
+
+
 @pytest.mark.parametrize("key", ["slabs", "precursors", "calculator", "kinetics"])
 def test_what_must_be_given_is_asked_for(key):
     with pytest.raises(InputError, match=f"{key}: Field required"):

@@ -1,14 +1,18 @@
 """What follows from a configuration: one calculator for each slab, and never a difference between two."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from qdsurf import library
 from qdsurf.build.selection import refine_state
-from qdsurf.config import System
+from qdsurf.config import System, load_config
 from qdsurf.errors import InputError, QDSurfError, UnsupportedElementError
 from qdsurf.plan import Plan
 from qdsurf.structure_io import write_json
 
+ROOT = Path(__file__).parent.parent
 GFN2 = {"name": "tblite", "parameters": {"method": "GFN2-xTB"}}
 PM7 = {"name": "mopac", "parameters": {"method": "PM7"}}
 
@@ -127,7 +131,8 @@ def test_a_run_computes_the_routine_templates_unless_it_names_others():
 def test_a_z_type_ligand_leaves_as_it_came():
     plan = Plan.check(config(slabs={"PbS_100_PbS": slab(ligands=["cadmium_chloride"])}))
     system = System("PbS_100_PbS", "cadmium_chloride", "TMA")
-    assert plan.entry(system) == "acceptor" and plan.gas_roles(system)["ligand"].name == "cadmium_chloride"
+    assert plan.entry(system.slab, system.ligand) == "acceptor"
+    assert plan.gas_roles(system)["ligand"].name == "cadmium_chloride"
     assert list(plan.reactions(system)) == ["adduct_surface", "ligand_desorption_acceptor", "dissociation_surface"]
 
 
@@ -165,7 +170,7 @@ def test_what_cannot_be_built_is_refused_before_anything_runs(name, keys, messag
 
 def test_a_plane_that_is_not_on_record_can_be_asked_for():
     plan = Plan.check(config(slabs={"PbS_210_PbS": slab(supercell=[1, 1], ligands=["none"])}))
-    assert plan.elements("PbS_210_PbS") == {"Pb", "S"}
+    assert set(plan.cut("PbS_210_PbS").symbols) == {"Pb", "S"}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +182,43 @@ def test_a_plane_that_is_not_on_record_can_be_asked_for():
 def test_what_no_run_could_finish_is_refused_before_it(keys, message):
     with pytest.raises(InputError, match=message):
         Plan.check(config(**keys), "config.yaml")
+
+
+def test_all_that_does_not_fit_is_refused_at_once_with_the_way_out():
+    slabs = {"PbS_1[01]0_*": slab(ligands=["none", "iodide", "oleylammonium"]), "CdSe_111_Cd": slab(supercell=[1, 1])}
+    with pytest.raises(QDSurfError) as refused:
+        Plan.check(config(slabs=slabs), "c.yaml")
+    message = str(refused.value)
+    assert message.count("has no place on PbS") == 4 and "carries +0.5 e in this cell" in message
+    patterns = yaml.safe_load(message.split("`")[1])
+    assert patterns["exclude"][0] == "PbS_100_PbS~iodide~*" and patterns["exclude"][-1] == "CdSe_111_Cd~*"
+    assert {s.ligand for s in Plan.check(config(slabs=slabs, **patterns)).systems} == {"none"}
+
+
+def test_what_systems_share_is_computed_once():
+    plan = Plan.check(library.read_yaml(ROOT / "config/examples/screen.yaml"))
+    systems, rooms = plan.systems, plan.rooms
+    assert len(systems) == 625 and len(set(systems)) == len(systems)
+    pairs = {system.ligated for system in systems}
+    assert sorted(rooms["slabs"]) == sorted(f"slabs/{slab}" for slab in plan.config.slabs)
+    assert len(rooms["bulk"]) == len({slab.split("_")[0] for slab in plan.config.slabs}) < len(plan.config.slabs)
+    assert sorted(rooms["ligated"]) == sorted(f"ligated/{pair}" for pair in pairs) and 3 * len(pairs) < len(systems)
+    assert sorted(rooms["molecules"]) == sorted(f"molecules/tblite-GFN2-xTB/{name}" for name in plan.molecules)
+    assert len(rooms["reference"]) == 1
+    desorptions = [job for job in rooms["reactions"] if "desorption" in job]
+    assert 0 < len(desorptions) <= len(pairs), "a ligand leaves each surface once, whatever the precursor"
+
+
+def test_a_system_carries_its_own_part_of_the_configuration():
+    """What else is asked for must not make its tables stale."""
+    system = System("PbS_100_PbS", "oleate", "TMA")
+    alone = {"PbS_100_PbS": slab()}
+    more = {"slabs": alone | {"PbS_110_PbS": slab()}, "precursors": ["TMA", "DEZ"]}
+    parts = [Plan(load_config(config(**keys))).part(system) for keys in ({"slabs": alone}, more)]
+    assert parts[0] == parts[1]
+    (only,) = Plan(load_config(parts[0])).systems
+    assert only == system
+    assert Plan(load_config(config(slabs=alone, seed=7))).part(system) != parts[0]
 
 
 def test_a_molecular_ion_leaves_in_no_salt():

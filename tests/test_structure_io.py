@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invariants import assert_same_structure, through_file
 
+from qdsurf import library
 from qdsurf.errors import InputError
 from qdsurf.structure_io import (
     annotate,
@@ -127,6 +128,14 @@ def test_damaged_json_is_named(tmp_path):
     (tmp_path / "x.json").write_text('{"a": ')
     with pytest.raises(InputError, match=r"x\.json: not readable as JSON"):
         read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("reader", [read_json, read_structures, library.read_yaml])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, reader):
+    """A folder in its place; permissions would not stop an administrator."""
+    (tmp_path / "x.json").mkdir()
+    with pytest.raises(InputError, match=r"x\.json: (not readable as|no such file)"):
+        reader(tmp_path / "x.json")
 
 
 def test_one_structure_is_asked_of_a_file_that_has_none(tmp_path):

@@ -6,7 +6,6 @@ from ase.geometry import get_distances
 from scipy.spatial.transform import Rotation
 
 from qdsurf.build.crystal import PLACEHOLDER
-from qdsurf.build.molecules import embed, parse_smiles
 from qdsurf.records import Material
 from qdsurf.structure_io import SUBSTRATE, annotate
 
@@ -65,6 +64,8 @@ def insert_molecular_ions(slab: Atoms, material: Material, seed: int) -> Atoms:
     """Put the molecular ion of a crystal, turned at random, where the placeholder stands; others keep their order."""
     if material.molecular_ion is None:
         return slab
+    from qdsurf.build.molecules import embed, parse_smiles  # with RDKit, which few crystals need
+
     ion = material.molecular_ion
     molecule = embed(parse_smiles(ion.smiles, f"materials/{material.name}.yaml: molecular_ion"))
     molecule.positions -= molecule.get_center_of_mass()

@@ -12,7 +12,6 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import find_mic
-from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
 from qdsurf.connectivity import GONE, bond_matrix, is_molecular, near_pairs
@@ -75,6 +74,8 @@ def drive(
     ------
     BuildError : a bond could not be formed or broken; the message names it.
     """
+    from scipy.optimize import minimize  # slow to import, and what only reads bonds from here does without
+
     forms, breaks = _ordered(forms), _ordered(breaks)
     movable = is_molecular(atoms)
     movable[list(carried)] = True

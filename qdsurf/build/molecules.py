@@ -8,8 +8,6 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 from ase.data import atomic_numbers
-from pymatgen.core import Molecule as PymatgenMolecule
-from pymatgen.symmetry.analyzer import PointGroupAnalyzer
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
@@ -202,10 +200,18 @@ def two_groups(precursor: Precursor, metal: str | None) -> Molecule:
     whole = next(part for part, own in zip(parts, Chem.GetMolFrags(molecule.GetMol()), strict=True) if groups[0] in own)
     smiles = Chem.MolToSmiles(whole)
     made = embed(parse_smiles(smiles))
-    turns = PointGroupAnalyzer(PymatgenMolecule(made.symbols, made.positions)).get_rotational_symmetry_number()
+    turns = _symmetry_number(made)
     source = "symmetry of the embedded molecule, at least that of two equal groups"
     name = made.get_chemical_formula(mode="metal")
     return Molecule(name=name, smiles=smiles, symmetry_number=max(2, turns), source=source)
+
+
+def _symmetry_number(atoms: Atoms) -> int:
+    """Number of rotations that leave a molecule as it is."""
+    from pymatgen.core import Molecule as PymatgenMolecule  # slow to import, and hardly ever needed
+    from pymatgen.symmetry.analyzer import PointGroupAnalyzer
+
+    return PointGroupAnalyzer(PymatgenMolecule(atoms.symbols, atoms.positions)).get_rotational_symmetry_number()
 
 
 def centre(atoms: Atoms) -> Atoms:

@@ -1,33 +1,52 @@
 """Harmonic vibrations by central differences."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import Calculator
 
 from qdsurf.compute.calculators import make_calculator
+from qdsurf.compute.worker import Worker
 from qdsurf.records import CalculatorSpec
 
 DISPLACEMENT_A = 0.01  # central differences: error 1e-4 of a mode, well above the noise of an SCF
 CALLS_AN_ATOM = 6
 
 
-def normal_modes(atoms: Atoms, spec: CalculatorSpec, indices: Sequence[int] | None = None) -> np.ndarray:
+def normal_modes(
+    atoms: Atoms, spec: CalculatorSpec, indices: Sequence[int] | None = None, timeout_s: float | None = None
+) -> np.ndarray:
     """Energies of the normal modes.
 
     Parameters
     ----------
     indices : atoms that move; None takes all. Costs 6 force calls for each.
+    timeout_s : with it the calculator has a process of its own, which is ended when it takes longer.
 
     Returns
     -------
     Mode energies in eV, ascending, shape (3 n,); imaginary modes are negative.
+
+    Raises
+    ------
+    CalculationError : the calculator crashed or took too long in its own process; says which.
     """
     indices = list(range(len(atoms))) if indices is None else list(indices)
     work = atoms.copy()
     work.set_constraint()
-    work.calc = make_calculator(spec)
-    return mode_energies(partial_hessian(work, indices), work.get_masses()[indices])[0]
+    if timeout_s is None:
+        return _modes(make_calculator(spec), work, indices)
+    with Worker(partial(make_calculator, spec), _modes) as worker:
+        return worker.run(work, indices, timeout_s=timeout_s, report=print)
+
+
+def _modes(
+    calculator: Calculator, atoms: Atoms, indices: Sequence[int], report: Callable[..., None] | None = None
+) -> np.ndarray:
+    atoms.calc = calculator
+    return mode_energies(partial_hessian(atoms, indices), atoms.get_masses()[indices])[0]
 
 
 def partial_hessian(atoms: Atoms, indices: Sequence[int]) -> np.ndarray:

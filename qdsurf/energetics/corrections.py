@@ -22,7 +22,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
 
 from qdsurf import library
 from qdsurf.config import find_facet
@@ -227,6 +226,8 @@ def _group(bond: str) -> str:
 
 def with_best_widths(fit: Correction) -> Correction:
     """The same fit at the widths that make its errors most probable."""
+    from scipy.optimize import minimize  # slow to import, and the plan needs no fit
+
     counts, errors = fit.counts, fit.errors_eV
     parts = [counts @ Widths(*one, 0.0).covariance(fit.bonds) @ counts.T for one in np.eye(len(START_EV) - 1)]
     parts.append(fit.molecules @ fit.molecules.T)

@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import CubicSpline
-from scipy.stats import qmc
 
 from qdsurf.errors import InputError, unknown
 from qdsurf.kinetics.network import Network
@@ -145,6 +143,8 @@ def sample_shifts(network: Network, tables: Tables, samples: int, seed: int) -> 
     normals = np.zeros((samples, len(sigmas)))
     uncertain = np.flatnonzero(sigmas > 0)
     if len(uncertain):
+        from scipy.stats import qmc  # half a second, which a mechanism without samples need not wait
+
         normals[:, uncertain] = qmc.MultivariateNormalQMC(np.zeros(len(uncertain)), rng=seed).random(samples)
     z_own, z_saddle, z_shared = np.split(normals, [len(own), len(own) + len(activation)], axis=1)
     return shift_states(network, tables.steps, names, z_own * own + z_shared @ loadings.T, z_saddle * activation)
@@ -202,6 +202,8 @@ def _gibbs_at(network: Network, tables: Tables, rows: pd.DataFrame, temperature_
         weights = [np.prod((temperature_K - np.delete(grid, i)) / (t - np.delete(grid, i))) for i, t in enumerate(grid)]
         at = np.array(weights) @ values
     else:
+        from scipy.interpolate import CubicSpline  # as slow
+
         at = np.full(values.shape[1], np.nan)
         known = np.isfinite(values).all(axis=0)
         at[known] = CubicSpline(wide.index.to_numpy(float), values[:, known])(temperature_K)

@@ -14,6 +14,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from qdsurf.compute.relax import relax_batch
+from qdsurf.compute.vibrations import normal_modes
 from qdsurf.compute.worker import Worker
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec
@@ -87,6 +88,14 @@ def test_a_process_of_its_own_changes_no_number():
         [{k: v for k, v in r.items() if k not in ("wall_s", "cpu_s")} for r in results] for _, results in (here, apart)
     )
     assert next(plain) == next(plain)
+
+
+@pytest.mark.parametrize(("element", "reason"), [("Ag", "no result after 1.5 s"), ("Au", "ended by SIGSEGV")])
+def test_vibrations_are_computed_apart_too(treacherous, element, reason):
+    here, apart = (normal_modes(dimer("Cu"), treacherous, timeout_s=timeout) for timeout in (None, 60))
+    np.testing.assert_array_equal(here, apart)
+    with pytest.raises(CalculationError, match=reason):
+        normal_modes(dimer(element), treacherous, timeout_s=TIMEOUT_S)
 
 
 def test_a_calculator_that_cannot_be_made_is_an_error_of_the_input():

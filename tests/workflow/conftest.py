@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run_snakemake(tree: Path, *arguments: str) -> subprocess.CompletedProcess:
+def run_snakemake(
+    tree: Path, *arguments: str, cores: str = "2", variables: Mapping[str, str] = {}, timeout: float = 600
+) -> subprocess.CompletedProcess:
     """Run Snakemake on a copy of the tree, with the package of that copy."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=600)
+    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"} | variables
+    command = [sys.executable, "-m", "snakemake", "--cores", cores, *arguments]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+def comparable_files(tree: Path) -> list[Path]:
+    """Results that must be the same in every run, byte for byte: all structures and tables; the rest holds times."""
+    folder = tree / "results"
+    return sorted(p.relative_to(tree) for p in folder.rglob("*") if p.suffix in (".csv", ".extxyz", ".yaml", ".svg"))
 
 
 def planned_rules(tree: Path) -> set[str]:

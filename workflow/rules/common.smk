@@ -9,15 +9,19 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from snakemake.exceptions import WorkflowError
 
 from qdsurf import library
-from qdsurf.config import System, find_facet
+from qdsurf.compute import demand
+from qdsurf.compute.vibrations import CALLS_AN_ATOM
+from qdsurf.config import System, find_facet, load_config
 from qdsurf.errors import QDSurfError
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
 from qdsurf.reference import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
 from qdsurf.structure_io import write_json
 
+# A job on a cluster reads all this again: what the first process has checked is not checked there once more.
+read_plan = Plan.check if workflow.is_main_process else lambda *source: Plan(load_config(*source))
 try:
-    PLAN = Plan.check(dict(config), where=", ".join(map(str, workflow.configfiles)))
+    PLAN = read_plan(dict(config), ", ".join(map(str, workflow.configfiles)))
 except QDSurfError as error:
     raise WorkflowError(f"The configuration is refused before anything runs.\n{error}") from None
 
@@ -36,6 +40,14 @@ wildcard_constraints:
     refined=r"(ligated|adsorbed|reactions|molecules)/.+",
 
 
+SYSTEMS = list(map(str, PLAN.systems))
+LARGEST_GUEST = 100  # atoms of a ligand and the molecules on it: a full oleate has 54, a TCPP 86, Al2Me6 26
+LARGEST_BULK = 216  # a supercell of the qualification: 3 x 3 x 3 cubic cells of eight atoms
+RELAX = PLAN.config.relax
+RELAXATION_CALLS = RELAX.candidates + (RELAX.keep or RELAX.candidates) * RELAX.max_steps
+REFINING_CALLS = 5  # one for a state; the reference molecules are many, but small
+MODES_CALLS = CALLS_AN_ATOM * LARGEST_GUEST
+SADDLE_CALLS = 500 + MODES_CALLS  # a climb of 100 and two walks of 200 at most; see compute/saddle.py
 REFERENCE_FILES = [FOLDER / name for name in FILES]
 
 
@@ -46,8 +58,9 @@ def record(kind, name):
 
 def slab_of(w):
     """Slab that a job belongs to, whichever wildcard says so."""
-    name = next(w[key] for key in ("slab", "ligated", "system", "owner", "room") if key in w.keys())
-    return (Path(name).parts[1] if "room" in w.keys() else name).split("~")[0]
+    name = next(w[key] for key in ("slab", "ligated", "system", "owner", "room", "refined") if key in w.keys())
+    parts = Path(name).parts
+    return parts[len(parts) > 1].split("~")[0]
 
 
 def slab_size(slab):
@@ -58,6 +71,35 @@ def slab_size(slab):
 def qualified_slab(w):
     """Slab on which a calculator is qualified for a material."""
     return PLAN.qualifications[f"results/bulk/{w.calculator}/{w.material}"]
+
+
+def calculator_of(w):
+    """Calculator that a job runs."""
+    return PLAN.calculators[w.calculator] if "calculator" in w.keys() else PLAN.calculator(slab_of(w))
+
+
+def refined(w):
+    """The better level for energies."""
+    return PLAN.config.refine
+
+
+def atoms_of(w):
+    """The most atoms that a job computes at a time."""
+    if "material" in w.keys():
+        return LARGEST_BULK
+    if "calculator" in w.keys() or w.get("refined", "").startswith("molecules/"):
+        return LARGEST_GUEST
+    return len(PLAN.cut(slab_of(w))) + LARGEST_GUEST
+
+
+def memory(spec=calculator_of):
+    """Memory in MB for a queue; a job that was killed asks for twice as much."""
+    return lambda w, attempt: demand.memory_MiB(spec(w), atoms_of(w)) * 2 ** (attempt - 1)
+
+
+def minutes(calls, spec=calculator_of):
+    """Time for a queue; a job that was ended by it asks for more."""
+    return lambda w, attempt: demand.minutes(spec(w), atoms_of(w), calls) * attempt
 
 
 def reactant_of(w):

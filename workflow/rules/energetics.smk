@@ -39,7 +39,7 @@ rule collect_energies:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        config=dict(config),
+        config=lambda w: PLAN.part(System.parse(w.system)),
         code=code_version("plan", "energetics.collect"),
     script:
         "../scripts/collect_energies.py"
@@ -56,13 +56,13 @@ use rule collect_energies as collect_unrefined with:
     log:
         "logs/collect_unrefined/{system}.log",
     params:
-        config={key: value for key, value in config.items() if key != "refine"},
+        config=lambda w: PLAN.part(System.parse(w.system)) | {"refine": None},
         code=code_version("plan", "energetics.collect"),
 
 
 rule join_tables:
     input:
-        lambda w: expand("results/energetics/{system}/{table}.csv", system=map(str, PLAN.config.systems), table=w.table),
+        lambda w: expand("results/energetics/{system}/{table}.csv", system=SYSTEMS, table=w.table),
     output:
         "results/energetics/{table,states|steps|sites|factors}.csv",
     log:

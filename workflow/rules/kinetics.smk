@@ -70,7 +70,7 @@ rule export_mechanism:
 
 use rule join_tables as join_selectivity with:
     input:
-        expand("results/kinetics/{system}/selectivity.csv", system=map(str, PLAN.config.systems)),
+        expand("results/kinetics/{system}/selectivity.csv", system=SYSTEMS),
     output:
         "results/kinetics/selectivity.csv",
     log:

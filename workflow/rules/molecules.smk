@@ -25,6 +25,8 @@ rule relax_molecule:
         "../envs/qdsurf.yaml"
     resources:
         timeout_s=PLAN.config.relax.timeout_s,  # no parameter: another patience makes no result stale
+        mem_mb=memory(),
+        runtime=minutes(RELAXATION_CALLS),
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=0.01,
@@ -62,6 +64,10 @@ rule find_modes:
         "logs/find_modes/{calculator}/{molecule}.log",
     conda:
         "../envs/qdsurf.yaml"
+    resources:
+        timeout_s=PLAN.config.relax.timeout_s,
+        mem_mb=memory(),
+        runtime=minutes(MODES_CALLS),
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         code=code_version("compute.vibrations"),
@@ -122,6 +128,10 @@ use rule relax_molecule as refine_state with:
         result="results/{refined}/refined.json",
     log:
         "logs/refine_state/{refined}.log",
+    resources:
+        timeout_s=PLAN.config.relax.timeout_s,
+        mem_mb=memory(refined),
+        runtime=minutes(REFINING_CALLS, refined),
     params:
         calculator=PLAN.config.refine and PLAN.config.refine.model_dump(),
         fmax=0,

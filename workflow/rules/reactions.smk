@@ -84,6 +84,9 @@ rule find_saddle:
         "logs/find_saddle/{owner}/{reaction}.log",
     conda:
         "../envs/qdsurf.yaml"
+    resources:
+        mem_mb=memory(),
+        runtime=minutes(SADDLE_CALLS),
     params:
         calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,

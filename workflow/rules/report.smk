@@ -1,5 +1,4 @@
 # Figures, pages and provenance: what people look at, in sections in the order of the rooms.
-SYSTEMS = list(map(str, PLAN.config.systems))
 FIGURES = [
     "results/report/selectivity.svg",
     "results/report/selectivity.png",
@@ -295,13 +294,13 @@ rule plot_ranking:
 
 rule write_provenance:
     input:
-        results=[
+        results=lambda w: [
             f"results/{job}/result.json"
             for room in ("molecules", "slabs", "ligated", "adsorbed", "reactions", "reference")
             for job in PLAN.rooms[room]
         ],
-        qualifications=expand("{folder}/qualification.json", folder=PLAN.qualifications),
-        records=PLAN.records,
+        qualifications=lambda w: expand("{folder}/qualification.json", folder=PLAN.qualifications),
+        records=lambda w: PLAN.records,
         tables=["results/energetics/states.csv", "results/energetics/steps.csv", "results/kinetics/selectivity.csv"],
     output:
         report(

@@ -7,5 +7,6 @@ from qdsurf.structure_io import read_structures, write_json
 
 calculator = CalculatorSpec(**snakemake.params.calculator)
 structures = read_structures(snakemake.input.structure)
-modes = [normal_modes(atoms, calculator, np.flatnonzero(is_molecular(atoms))) for atoms in structures]
+timeout_s = snakemake.resources.timeout_s
+modes = [normal_modes(atoms, calculator, np.flatnonzero(is_molecular(atoms)), timeout_s) for atoms in structures]
 write_json(snakemake.output.modes, {"mode_energies_eV": modes[0] if modes else []})
