@@ -11,6 +11,8 @@ from ase import Atoms
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from qdsurf.build.spread import sphere_directions
+
 CONTACT_A = 3.4  # of the ball: wider than any hollow of a flat facet on record (CsPbI3 3.15), too wide for the crystal
 MERGE_A = 0.6  # balls nearer than this rest in one hollow
 APART_A = 0.72  # a bridge is at least this far from the hollows beside it; in fcc metals 0.83
@@ -67,16 +69,9 @@ class Cloud:
         return free
 
 
-def _directions(count: int = 150) -> np.ndarray:
-    """Unit vectors spread over a sphere (Fibonacci lattice), shape (count, 3)."""
-    z = 1 - (2 * np.arange(count) + 1) / count
-    phi = np.pi * (1 + np.sqrt(5)) * np.arange(count)
-    return np.column_stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])
-
-
 def exposed(cloud: Cloud) -> np.ndarray:
     """Home atoms at which a ball might fit, with room to spare; the exact answer comes later."""
-    directions = _directions()
+    directions = sphere_directions()
     if cloud.slab:
         directions = directions[directions[:, 2] > -0.2]
     centres = (cloud.points[: cloud.home, None] + CONTACT_A * directions[None]).reshape(-1, 3)

@@ -30,12 +30,14 @@ class Seat:
     axes : columns x (along two anchors), y, z (outwards), shape (3, 3).
     turns : rotations in these axes that keep the anchors bound, shape (m, 3, 3).
     replaces : atom of the core that the head takes the place of, so that it is not in its way; -1 for none.
+    lifts : heights in A above the origin at which the head may stand, the first that has room is taken.
     """
 
     origin: np.ndarray
     axes: np.ndarray
     turns: np.ndarray
     replaces: int = -1
+    lifts: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True)
@@ -90,17 +92,21 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
             ranked[group] = _rank_poses(own, alike, shifts, limits, kinds(own.numbers), rng)
         tried = recent.get(group, []) + ranked[group]
         rotations = seat.axes @ seat.turns
-        found = _first_free(
-            own.conformers, rotations, seat.origin, np.array(tried), kinds(own.numbers), own.head, seat.replaces,
-            limits, crowd.points, crowd.kinds, crowd.is_core, crowd.heads, crowd.following, crowd.low, reach,
-            crowd.bins, shifts[1:],
-        )  # fmt: skip
+        for lift in seat.lifts:
+            origin = seat.origin + lift * seat.axes[:, 2]
+            found = _first_free(
+                own.conformers, rotations, origin, np.array(tried), kinds(own.numbers), own.head, seat.replaces,
+                limits, crowd.points, crowd.kinds, crowd.is_core, crowd.heads, crowd.following, crowd.low, reach,
+                crowd.bins, shifts[1:],
+            )  # fmt: skip
+            if found >= 0:
+                break
         if found < 0:
             placed.append(None)
             continue
         conformer, turn = tried[found]
         recent[group] = [(conformer, turn), *(p for p in recent.get(group, []) if p != (conformer, turn))][:RECENT]
-        positions = own.conformers[conformer] @ rotations[turn].T + seat.origin
+        positions = own.conformers[conformer] @ rotations[turn].T + origin
         crowd.add(positions, kinds(own.numbers), np.zeros(len(positions), dtype=bool), shifts)
         placed.append(positions)
     return placed
