@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 from ase import Atoms
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -122,19 +123,27 @@ def _merge(cloud: Cloud, centres: np.ndarray, triples: np.ndarray) -> list[Rest]
     """Balls that rest in the same hollow become one, which touches all their atoms."""
     turns = whole_cells(cloud, centres)
     home = centres - turns @ cloud.vectors
-    offset, wrap = _offsets(cloud, home[None, :] - home[:, None])
-    labels = connected_components(np.linalg.norm(offset, axis=-1) < MERGE_A)[1]
+    labels = connected_components(_near(cloud, home), directed=False)[1]
     hollows = []
     for label in range(labels.max() + 1):
         group = np.flatnonzero(labels == label)
-        first = group[0]
+        offset, wrap = _offsets(cloud, home[group] - home[group[0]])
         members = {
-            (int(cloud.index[m]), tuple((cloud.shift[m] - turns[g] - wrap[first, g]).tolist()))
-            for g in group
+            (int(cloud.index[m]), tuple((cloud.shift[m] - turns[g] - own).tolist()))
+            for g, own in zip(group, wrap, strict=True)
             for m in triples[g]
         }
-        hollows.append((sorted(members), home[first] + offset[first, group].mean(axis=0)))
+        hollows.append((sorted(members), home[group[0]] + offset.mean(axis=0)))
     return hollows
+
+
+def _near(cloud: Cloud, points: np.ndarray) -> np.ndarray | coo_array:
+    """Graph of the points of the home cell that rest in one hollow with one another, images included."""
+    if cloud.slab:  # one surface cell has few
+        return np.linalg.norm(_offsets(cloud, points[None, :] - points[:, None])[0], axis=-1) < MERGE_A
+    tree = cKDTree(points)
+    pairs = tree.query_pairs(MERGE_A, output_type="ndarray")
+    return coo_array((np.ones(len(pairs)), pairs.T), shape=(len(points),) * 2)
 
 
 def whole_cells(cloud: Cloud, points: np.ndarray) -> np.ndarray:
@@ -145,9 +154,9 @@ def whole_cells(cloud: Cloud, points: np.ndarray) -> np.ndarray:
 
 
 def _offsets(cloud: Cloud, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors to the nearest images, and the whole cells that were taken off; shapes (n, n, 3) and (n, n, 2)."""
+    """Vectors to the nearest images, and the whole cells that were taken off; shapes (..., 3) and (..., 2)."""
     if not cloud.slab:
-        return vectors, np.zeros((*vectors.shape[:2], 2), dtype=int)
+        return vectors, np.zeros((*vectors.shape[:-1], 2), dtype=int)
     wrap = np.round(vectors[..., :2] @ np.linalg.inv(cloud.vectors[:, :2])).astype(int)
     return vectors - wrap @ cloud.vectors, wrap
 
