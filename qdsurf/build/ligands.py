@@ -26,9 +26,9 @@ PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
 ATTEMPTS = 4  # orders in which poses are tried, before a coverage is refused
-# Heights of a cation over the vacancy that it fills: a quaternary ammonium is too wide for the hole of the ion, and its
-# chains hold it off. Beyond 4 A no methylene touches the surface any more.
-LIFTS_A = tuple(0.4 * np.arange(11))
+# Heights of a cation over the place of the ion that it replaces: a quaternary ammonium is too wide for the hole, and
+# its chains hold it off, by 4 A at most; the hole of Cs+ may lie under a layer of PbBr2, 3 A deep.
+LIFTS_A = tuple(0.4 * np.arange(18))
 CHAIN = 6  # heavy atoms from which on a ligand is packed as a chain; springs bend shorter ones into place
 
 

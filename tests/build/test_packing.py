@@ -19,7 +19,7 @@ from qdsurf.build.ligands import anchor_distance, attach_ligands
 from qdsurf.build.molecules import ligand_molecule
 from qdsurf.build.packing import Chains, Seat, pack, turns
 from qdsurf.build.sites import surface_area
-from qdsurf.build.slab import cut_slab
+from qdsurf.build.slab import cut_slab, cut_wide_slab
 from qdsurf.errors import BuildError, InputError
 
 LONG = ("oleate", "oleylamine", "oleylammonium", "myristate", "dodecanethiolate")
@@ -222,9 +222,11 @@ def test_two_rods_meet_across_the_cell(apart, fits):
 
 
 def test_only_the_head_may_touch_the_crystal():
-    core = Atoms("C", [[0, 0, -1.5]], cell=[20, 20, 40], pbc=(1, 1, 0))
+    core = Atoms("Pb", [[0, 0, -1.5]], cell=[20, 20, 40], pbc=(1, 1, 0))
     seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None])
     assert pack(core, [seat], [ROD])[0] is not None
+    core.numbers[0] = 17  # what the head does not bind stays out of it
+    assert pack(core, [seat], [ROD])[0] is None
     core.positions[0] = [2.0, 0, 3.0]
     assert pack(core, [seat], [ROD])[0] is None
     seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None], replaces=0)
@@ -264,8 +266,16 @@ def test_ammonium_enters_the_hole_of_caesium_as_far_as_its_branches_let_it():
 
 
 def test_a_cation_without_room_is_refused_with_the_height_that_was_tried():
-    with pytest.raises(BuildError, match=r"none of 1 finds room up to 4\.0 A over the ion it replaces"):
+    with pytest.raises(BuildError, match=r"none of 1 finds room up to 6\.8 A over the ion it replaces"):
         attach_ligands(plain_slab("CsPbBr3", (1, 1)), library.ligand("tetrabutylammonium"))
+
+
+@pytest.mark.parametrize(("termination", "ligand"), [("OH", "TCPP"), ("Ce", "TCPP"), ("Ce", "benzoate")])
+def test_a_head_stands_in_no_ion_that_it_does_not_bind(termination, ligand):
+    ceria = library.material("CeO2")
+    facet = next(f for f in ceria.facets if f.name == f"100_{termination}")
+    for covered in attach_ligands(cut_wide_slab(ceria, facet, 10.0, 4, 20.0), library.ligand(ligand), 1, 3):
+        assert_no_clash(covered)
 
 
 # Packed slabs.
