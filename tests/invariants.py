@@ -88,6 +88,8 @@ def assert_valid_ligated(covered: Atoms, slab: Atoms, count: int) -> None:
         # Stand-ins and hydroxyls rise above the crystal, and a ligand may stand among them, but not in the crystal.
         z, outer = covered.positions[:, 2], substrate & (covered.arrays["layer"] == 1) & (covered.numbers > 1)
         top = np.median(z[outer])
+        if covered.info["ligand_entry"] == "cation":  # as deep as the ion whose place it takes
+            top = min(top, z[substrate & (covered.arrays["layer"] == 2)].max())
         assert z[own & (covered.numbers > 1)].mean() > top - 1.0, f"ligand {number} is buried"
         if covered.info["ligand_entry"] in ("acid", "dative"):  # the others fill a vacancy
             assert z[own & (covered.numbers > 1)].min() > top - 1.3, f"ligand {number} reaches into the crystal"

@@ -8,8 +8,11 @@ from itertools import combinations
 
 import numpy as np
 from ase import Atoms
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+
+from qdsurf.build.spread import sphere_directions
 
 CONTACT_A = 3.4  # of the ball: wider than any hollow of a flat facet on record (CsPbI3 3.15), too wide for the crystal
 MERGE_A = 0.6  # balls nearer than this rest in one hollow
@@ -67,16 +70,9 @@ class Cloud:
         return free
 
 
-def _directions(count: int = 150) -> np.ndarray:
-    """Unit vectors spread over a sphere (Fibonacci lattice), shape (count, 3)."""
-    z = 1 - (2 * np.arange(count) + 1) / count
-    phi = np.pi * (1 + np.sqrt(5)) * np.arange(count)
-    return np.column_stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])
-
-
 def exposed(cloud: Cloud) -> np.ndarray:
     """Home atoms at which a ball might fit, with room to spare; the exact answer comes later."""
-    directions = _directions()
+    directions = sphere_directions()
     if cloud.slab:
         directions = directions[directions[:, 2] > -0.2]
     centres = (cloud.points[: cloud.home, None] + CONTACT_A * directions[None]).reshape(-1, 3)
@@ -127,19 +123,27 @@ def _merge(cloud: Cloud, centres: np.ndarray, triples: np.ndarray) -> list[Rest]
     """Balls that rest in the same hollow become one, which touches all their atoms."""
     turns = whole_cells(cloud, centres)
     home = centres - turns @ cloud.vectors
-    offset, wrap = _offsets(cloud, home[None, :] - home[:, None])
-    labels = connected_components(np.linalg.norm(offset, axis=-1) < MERGE_A)[1]
+    labels = connected_components(_near(cloud, home), directed=False)[1]
     hollows = []
     for label in range(labels.max() + 1):
         group = np.flatnonzero(labels == label)
-        first = group[0]
+        offset, wrap = _offsets(cloud, home[group] - home[group[0]])
         members = {
-            (int(cloud.index[m]), tuple((cloud.shift[m] - turns[g] - wrap[first, g]).tolist()))
-            for g in group
+            (int(cloud.index[m]), tuple((cloud.shift[m] - turns[g] - own).tolist()))
+            for g, own in zip(group, wrap, strict=True)
             for m in triples[g]
         }
-        hollows.append((sorted(members), home[first] + offset[first, group].mean(axis=0)))
+        hollows.append((sorted(members), home[group[0]] + offset.mean(axis=0)))
     return hollows
+
+
+def _near(cloud: Cloud, points: np.ndarray) -> np.ndarray | coo_array:
+    """Graph of the points of the home cell that rest in one hollow with one another, images included."""
+    if cloud.slab:  # one surface cell has few
+        return np.linalg.norm(_offsets(cloud, points[None, :] - points[:, None])[0], axis=-1) < MERGE_A
+    tree = cKDTree(points)
+    pairs = tree.query_pairs(MERGE_A, output_type="ndarray")
+    return coo_array((np.ones(len(pairs)), pairs.T), shape=(len(points),) * 2)
 
 
 def whole_cells(cloud: Cloud, points: np.ndarray) -> np.ndarray:
@@ -150,9 +154,9 @@ def whole_cells(cloud: Cloud, points: np.ndarray) -> np.ndarray:
 
 
 def _offsets(cloud: Cloud, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors to the nearest images, and the whole cells that were taken off; shapes (n, n, 3) and (n, n, 2)."""
+    """Vectors to the nearest images, and the whole cells that were taken off; shapes (..., 3) and (..., 2)."""
     if not cloud.slab:
-        return vectors, np.zeros((*vectors.shape[:2], 2), dtype=int)
+        return vectors, np.zeros((*vectors.shape[:-1], 2), dtype=int)
     wrap = np.round(vectors[..., :2] @ np.linalg.inv(cloud.vectors[:, :2])).astype(int)
     return vectors - wrap @ cloud.vectors, wrap
 

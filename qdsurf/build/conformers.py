@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from qdsurf.build.contacts import contact_limits
 from qdsurf.build.molecules import embed, ligand_molecule
 from qdsurf.build.packing import Chains
+from qdsurf.build.spread import sphere_directions
 from qdsurf.records import Ligand
 from qdsurf.structure_io import LIGAND, annotate
 
@@ -19,8 +20,11 @@ from qdsurf.structure_io import LIGAND, annotate
 TRANS, GAUCHE, SKEW = 180.0, 65.0, 120.0
 ALLYLIC = 0.98  # of the contact limits: hydrogens beside a cis double bond are 1.78 A apart in any shape
 OTHER_SKEW_SHARE = 0.25
+BRANCHED_SHARE = 2 / 3  # gauche to one branch of a quaternary atom is trans to another: all three are alike
 GAUCHE_SHARE = 0.12  # of the torsions of a bent conformer; most bent chains of full length then stay upright
 KEPT = 48  # conformers of one ligand
+SURROUNDED_A = 0.05  # an anchor this near the middle of its neighbours, as in NR4+ (in RNH3+ it is 0.12), has no side
+LOOKS = 400  # directions tried for the way up of such an anchor, 7 degrees apart
 ROTATABLE = Chem.MolFromSmarts("[!$([D1]);!$(*#*)]-!@[!$([D1]);!$(*#*)]")
 
 
@@ -51,6 +55,10 @@ def stand_up(positions: np.ndarray, anchors: tuple[int, ...], above: np.ndarray)
     """
     positions = positions - positions[list(anchors)].mean(axis=0)
     up = positions[above].mean(axis=0) if len(above) else np.array([0, 0, 1.0])
+    if np.linalg.norm(up) < SURROUNDED_A:  # then its lowest atom and its middle are to be as high as they go
+        looks = sphere_directions(LOOKS)
+        heights = positions @ looks.T
+        up = looks[np.argmax((heights.min(axis=0) + heights.mean(axis=0)).round(3))]
     aims, weights = [[0, 0, 1.0]], [1.0]
     vectors = [up / max(np.linalg.norm(up), 1e-9)]
     if len(anchors) > 1:
@@ -99,8 +107,8 @@ def chain_conformers(ligand: Ligand, truncate_to_carbons: int | None, bound: int
     return Chains(numbers, np.array(shapes)[best], head)
 
 
-def _torsions(molecule: Chem.Mol, anchors: tuple[int, ...]) -> list[tuple[int, int, int, int, bool]]:
-    """Rotatable bonds as four atoms, anchor side first, and whether an end is unsaturated."""
+def _torsions(molecule: Chem.Mol, anchors: tuple[int, ...]) -> list[tuple[int, int, int, int, bool, float]]:
+    """Rotatable bonds as four atoms, anchor side first, whether an end is unsaturated, and how often it is bent."""
     steps = Chem.GetDistanceMatrix(molecule)
     torsions = []
     heavy = Chem.RemoveHs(molecule)
@@ -110,7 +118,9 @@ def _torsions(molecule: Chem.Mol, anchors: tuple[int, ...]) -> list[tuple[int, i
         after = [n.GetIdx() for n in molecule.GetAtomWithIdx(c).GetNeighbors() if n.GetIdx() != b]
         weight = lambda i: (molecule.GetAtomWithIdx(i).GetAtomicNum() == 1, i)  # noqa: E731
         unsaturated = any(molecule.GetAtomWithIdx(i).GetHybridization() == Chem.HybridizationType.SP2 for i in (b, c))
-        torsions.append((min(before, key=weight), b, c, min(after, key=weight), unsaturated))
+        branched = [weight(i)[0] for i in before] == [False] * 3
+        share = OTHER_SKEW_SHARE if unsaturated else BRANCHED_SHARE if branched else GAUCHE_SHARE
+        torsions.append((min(before, key=weight), b, c, min(after, key=weight), unsaturated, share))
     return torsions
 
 
@@ -123,8 +133,8 @@ def _twisted(molecule: Chem.Mol, positions: np.ndarray, torsions: list, rng, str
     shape.AddConformer(conformer)
     own = shape.GetConformer()
     side = 1.0 if straight else rng.choice([-1.0, 1.0])
-    for *atoms, unsaturated in torsions:
-        other = not straight and rng.random() < (OTHER_SKEW_SHARE if unsaturated else GAUCHE_SHARE)
+    for *atoms, unsaturated, share in torsions:
+        other = not straight and rng.random() < share
         bent = GAUCHE * rng.choice([-1, 1]) if other else TRANS
         angle = SKEW * side * (-1 if other else 1) if unsaturated else bent
         rdMolTransforms.SetDihedralDeg(own, *atoms, float(angle))

@@ -3,6 +3,7 @@
 import numpy as np
 from ase.data import chemical_symbols
 from ase.data.vdw_alvarez import vdw_radii
+from pymatgen.core import Element
 
 from qdsurf.errors import InputError
 
@@ -12,6 +13,8 @@ NEAREST = 0.75
 # Cations of a crystal are smaller than van der Waals radii, which are those of atoms (Cs 3.48 A, Cs+ 1.88 A).
 MOLECULAR_ION_A = 2.5  # a placeholder stands for a molecule such as formamidinium, 2.5 A in radius, assumed
 WIDEST_A = 2.8
+# The head of a ligand comes nearer to what it does not bind, down to a short hydrogen bond: O...H 1.76 A, O...Cl 2.16.
+NEAREST_HEAD = 0.65
 
 
 def contact_limits(numbers: np.ndarray) -> np.ndarray:
@@ -31,3 +34,10 @@ def contact_limits(numbers: np.ndarray) -> np.ndarray:
         missing = ", ".join(chemical_symbols[z] for z in numbers[np.isnan(radii)])
         raise InputError(f"no van der Waals radius is known for {missing}; contacts with it cannot be judged")
     return np.minimum(NEAREST * (radii[:, None] + radii[None, :]), WIDEST_A)
+
+
+def head_limits(numbers: np.ndarray) -> np.ndarray:
+    """Shortest allowed distance in A of a ligand's head from the crystal, shape (n, n); 0 where a metal can bind."""
+    metal = np.array([chemical_symbols[z] == "X" or Element(chemical_symbols[z]).is_metal for z in numbers], dtype=bool)
+    bonding = metal[:, None] | metal[None, :]
+    return np.where(bonding, 0.0, NEAREST_HEAD / NEAREST * contact_limits(numbers))

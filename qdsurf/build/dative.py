@@ -40,7 +40,7 @@ def attach_dative(
     InputError : a ligand has a charge, or the particle has no open ion for it.
     """
     core = particle[particle.arrays["role"] == SUBSTRATE]
-    tops = [site for site in find_sites(particle) if site["name"].startswith("top:") and site["free"]]
+    tops = [site for site in find_sites(particle, unique=False) if site["name"].startswith("top:") and site["free"]]
     covered = particle.copy()
     added = missed = 0
     for face, ligand in ligands.items():

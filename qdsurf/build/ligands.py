@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -27,7 +26,9 @@ PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
 ATTEMPTS = 4  # orders in which poses are tried, before a coverage is refused
-LIFT_A = 1.2  # by which a head that does not fit into a vacancy is raised, attempt by attempt
+# Heights of a cation over the place of the ion that it replaces: a quaternary ammonium is too wide for the hole, and
+# its chains hold it off, by 4 A at most; the hole of Cs+ may lie under a layer of PbBr2, 3 A deep.
+LIFTS_A = tuple(0.4 * np.arange(18))
 CHAIN = 6  # heavy atoms from which on a ligand is packed as a chain; springs bend shorter ones into place
 
 
@@ -254,13 +255,14 @@ def _pack_in(
         placed = pack(covered, seats, [chains] * len(seats), (seed or 0) + attempt)
         if all(positions is not None for positions in placed):
             break
-        if entry == "cation":  # a quaternary ammonium is too wide for the hole of the ion and stands over it
-            seats = [replace(one, origin=one.origin + LIFT_A * one.axes[:, 2]) for one in seats]
     if fitted := sum(positions is not None for positions in placed):
         if fitted < len(placed):
             raise BuildError(f"{fitted} of {len(placed)} find room without a contact; give fewer, or shorter chains")
     else:
-        raise BuildError(f"none of {len(placed)} finds room without a contact; take a larger cell, or a shorter chain")
+        reach = f" up to {LIFTS_A[-1]:.1f} A over the ion it replaces" if entry == "cation" else ""
+        raise BuildError(
+            f"none of {len(placed)} finds room{reach} without a contact; take a larger cell, or a shorter chain"
+        )
     first = covered.arrays["fragment"].max() + 1
     pieces = []
     for number, positions in enumerate(placed):
@@ -300,7 +302,7 @@ def seat(
     """
     around = turns(2 * np.pi * np.arange(TURNS) / TURNS)
     if not partners:
-        return Seat(np.asarray(origin), _frame(up), around)
+        return Seat(np.asarray(origin), _frame(up), around, lifts=LIFTS_A)
     first = surface.positions[partners[0]]
     lengths = FORMED * (covalent_radii[surface.numbers[partners[0]]] + covalent_radii[chains.numbers[list(anchors)]])
     bond = float(np.mean(lengths))
@@ -351,6 +353,18 @@ def _proton_acceptor(slab: Atoms, anchor: np.ndarray, fragment: int) -> int:
     if not far_enough.any():
         return int(free[np.argmax(aside)])
     return int(free[far_enough][np.argmin(aside[far_enough])])
+
+
+def anchor_distance(atoms: Atoms) -> float:
+    """Distance in A between a ligand's nearest anchor and the crystal's nearest atom, of the ligand that is farthest.
+
+    Between a bond length and a hydrogen bond; a cation whose chains hold it off stands farther away.
+    """
+    crystal = np.flatnonzero(atoms.arrays["role"] == SUBSTRATE)
+    anchors = [np.intersect1d(own, np.flatnonzero(atoms.arrays["anchor"])) for own in iter_ligands(atoms)]
+    places = atoms.positions
+    apart = [get_distances(places[a], places[crystal], cell=atoms.cell, pbc=atoms.pbc)[1].min() for a in anchors]
+    return float(max(apart))
 
 
 def iter_ligands(atoms: Atoms) -> Iterator[np.ndarray]:

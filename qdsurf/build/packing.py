@@ -8,7 +8,7 @@ from ase import Atoms
 from numba import njit
 from scipy.spatial.transform import Rotation
 
-from qdsurf.build.contacts import contact_limits
+from qdsurf.build.contacts import contact_limits, head_limits
 from qdsurf.build.spread import COMPASS
 from qdsurf.structure_io import SUBSTRATE
 
@@ -30,12 +30,14 @@ class Seat:
     axes : columns x (along two anchors), y, z (outwards), shape (3, 3).
     turns : rotations in these axes that keep the anchors bound, shape (m, 3, 3).
     replaces : atom of the core that the head takes the place of, so that it is not in its way; -1 for none.
+    lifts : heights in A above the origin at which the head may stand, the first that has room is taken.
     """
 
     origin: np.ndarray
     axes: np.ndarray
     turns: np.ndarray
     replaces: int = -1
+    lifts: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Chains:
     ----------
     numbers : atomic numbers, shape (n,).
     conformers : positions in A, shape (k, n, 3), the straightest first.
-    head : mask of the atoms at the bond to the surface, whose contacts with the crystal do not count, shape (n,).
+    head : mask of the atoms at the bond to the surface, which may come nearer to the crystal, shape (n,).
     """
 
     numbers: np.ndarray
@@ -70,7 +72,7 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
     Positions in A of each ligand, shape (n, 3), or None for one that found no place.
     """
     elements = np.unique(np.concatenate([core.numbers, *(c.numbers for c in chains)]))
-    limits = contact_limits(elements) ** 2
+    limits, heads = contact_limits(elements) ** 2, head_limits(elements) ** 2
     kind = {int(z): k for k, z in enumerate(elements)}
     reach = float(np.sqrt(limits.max()))
     shifts = _image_shifts(core)
@@ -90,17 +92,26 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
             ranked[group] = _rank_poses(own, alike, shifts, limits, kinds(own.numbers), rng)
         tried = recent.get(group, []) + ranked[group]
         rotations = seat.axes @ seat.turns
-        found = _first_free(
-            own.conformers, rotations, seat.origin, np.array(tried), kinds(own.numbers), own.head, seat.replaces,
-            limits, crowd.points, crowd.kinds, crowd.is_core, crowd.heads, crowd.following, crowd.low, reach,
-            crowd.bins, shifts[1:],
-        )  # fmt: skip
+        if len(seat.lifts) > 1:  # a pose that meets its own image does so at any height
+            upright = [own.conformers[c] @ rotations[t].T for c, t in tried]
+            hits = [_touches_itself(pose, kinds(own.numbers), limits, shifts[1:]) for pose in upright]
+            tried = [pose for pose, hit in zip(tried, hits, strict=True) if not hit]
+        found = -1
+        for lift in seat.lifts if tried else ():
+            origin = seat.origin + lift * seat.axes[:, 2]
+            found = _first_free(
+                own.conformers, rotations, origin, np.array(tried), kinds(own.numbers), own.head, seat.replaces,
+                limits, heads, crowd.points, crowd.kinds, crowd.is_core, crowd.heads, crowd.following, crowd.low,
+                reach, crowd.bins, shifts[1:],
+            )  # fmt: skip
+            if found >= 0:
+                break
         if found < 0:
             placed.append(None)
             continue
         conformer, turn = tried[found]
         recent[group] = [(conformer, turn), *(p for p in recent.get(group, []) if p != (conformer, turn))][:RECENT]
-        positions = own.conformers[conformer] @ rotations[turn].T + seat.origin
+        positions = own.conformers[conformer] @ rotations[turn].T + origin
         crowd.add(positions, kinds(own.numbers), np.zeros(len(positions), dtype=bool), shifts)
         placed.append(positions)
     return placed
@@ -217,8 +228,8 @@ def _link(points, start, low, width, bins, heads, following):
 
 @njit(cache=True)
 def _first_free(
-    conformers, rotations, origin, tried, own, head, replaces, limits, points, kinds, is_core, heads, following, low,
-    width, bins, shifts,
+    conformers, rotations, origin, tried, own, head, replaces, limits, head_limits, points, kinds, is_core, heads,
+    following, low, width, bins, shifts,
 ):  # fmt: skip
     """Number of the first pose without a contact below its limit, or -1."""
     n = len(own)
@@ -230,7 +241,9 @@ def _first_free(
                 pose[a, x] = origin[x]
                 for y in range(3):
                     pose[a, x] += rotation[x, y] * shape[a, y]
-        if _touches(pose, own, head, replaces, limits, points, kinds, is_core, heads, following, low, width, bins):
+        if _touches(
+            pose, own, head, replaces, limits, head_limits, points, kinds, is_core, heads, following, low, width, bins
+        ):
             continue
         if len(shifts) and _touches_itself(pose, own, limits, shifts):
             continue
@@ -239,7 +252,9 @@ def _first_free(
 
 
 @njit(cache=True)
-def _touches(pose, own, head, replaces, limits, points, kinds, is_core, heads, following, low, width, bins):
+def _touches(
+    pose, own, head, replaces, limits, head_limits, points, kinds, is_core, heads, following, low, width, bins
+):
     # The ends of chains meet first.
     for a in range(len(own) - 1, -1, -1):
         i = int((pose[a, 0] - low[0]) / width)
@@ -252,11 +267,12 @@ def _touches(pose, own, head, replaces, limits, points, kinds, is_core, heads, f
                 for r in range(max(k - 1, 0), min(k + 2, bins[2])):
                     m = heads[(p * bins[1] + q) * bins[2] + r]
                     while m >= 0:
-                        if m != replaces and not (head[a] and is_core[m]):
+                        if m != replaces:
+                            limit = (head_limits if head[a] and is_core[m] else limits)[own[a], kinds[m]]
                             dx = pose[a, 0] - points[m, 0]
                             dy = pose[a, 1] - points[m, 1]
                             dz = pose[a, 2] - points[m, 2]
-                            if dx * dx + dy * dy + dz * dz < limits[own[a], kinds[m]]:
+                            if dx * dx + dy * dy + dz * dz < limit:
                                 return True
                         m = following[m]
     return False

@@ -12,7 +12,7 @@ from ase import Atoms
 from qdsurf.build.ball import CONTACT_A, Cloud, bridges_of, hollows_of, whole_cells
 from qdsurf.build.roles import find_role
 from qdsurf.build.slab import LEAST_VACUUM_A
-from qdsurf.build.symmetry import orbits, primitive_surface, surface_operations
+from qdsurf.build.symmetry import IDENTITY, Operations, orbits, primitive_surface, surface_operations
 from qdsurf.connectivity import bond_matrix
 from qdsurf.errors import BuildError
 from qdsurf.structure_io import LIGAND, SUBSTRATE
@@ -61,7 +61,7 @@ def _open_cations(atoms: Atoms) -> np.ndarray:
     return cations[(layers == layers.min()) & ~held]
 
 
-def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:
+def find_sites(atoms: Atoms, tolerance: float = 0.1, unique: bool = True) -> list[dict]:
     """Find the sites of a surface, one of each symmetry-equivalent set.
 
     Sites of the crystal are `top:S`, `bridge:Pb-S`, `hollow:4`; an oxygen that carries hydrogen is `hydroxyl:O`; a
@@ -71,7 +71,8 @@ def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:
     Parameters
     ----------
     atoms : a slab with its surface along z, whatever its supercell, or a particle without cell.
-    tolerance : in A, within which a symmetry of the layer counts as one.
+    tolerance : in A, within which a symmetry of the layer, or of the particle about its middle, counts as one.
+    unique : False lists every site of a particle by itself.
 
     Returns
     -------
@@ -87,7 +88,8 @@ def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:
     crystal = slab[slab.arrays["role"] == SUBSTRATE] if "role" in slab.arrays else slab
     cell = primitive_surface(crystal, tolerance)
     repeats = round(surface_area(slab) / surface_area(cell)) if slab.pbc.any() else 1
-    found = _merge_equivalent(_sites_of(cell), cell, tolerance, repeats)
+    symmetry = lambda part: surface_operations(part, tolerance) if unique else IDENTITY  # noqa: E731
+    found = _merge_equivalent(_sites_of(cell), cell, symmetry(cell), repeats)
     molecules = slab[slab.arrays["role"] != SUBSTRATE] if "role" in slab.arrays else slab[:0]
     shifts = _cells_within(cell, slab) if len(molecules) else None
     for site in found:
@@ -96,7 +98,8 @@ def find_sites(atoms: Atoms, tolerance: float = 0.1) -> list[dict]:
         if shifts is not None:
             centres = (site["centres"][:, None] + shifts[None]).reshape(-1, 3)
             site["free"] = int((_distances(centres, molecules).min(axis=1) >= OCCUPIED_A).sum())
-    found += _merge_equivalent(_donors(molecules) + _vacancies(slab), slab, tolerance, 1)
+    if others := _donors(molecules) + _vacancies(slab):
+        found += _merge_equivalent(others, slab, symmetry(slab), 1)
     for site in found:
         del site["centres"], site["centre"]
         site["position"] = _into_cell(site["position"], slab)
@@ -189,11 +192,10 @@ def _site(cloud: Cloud, members: list, centre: np.ndarray) -> dict:
     }
 
 
-def _merge_equivalent(sites: list[dict], atoms: Atoms, tolerance: float, repeats: int) -> list[dict]:
+def _merge_equivalent(sites: list[dict], atoms: Atoms, operations: Operations, repeats: int) -> list[dict]:
     """One site of each set that the symmetry of the surface makes equal, with the size of the set."""
     if not sites:
         return []
-    operations = surface_operations(atoms, tolerance)
     labels = orbits(np.array([site["centre"] for site in sites]), [s["name"] for s in sites], atoms, operations)
     merged = []
     for label in range(max(labels) + 1):

@@ -83,3 +83,10 @@ def _relaxed(chosen: list[int], apart: np.ndarray) -> list[int]:
             break
         chosen[out] = int(into)
     return chosen
+
+
+def sphere_directions(count: int = 150) -> np.ndarray:
+    """Unit vectors spread over a sphere (Fibonacci lattice), shape (count, 3)."""
+    z = 1 - (2 * np.arange(count) + 1) / count
+    phi = np.pi * (1 + np.sqrt(5)) * np.arange(count)
+    return np.column_stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])

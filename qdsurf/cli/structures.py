@@ -14,7 +14,7 @@ from qdsurf.build.capping import cap_nanocrystal
 from qdsurf.build.dative import attach_dative
 from qdsurf.build.defects import make_defects
 from qdsurf.build.ledger import ledger
-from qdsurf.build.ligands import attach_ligands, iter_ligands
+from qdsurf.build.ligands import anchor_distance, attach_ligands, iter_ligands
 from qdsurf.build.mixtures import attach_mixture
 from qdsurf.build.molecules import build_molecule, describe_model
 from qdsurf.build.nanocrystal import EVERYWHERE, build_nanocrystal, particle_area
@@ -220,11 +220,15 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         "ligand_entry": covered.info["ligand_entry"],
         "binding_mode": covered.info["binding_mode"],
         "binding_modes_that_fit": modes,
+        "anchor_distance_A": anchor_distance(covered),
         "model": describe_model(ligand, arguments.truncate_to_carbons),
         "ligands": sum(1 for _ in iter_ligands(covered)),
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
     }
-    words = f"{data['ligands']} x {data['model']}, {data['binding_mode']} ({_modes(modes)})"
+    words = (
+        f"{data['ligands']} x {data['model']}, {data['binding_mode']} ({_modes(modes)}), anchors up to "
+        f"{data['anchor_distance_A']:.2f} A from the crystal"
+    )
     return data, [f"{arguments.output}: {words}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
 
 

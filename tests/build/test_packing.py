@@ -15,11 +15,11 @@ from scipy.spatial import cKDTree
 from qdsurf import library
 from qdsurf.build.conformers import bound_form, chain_conformers, stand_up
 from qdsurf.build.contacts import WIDEST_A, contact_limits
-from qdsurf.build.ligands import attach_ligands
+from qdsurf.build.ligands import anchor_distance, attach_ligands
 from qdsurf.build.molecules import ligand_molecule
 from qdsurf.build.packing import Chains, Seat, pack, turns
 from qdsurf.build.sites import surface_area
-from qdsurf.build.slab import cut_slab
+from qdsurf.build.slab import cut_slab, cut_wide_slab
 from qdsurf.errors import BuildError, InputError
 
 LONG = ("oleate", "oleylamine", "oleylammonium", "myristate", "dodecanethiolate")
@@ -222,9 +222,11 @@ def test_two_rods_meet_across_the_cell(apart, fits):
 
 
 def test_only_the_head_may_touch_the_crystal():
-    core = Atoms("C", [[0, 0, -1.5]], cell=[20, 20, 40], pbc=(1, 1, 0))
+    core = Atoms("Pb", [[0, 0, -1.5]], cell=[20, 20, 40], pbc=(1, 1, 0))
     seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None])
     assert pack(core, [seat], [ROD])[0] is not None
+    core.numbers[0] = 17  # what the head does not bind stays out of it
+    assert pack(core, [seat], [ROD])[0] is None
     core.positions[0] = [2.0, 0, 3.0]
     assert pack(core, [seat], [ROD])[0] is None
     seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None], replaces=0)
@@ -238,6 +240,42 @@ def test_turns_are_rotations_and_the_upright_come_first():
     np.testing.assert_allclose(found[:2, 2, 2], 1)
     # Two anchors along x stay level: a tilt turns about the line through them.
     np.testing.assert_allclose(found[:, 2, 0], 0, atol=1e-12)
+
+
+# Quaternary ammonium.
+
+
+def test_a_quaternary_ammonium_turns_its_short_branches_to_the_surface():
+    for shape in chain_conformers(library.ligand("didodecyldimethylammonium"), None, 1).conformers:
+        assert shape[:, 2].min() > -2.2 and shape[:, 2].mean() > 1.0  # a hydrogen of methyl is 2.1 A from N
+    for shape in chain_conformers(library.ligand("tetrabutylammonium"), None, 1).conformers:
+        assert shape[:, 2].min() > -3.0, "a butyl chain points down: its end is 6 A from N"
+
+
+def test_ammonium_enters_the_hole_of_caesium_as_far_as_its_branches_let_it():
+    # 10.1021/acs.chemmater.1c01081: what counts is how far the head group enters the binding pocket, and
+    # dimethyldidodecylammonium binds as well as a primary ammonium. Cs-Br is 4.15 A.
+    distance = {}
+    for name in ("oleylammonium", "didodecyldimethylammonium", "tetrabutylammonium"):
+        (covered,) = attach_ligands(plain_slab("CsPbBr3", (3, 3)), library.ligand(name))
+        assert close_contacts(covered, heads(covered)) == []
+        assert covered.arrays["formal_charge"].sum() == pytest.approx(0)
+        distance[name] = anchor_distance(covered)
+    assert distance["oleylammonium"] < distance["didodecyldimethylammonium"] < 4.5
+    assert 5.0 < distance["tetrabutylammonium"] < 6.0, "it stands over the hole"
+
+
+def test_a_cation_without_room_is_refused_with_the_height_that_was_tried():
+    with pytest.raises(BuildError, match=r"none of 1 finds room up to 6\.8 A over the ion it replaces"):
+        attach_ligands(plain_slab("CsPbBr3", (1, 1)), library.ligand("tetrabutylammonium"))
+
+
+@pytest.mark.parametrize(("termination", "ligand"), [("OH", "TCPP"), ("Ce", "TCPP"), ("Ce", "benzoate")])
+def test_a_head_stands_in_no_ion_that_it_does_not_bind(termination, ligand):
+    ceria = library.material("CeO2")
+    facet = next(f for f in ceria.facets if f.name == f"100_{termination}")
+    for covered in attach_ligands(cut_wide_slab(ceria, facet, 10.0, 4, 20.0), library.ligand(ligand), 1, 3):
+        assert_no_clash(covered)
 
 
 # Packed slabs.

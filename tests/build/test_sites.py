@@ -10,14 +10,20 @@ from ase.io import read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariants import through_file
+from pymatgen.core import Molecule
+from pymatgen.symmetry.analyzer import PointGroupAnalyzer
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 from systems import make_slab
 
 from qdsurf import library
 from qdsurf.build.nanocrystal import build_nanocrystal
 from qdsurf.build.sites import count_sites, find_sites, surface_area
 from qdsurf.build.slab import cut_slab
+from qdsurf.build.symmetry import surface_operations
 from qdsurf.connectivity import bond_matrix
 from qdsurf.errors import BuildError
+from qdsurf.structure_io import annotate
 
 SHIFTS = np.array([[i, j, 0] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 NAMES = ["PbS", "CdSe", "CdSe-wz", "CsPbBr3", "Ag"]
@@ -158,12 +164,80 @@ def test_ligands_offer_their_anchors_and_take_sites(ligated_of):
 
 def test_a_particle_has_the_sites_of_its_faces():
     particle, _ = build_nanocrystal(library.material("PbS"), 2.0, {"100": 1.0})
-    names = Counter(site["name"] for site in find_sites(particle))
+    names = Counter()
+    for site in find_sites(particle):
+        names[site["name"]] += site["multiplicity"]
     tops, hollows = names["top:Pb"] + names["top:S"], names["hollow:4"]
     edge = round((len(particle)) ** (1 / 3))
     assert edge**3 == len(particle), "not a cube"
     # A cube of n x n x n atoms: every surface atom has a top, every square of a face a hollow.
     assert tops == edge**3 - (edge - 2) ** 3 and hollows == 6 * (edge - 1) ** 2
+    assert len(find_sites(particle, unique=False)) == sum(names.values())
+
+
+@cache
+def dot(name: str, diameter_nm: float = 1.8) -> Atoms:
+    return build_nanocrystal(library.material(name), diameter_nm)[0]
+
+
+DOTS = {"PbS": 48, "CdSe": 24, "CdSe-wz": 6, "CsPbBr3": 16}  # operations of Oh, Td, C3v, D4h (a layer short of a cube)
+
+
+def unique_sites(particle: Atoms) -> Counter:
+    return Counter((site["name"], site["multiplicity"]) for site in find_sites(particle))
+
+
+@pytest.mark.parametrize("name", DOTS)
+def test_the_operations_of_a_particle_are_those_of_its_point_group(name):
+    particle = dot(name)
+    operations = surface_operations(particle, 0.1)
+    assert len(operations) == DOTS[name]
+    pymatgen = PointGroupAnalyzer(Molecule(particle.symbols, particle.positions), tolerance=0.1)
+    assert len(pymatgen.get_symmetry_operations()) == DOTS[name]
+    for rotation, shift in operations:
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
+        images = cKDTree(particle.positions).query(particle.positions @ rotation.T + shift)
+        assert images[0].max() < 0.1 and (particle.numbers[images[1]] == particle.numbers).all()
+
+
+def test_the_tops_of_a_cube_are_the_orbits_of_signed_permutations():
+    particle, _ = build_nanocrystal(library.material("PbS"), 2.0, {"100": 1.0})
+    step = np.round((particle.positions - particle.positions.mean(axis=0)) / 2.968).astype(int)  # a / 2
+    outer = np.abs(step).max(axis=1) == np.abs(step).max()
+    orbits = Counter(tuple(sorted(np.abs(s).tolist())) for s in step[outer])
+    tops = [site["multiplicity"] for site in find_sites(particle) if site["name"].startswith("top")]
+    assert sorted(tops) == sorted(orbits.values())
+
+
+@settings(max_examples=8, deadline=None)
+@given(name=st.sampled_from(sorted(DOTS)), seed=st.integers(0, 2**32 - 1), mirrored=st.booleans())
+def test_sites_of_a_particle_do_not_depend_on_how_it_is_given(name, seed, mirrored):
+    rng = np.random.default_rng(seed)
+    particle = dot(name)
+    moved = particle[rng.permutation(len(particle))]
+    moved.positions = Rotation.random(random_state=int(seed)).apply(moved.positions) * (-1 if mirrored else 1)
+    moved.positions += rng.uniform(-9, 9, 3) + rng.uniform(-0.01, 0.01, (len(moved), 3))
+    assert unique_sites(moved) == unique_sites(particle)
+
+
+@pytest.mark.parametrize("shift", [0.05, 0.5])
+def test_one_atom_out_of_place_by_more_than_the_tolerance_ends_the_symmetry(shift):
+    particle = dot("PbS").copy()
+    particle.positions[0] += shift * particle.positions[0] / np.linalg.norm(particle.positions[0])
+    assert (len(surface_operations(particle, 0.1)) == 48) == (shift < 0.1)
+
+
+def test_ligands_hold_sites_of_a_particle_and_leave_them_as_they_are():
+    bare = dot("PbS", 2.0)
+    held = Atoms("H", [bare.positions[0] * (1 + 1.4 / np.linalg.norm(bare.positions[0]))])
+    annotate(held, "ligand", 1)
+    covered = bare + held
+    assert unique_sites(covered) == unique_sites(bare)
+    assert sum(s["multiplicity"] - s["free"] for s in find_sites(covered)) > 0
+
+
+def test_atoms_in_one_line_have_the_identity():
+    assert len(surface_operations(Atoms("OCO", [[-1.16, 0, 0], [0, 0, 0], [1.16, 0, 0]]), 0.1)) == 1
 
 
 @pytest.mark.parametrize("supercell", [(1, 1), (2, 2), (3, 3)])

@@ -1,12 +1,15 @@
 """Slabs: what was asked for is what comes out, and what cannot be is refused with its reason."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from ase.build import fcc111
+from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invariants import assert_valid_slab, through_file
+from invariants import assert_no_clash, assert_valid_slab, through_file
 from pymatgen.core import Composition
 from pymatgen.io.ase import AseAtomsAdaptor
 from systems import FACET_IDS, FACETS
@@ -16,7 +19,7 @@ from qdsurf.build.crystal import bulk_cell, ion_charge
 from qdsurf.build.ledger import ledger
 from qdsurf.build.passivation import StandIns
 from qdsurf.build.sites import count_sites, surface_area
-from qdsurf.build.slab import cut_slab, freeze_substrate, list_terminations
+from qdsurf.build.slab import cut_slab, cut_wide_slab, freeze_substrate, list_terminations
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.miller import parse_miller_index, reduce_miller_index
 from qdsurf.records import Facet
@@ -249,6 +252,46 @@ def test_polar_sides_carry_the_stand_ins_of_the_electrostatic_valence(name, mill
     expected = "Cl" if each > 0 else "H"
     assert (top & (slab.symbols == expected)).sum() == abs(each) * ions
     assert slab.arrays["formal_charge"].sum() == 0
+
+
+@pytest.mark.parametrize("anion", ["Cl", "OH", "I"])
+@pytest.mark.parametrize(("name", "termination"), [("InP", "In"), ("InP", "P"), ("InAs", "In"), ("InAs", "As")])
+@pytest.mark.parametrize("cells", [(2, 2), (4, 2), (2, 4)])
+def test_a_side_with_three_ions_for_two_places_closes_every_cut_bond(name, termination, anion, cells):
+    # 2 of 4 bonds of In3+ are 1.5 e: for two In a bridge and two ions of one bond; for two P one PH2 and one PH.
+    material, facet = facet_of(name, (1, 0, 0), termination)
+    slab = cut_slab(material, facet, 4, cells, stand_ins=StandIns(anion))
+    element = "O" if anion == "OH" else anion
+    number = cells[0] * cells[1]
+    assert (slab.symbols == element).sum() == 1.5 * number
+    assert slab.arrays["formal_charge"].sum() == 0
+    assert_no_clash(slab)
+    distances = slab.get_all_distances(mic=True)
+    ions = np.flatnonzero(slab.symbols == element)
+    apart = distances[np.ix_(ions, ions)][np.triu_indices(len(ions), 1)]
+    assert apart.min() > 2.7
+    bonded = distances < 1.3 * (covalent_radii[slab.numbers][:, None] + covalent_radii[slab.numbers])
+    neighbours = lambda kind, others: sorted(Counter(bonded[slab.symbols == kind][:, others].sum(axis=1)).items())
+    # Every In keeps two bonds to the crystal and has two ions; of three ions one is shared.
+    outer = np.isin(slab.symbols, ["In"]) & (slab.arrays["layer"] == (1 if termination == "In" else 4))
+    assert set(bonded[outer].sum(axis=1) - 1) == {4}
+    assert neighbours(element, np.flatnonzero(slab.symbols == "In")) == [(1, number), (2, number // 2)]
+    pnictogen = (slab.symbols == material.formula[2:]) & (slab.arrays["layer"] == (4 if termination == "In" else 1))
+    held = bonded[np.ix_(np.flatnonzero(pnictogen), np.flatnonzero(slab.symbols == "H"))].sum(axis=1)
+    assert Counter(held) == {1: number // 2, 2: number // 2}
+
+
+@pytest.mark.parametrize("cells", [(2, 1), (4, 3)])
+def test_a_row_that_has_no_second_place_asks_for_another_cell(cells):
+    material, facet = facet_of("InP", (1, 0, 0), "In")
+    with pytest.raises(BalanceError, match=r"upper side needs \d+ ions of charge -1 .* an even number of cells along"):
+        cut_slab(material, facet, 4, cells)
+
+
+def test_a_wide_cell_is_found_for_it():
+    material, facet = facet_of("InP", (1, 0, 0), "In")
+    slab = cut_wide_slab(material, facet, 10.0, 4)
+    assert min(slab.cell.lengths()[:2]) >= 10 and slab.arrays["formal_charge"].sum() == 0
 
 
 @pytest.mark.parametrize(
