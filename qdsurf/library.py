@@ -104,7 +104,14 @@ def get(kind: str, name: str):
 
 
 def material(name: str) -> Material:
-    """The material of that name."""
+    """The material of that name.
+
+    Examples
+    --------
+    >>> pbs = material("PbS")
+    >>> pbs.formal_charges, pbs.lattice.a_A
+    ({'Pb': 2, 'S': -2}, 5.936)
+    """
     return get("materials", name)
 
 

@@ -17,6 +17,11 @@ def parse_miller_index(text: str, reduced: bool = True) -> tuple[int, ...]:
     Raises
     ------
     InputError : not three or four integers, all zero, or h + k + i is not 0.
+
+    Examples
+    --------
+    >>> parse_miller_index("10-10"), parse_miller_index("2,0,0"), parse_miller_index("11-20", reduced=False)
+    ((1, 0, 0), (1, 0, 0), (1, 1, -2, 0))
     """
     digits, sign = [], 1
     for token in text.split(",") if "," in text else text:

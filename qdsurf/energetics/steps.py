@@ -49,7 +49,14 @@ def site_table(system: System, templates: Mapping[str, Reaction]) -> pd.DataFram
 
 
 def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
-    """Activation energy in eV from the template's relation, never below zero or the reaction energy."""
+    """Activation energy in eV from the template's relation, never below zero or the reaction energy.
+
+    Examples
+    --------
+    >>> from qdsurf import library
+    >>> round(bep_barrier(library.get("reactions", "dissociation_surface"), -0.85), 3)
+    0.715
+    """
     if reaction.barrier is None:
         return max(0.0, reaction_energy)
     return max(0.0, reaction_energy, reaction.barrier.intercept_eV + reaction.barrier.slope * reaction_energy)

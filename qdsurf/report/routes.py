@@ -49,11 +49,16 @@ class Level:
 
 
 def gas_change(lattice: str) -> Counter:
-    """Count gas molecules in a lattice step, negative when taken up: 'TMA(g) + free@s -> adduct@s' gives {TMA: -1}.
+    """Count gas molecules in a lattice step, negative when taken up.
 
     Raises
     ------
     InputError : the step has no single arrow.
+
+    Examples
+    --------
+    >>> gas_change("TMA(g) + free@surface -> adduct@surface")
+    Counter({'TMA': -1})
     """
     sides = lattice.split("->")
     if len(sides) != 2:

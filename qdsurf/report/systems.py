@@ -12,7 +12,13 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def formula(text: str) -> str:
-    """Set the counts of a chemical formula as subscripts: CsPbBr3 becomes CsPbBr₃; fractions stay as they are."""
+    """Set the counts of a chemical formula as subscripts; fractions stay as they are.
+
+    Examples
+    --------
+    >>> formula("CsPbBr3"), formula("Cd0.5Zn0.5S")
+    ('CsPbBr₃', 'Cd0.5Zn0.5S')
+    """
     return re.sub(r"(?<=[A-Za-z)])\d+(?![\d.])", lambda match: match[0].translate(_SUBSCRIPTS), text)
 
 
