@@ -78,12 +78,7 @@ def cap_nanocrystal(
         says how many are to come.
     """
     ligands = ligands or {}
-    faces = {*particle.arrays["facet"].tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
-    for name, ligand in ligands.items():
-        if name not in faces:
-            raise unknown("face of the particle", name, faces)
-        if abs(ligand.charge) != 1:
-            raise InputError(f"ligand {ligand.name} for {name} has charge {ligand.charge:+d}; give ions of charge one")
+    _check_ligands(particle, ligands)
     particle, dangling = _shed(particle, dangling)
     charge = round(particle.arrays["formal_charge"].sum())
     if charge == 0 and not ligands:
@@ -103,19 +98,40 @@ def cap_nanocrystal(
             charge += acids
         places = _places(particle, dangling, int(np.sign(charge)))
         chosen = _choose(places, abs(charge), particle, seed)
-    needed = -np.sign(particle.arrays["formal_charge"].sum())
+    wanted = _assign(ligands, places, chosen, particle)
+    if coverage is not None:
+        wanted = _thin_out(wanted, places.positions[chosen], round(coverage * particle_area(particle)), particle, seed)
+    covered, left = _pack_ligands(particle, places, chosen, wanted, stand_ins, truncate_to_carbons, seed)
+    without_room = sum(one is not None for one in wanted) - (len(chosen) - len(left))
+    return _finish(covered, material, len(chosen) - len(left), len(left), without_room, seed)
+
+
+def _check_ligands(particle: Atoms, ligands: Mapping[str, Ligand]) -> None:
+    """Refuse a face that the particle does not have, and ligands that are not ions of charge one."""
+    faces = {*particle.arrays["facet"].tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
+    for name, ligand in ligands.items():
+        if name not in faces:
+            raise unknown("face of the particle", name, faces)
+        if abs(ligand.charge) != 1:
+            raise InputError(f"ligand {ligand.name} for {name} has charge {ligand.charge:+d}; give ions of charge one")
+
+
+def _assign(ligands: Mapping[str, Ligand], places: Places, chosen: np.ndarray, particle: Atoms) -> list[Ligand | None]:
+    """The ligand of its face for each chosen place; None where that has not the sign that the particle needs.
+
+    Raises
+    ------
+    InputError : none of the ligands has it.
+    """
+    charge = round(particle.arrays["formal_charge"].sum())
+    needed = -np.sign(charge)
     if ligands and needed and all(ligand.charge != needed for ligand in ligands.values()):
         raise InputError(
             f"the particle carries {charge:+d} e, which {', '.join({one.name for one in ligands.values()})} of charge "
             f"{-needed:+.0f} cannot balance; give ligands of charge {needed:+.0f}"
         )
     wanted = [ligands.get(places.facets[k], ligands.get(EVERYWHERE)) for k in chosen]
-    wanted = [one if one and one.charge == needed else None for one in wanted]
-    if coverage is not None:
-        wanted = _thin_out(wanted, places.positions[chosen], round(coverage * particle_area(particle)), particle, seed)
-    covered, left = _pack_ligands(particle, places, chosen, wanted, stand_ins, truncate_to_carbons, seed)
-    without_room = sum(one is not None for one in wanted) - (len(chosen) - len(left))
-    return _finish(covered, material, len(chosen) - len(left), len(left), without_room, seed)
+    return [one if one and one.charge == needed else None for one in wanted]
 
 
 def _thin_out(

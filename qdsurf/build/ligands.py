@@ -25,6 +25,7 @@ PROTON_A = 1.4  # from the anion that holds it
 PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back, or meets what attacks the ligand
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
+ABOVE_A = 0.7  # what is bonded to an ion and this much higher covers it
 ATTEMPTS = 4  # orders in which poses are tried, before a coverage is refused
 # Heights of a cation over the place of the ion that it replaces: a quaternary ammonium is too wide for the hole, and
 # its chains hold it off, by 4 A at most; the hole of Cs+ may lie under a layer of PbBr2, 3 A deep.
@@ -131,13 +132,21 @@ def _cover(
 
 
 def _hosts(slab: Atoms, ligand: Ligand, entry: LigandEntry) -> np.ndarray:
-    """Outermost ions at which the ligand binds, or which it replaces, and which no other ligand holds."""
+    """Outermost ions at which the ligand binds, or which it replaces, and which no other ligand holds.
+
+    Of those that stand-ins cover unevenly, as half of the Cd of CdSe(111), only the openest.
+    """
     if entry in ("anion", "cation"):
         return outermost_ions(slab, np.sign(ligand.charge))
     ions = surface_anions(slab) if ligand.cbc_class == "Z" else surface_cations(slab)
-    held = bond_matrix(slab)[:, slab.arrays["anchor"]].any(axis=1) if slab.arrays["anchor"].any() else None
-    ions = ions if held is None else ions[~held[ions]]
-    return ions[slab.arrays["layer"][ions] == slab.arrays["layer"][ions].min()] if len(ions) else ions
+    bonded = bond_matrix(slab)
+    ions = ions[~bonded[np.ix_(ions, slab.arrays["anchor"])].any(axis=1)]
+    if len(ions) == 0:
+        return ions
+    ions = ions[slab.arrays["layer"][ions] == slab.arrays["layer"][ions].min()]
+    height = slab.positions[:, 2]
+    above = (bonded[ions] & (height[None, :] > height[ions][:, None] + ABOVE_A)).sum(axis=1)
+    return ions[above == above.min()]
 
 
 def _replaced(slab: Atoms, hosts: np.ndarray, chosen: np.ndarray, each: int) -> list[int]:

@@ -66,19 +66,11 @@ def build_nanocrystal(
         for one, bulk in zip(materials, crystals, strict=True)
     ]
     bonds = [crystal_bonds(bulk, q) for bulk, q in zip(crystals, charges, strict=True)]
-    together, ions = _together(bonds, [len(bulk) for bulk in crystals]), np.concatenate(charges)
+    ions = np.concatenate(charges)
     depths = [10 * sum(thickness for _, thickness in shells[k:]) for k in range(len(crystals))]
     asked = wulff_planes(crystals[-1], _energies(outer, facets), 10 * diameter_nm)
-    found = []
-    for middle, lopsided in _centres(crystals[0], bonds[0], centre, material.name):
-        origins = _origins(crystals, charges, middle)
-        planes = _whole_layers(outer, crystals[-1], origins[-1], asked)
-        particle, dangling = _prune(_fill(crystals, origins, planes, depths), together, planes)
-        off = abs(polyhedron_volume(planes) / polyhedron_volume(asked) - 1)
-        # Ligands of dots are anions, so a particle that needs cations comes last, and before it a lopsided one.
-        rank = len(particle) == 0, ions[particle.arrays["ion"]].sum() < -0.5, lopsided, round(off, 2)
-        found.append((rank, planes, particle, dangling))
-    _, planes, particle, dangling = min(found, key=lambda one: one[0])
+    centres = _centres(crystals[0], bonds[0], centre, material.name)
+    planes, particle, dangling = _best_cut(outer, crystals, charges, bonds, depths, asked, centres)
     if len(particle) == 0:
         raise BuildError(f"a {material.name} particle of {diameter_nm:g} nm holds no atom with enough bonds; go larger")
     annotate(particle, SUBSTRATE, formal_charges=ions[particle.arrays["ion"]])
@@ -90,6 +82,29 @@ def build_nanocrystal(
     if shells:
         particle.info["shells"] = _strains(material, shells)
     return particle, dangling
+
+
+def _best_cut(
+    outer: Material,
+    crystals: Sequence[Atoms],
+    charges: Sequence[np.ndarray],
+    bonds: Sequence[Bonds],
+    depths: Sequence[float],
+    asked: Planes,
+    centres: Sequence[tuple[np.ndarray, bool]],
+) -> tuple[Planes, Atoms, Dangling]:
+    """Of the particles about all centres the one that comes nearest to what was asked for, with its planes."""
+    together, ions = _together(bonds, [len(bulk) for bulk in crystals]), np.concatenate(charges)
+    found = []
+    for middle, lopsided in centres:
+        origins = _origins(crystals, charges, middle)
+        planes = _whole_layers(outer, crystals[-1], origins[-1], asked)
+        particle, dangling = _prune(_fill(crystals, origins, planes, depths), together, planes)
+        off = abs(polyhedron_volume(planes) / polyhedron_volume(asked) - 1)
+        # Ligands of dots are anions, so a particle that needs cations comes last, and before it a lopsided one.
+        rank = len(particle) == 0, ions[particle.arrays["ion"]].sum() < -0.5, lopsided, round(off, 2)
+        found.append((rank, planes, particle, dangling))
+    return min(found, key=lambda one: one[0])[1:]
 
 
 def _strains(core: Material, shells: Sequence[tuple[Material, float]]) -> str:

@@ -54,33 +54,22 @@ def rigid_poses(
     position, normal = np.asarray(position, float), np.asarray(normal, float)
     shapes = _orientations(molecule.positions - molecule.positions[anchor], count, seed)
     near, indices = _surroundings(surface, position, np.linalg.norm(shapes[0], axis=1).max() + NEAR_A)
-    elements = np.unique(np.concatenate([molecule.numbers, surface.numbers]))
-    limits = contact_limits(elements)
-    kind = {int(z): k for k, z in enumerate(elements)}
-    rows = [kind[int(z)] for z in molecule.numbers]
-    columns = [kind[int(z)] for z in surface.numbers[indices]]
-    reach = limits[np.ix_(rows, columns)]
-    bond = DATIVE * (covalent_radii[molecule.numbers[anchor]] + covalent_radii[surface.numbers[indices]])
-    reach[anchor] = np.minimum(reach[anchor], bond)
-    # Along the normal a pair touches where |r + t n| equals its limit; the highest such t is the first contact.
     offset = shapes[:, :, None, :] + position - near
-    along = offset @ normal
-    aside = (offset**2).sum(axis=-1) - along**2
-    touches = np.where(aside < reach**2, np.sqrt(np.maximum(reach**2 - aside, 0)) - along, -np.inf)
-    heights = touches.max(axis=(1, 2))
-    first = touches.reshape(len(shapes), -1).argmax(axis=1)
+    bond = DATIVE * (covalent_radii[molecule.numbers[anchor]] + covalent_radii[surface.numbers[indices]])
+    elements, kind = np.unique(np.concatenate([molecule.numbers, surface.numbers[indices]]), return_inverse=True)
+    reach = contact_limits(elements)[np.ix_(kind[: len(molecule)], kind[len(molecule) :])]
+    reach[anchor] = np.minimum(reach[anchor], bond)
+    heights, first = _first_contacts(offset, normal, reach)
     poses, rejected, seen = [], [], []
     for k in np.argsort(heights.round(6), kind="stable"):
-        atom, other = divmod(int(first[k]), len(indices))
+        atom, other = first[k]
         if atom != anchor and heights[k] > TOO_HIGH * bond.min():
             rejected.append(
                 f"orientation {k}: {molecule.symbols[atom]}{atom} meets {surface.symbols[indices[other]]}"
                 f"{indices[other]} while {molecule.symbols[anchor]}{anchor} is {heights[k]:.2f} A away"
             )
             continue
-        apart = np.sqrt(((offset[k] + heights[k] * normal) ** 2).sum(axis=-1))
-        mark = np.sort(apart, axis=1)[:, :8]
-        mark = mark[np.lexsort((mark[:, 0].round(2), molecule.numbers))]
+        mark = _mark(offset[k] + heights[k] * normal, molecule.numbers)
         if any(np.abs(mark - other_mark).max() < ALIKE_A for other_mark in seen):
             rejected.append(f"orientation {k}: the same as one before it")
             continue
@@ -89,6 +78,33 @@ def rigid_poses(
     if not poses:
         raise BuildError(f"no pose among {count} orientations: {'; '.join(rejected[:5])}")
     return poses, rejected
+
+
+def _first_contacts(offset: np.ndarray, normal: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far to lift each orientation along the normal until it only just touches, and which pair does.
+
+    Parameters
+    ----------
+    offset : from every atom of the surface to every one of the molecule in A, shape (orientations, n, m, 3).
+    reach : distance in A at which they touch, shape (n, m).
+
+    Returns
+    -------
+    heights : in A, shape (orientations,).
+    first : atom of the molecule and atom of the surface, shape (orientations, 2).
+    """
+    # A pair touches where |r + t n| equals its reach; the highest such t is the first contact on the way down.
+    along = offset @ normal
+    aside = (offset**2).sum(axis=-1) - along**2
+    touches = np.where(aside < reach**2, np.sqrt(np.maximum(reach**2 - aside, 0)) - along, -np.inf)
+    pairs = touches.reshape(len(offset), -1).argmax(axis=1)
+    return touches.max(axis=(1, 2)), np.column_stack(np.divmod(pairs, reach.shape[1]))
+
+
+def _mark(offset: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """What is the same for the same pose: the shortest distances in A of each atom, in an order of its own."""
+    mark = np.sort(np.linalg.norm(offset, axis=-1), axis=1)[:, :8]
+    return mark[np.lexsort((mark[:, 0].round(2), numbers))]
 
 
 def _orientations(positions: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -124,14 +124,11 @@ def cut_slab(
     if thickness is not None:
         layers = _count_layers(period, tops[0], thickness, where)
     layers = layers or LAYERS
-    n = len(period.layers)
-    top = next((t for t in tops if bottoms is None or (t - layers + 1) % n in bottoms), None)
+    top = next((t for t in tops if bottoms is None or (t - layers + 1) % len(period.layers) in bottoms), None)
     if top is None:
-        names = [layer_name(period.atoms.symbols[layer], material) for layer in period.layers]
-        made = sorted({f"{names[s]} below {names[(s + layers - 1) % n]}" for s in range(n)})
         raise BuildError(
             f"{where}: no slab of {layers} layers has {facet.cut or facet.termination} on top and {bottom} below; "
-            f"{layers} layers give: {', '.join(made)}"
+            f"{layers} layers give: {', '.join(_pairs_of_sides(material, period, layers))}"
         )
     slab, bonds = stack_layers(period, material, top - layers + 1, layers), period.bonds
     if shells:
@@ -196,6 +193,13 @@ def _find_termination(material: Material, period: Period, side: int, name: str, 
         if termination["name"] == name:
             return termination["layers"]
     raise unknown("termination", name, [t["name"] for t in terminations], where)
+
+
+def _pairs_of_sides(material: Material, period: Period, layers: int) -> list[str]:
+    """Which sides a slab of so many layers can have, such as `CsBr below PbBr2`."""
+    names = [layer_name(period.atoms.symbols[layer], material) for layer in period.layers]
+    n = len(names)
+    return sorted({f"{names[s]} below {names[(s + layers - 1) % n]}" for s in range(n)})
 
 
 def _count_layers(period: Period, top: int, thickness: float, where: str) -> int:

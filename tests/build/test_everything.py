@@ -4,8 +4,10 @@ The default suite goes through the two lists side by side; marker `slow` takes e
 """
 
 import re
+from functools import cache
 
 import pytest
+from ase import Atoms
 from invariants import assert_valid_ligated
 from systems import FACET_IDS, FACETS
 
@@ -13,7 +15,7 @@ from qdsurf import library
 from qdsurf.build.ligands import attach_ligands
 from qdsurf.build.slab import cut_wide_slab
 from qdsurf.errors import BuildError, InputError
-from qdsurf.records import Ligand
+from qdsurf.records import Facet, Ligand
 
 LIGANDS = library.names("ligands")
 CARBONS = 3  # the shortest that leaves every head group whole (mercaptopropionate)
@@ -32,9 +34,14 @@ REFUSALS = {
 }
 
 
+@cache
+def wide_slab(name: str, facet: Facet) -> Atoms:
+    return cut_wide_slab(library.material(name), facet, WIDTH_A, 4, 20.0)
+
+
 def cover(name: str, facet, ligand: Ligand, carbons: int = CARBONS) -> int:
     """Attach one ligand in all its modes, check each, and count them."""
-    slab = cut_wide_slab(library.material(name), facet, WIDTH_A, 4, 20.0)
+    slab = wide_slab(name, facet)
     candidates, refusal = [], ""
     try:
         candidates = attach_ligands(slab, ligand, 1, carbons)

@@ -8,6 +8,7 @@ from systems import make_ligated, make_slab
 from qdsurf import library
 from qdsurf.build.ligands import attach_ligands, iter_ligands
 from qdsurf.build.roles import find_role
+from qdsurf.build.slab import cut_wide_slab
 from qdsurf.errors import BuildError, InputError
 
 SHORT = [
@@ -163,6 +164,18 @@ def test_a_ligand_without_a_place_is_refused(material):
 def test_an_amine_finds_no_lewis_acid_under_a_layer_of_caesium_bromide(material):
     with pytest.raises(BuildError, match=r"1 methylamine do not fit on .*CsBr: monodentate: "):
         attach_ligands(make_slab(material), library.ligand("methylamine"))
+
+
+@pytest.mark.parametrize(("material", "index"), [("CdSe", (1, 1, 1)), ("InP", (1, 1, 1))])
+def test_an_amine_goes_to_a_cation_that_no_stand_in_covers(material, index):
+    record = library.material(material)
+    slab = cut_wide_slab(record, next(f for f in record.facets if f.miller_index == index), 10.0, 4, 20.0)
+    (covered,) = attach_ligands(slab, library.ligand("methylamine"))
+    assert_valid_ligated(covered, slab, 1)
+    cations, (nitrogen,) = find_role(covered, "surface.cation"), find_role(covered, "ligand.anchor")
+    host = int(cations[np.argmin(covered.get_distances(nitrogen, cations, mic=True))])
+    chlorine = np.flatnonzero((covered.symbols == "Cl") & (covered.arrays["layer"] == 1))
+    assert covered.get_distances(host, chlorine, mic=True).min() > 3.0
 
 
 def test_more_ligands_than_sites_are_refused_with_the_number_that_fits():
