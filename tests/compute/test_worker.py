@@ -19,7 +19,8 @@ from qdsurf.compute.worker import Worker
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec
 
-TIMEOUT_S = 1.5
+TIMEOUT_S = 4.0  # what does not hang needs far less, also on a busy machine
+PATIENT_S = 60.0
 NAP = f"600.{os.getpid()}"  # seconds, recognisable among the processes of the machine
 
 
@@ -56,14 +57,14 @@ def treacherous(monkeypatch) -> CalculatorSpec:
 @pytest.mark.parametrize(
     ("element", "reason"),
     [
-        ("Ag", "no result after 1.5 s; the process of the calculator was ended"),
+        ("Ag", "no result after 4 s; the process of the calculator was ended"),
         ("Au", "the process of the calculator ended by SIGSEGV"),
         ("Ni", "the process of the calculator ended with exit code 3"),
     ],
 )
 def test_one_lost_structure_does_not_lose_the_others(treacherous, element, reason):
     structures = [dimer("Cu"), dimer(element), dimer("Cu")]
-    relaxed, results = relax_batch(structures, treacherous, timeout_s=TIMEOUT_S)
+    relaxed, results = relax_batch(structures, treacherous, timeout_s=TIMEOUT_S if element == "Ag" else PATIENT_S)
     assert [result["converged"] for result in results] == [True, False, True]
     assert results[1]["reason"] == f"failed: {reason}" and results[1]["energy_eV"] is None
     assert results[1]["flags"] == ["not_converged"] and results[1]["force_calls"] == 0
@@ -74,7 +75,7 @@ def test_one_lost_structure_does_not_lose_the_others(treacherous, element, reaso
 def test_what_hangs_is_ended_with_everything_it_started(treacherous):
     before = time.monotonic()
     relax_batch([dimer("Ag")], treacherous, timeout_s=TIMEOUT_S)
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < PATIENT_S
     assert f"sleep {NAP}" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
 
@@ -90,12 +91,12 @@ def test_a_process_of_its_own_changes_no_number():
     assert next(plain) == next(plain)
 
 
-@pytest.mark.parametrize(("element", "reason"), [("Ag", "no result after 1.5 s"), ("Au", "ended by SIGSEGV")])
+@pytest.mark.parametrize(("element", "reason"), [("Ag", "no result after 4 s"), ("Au", "ended by SIGSEGV")])
 def test_vibrations_are_computed_apart_too(treacherous, element, reason):
-    here, apart = (normal_modes(dimer("Cu"), treacherous, timeout_s=timeout) for timeout in (None, 60))
+    here, apart = (normal_modes(dimer("Cu"), treacherous, timeout_s=timeout) for timeout in (None, PATIENT_S))
     np.testing.assert_array_equal(here, apart)
     with pytest.raises(CalculationError, match=reason):
-        normal_modes(dimer(element), treacherous, timeout_s=TIMEOUT_S if element == "Ag" else 60)
+        normal_modes(dimer(element), treacherous, timeout_s=TIMEOUT_S if element == "Ag" else PATIENT_S)
 
 
 def test_a_calculator_that_cannot_be_made_is_an_error_of_the_input():
