@@ -11,6 +11,8 @@ from qdsurf.units import BOLTZMANN_EV_PER_K
 
 SURE = 0.84  # a probability above it is called a win, below it a lean: one standard deviation to one side
 NAMED = 3  # energies that are named
+# Snakemake centres its first page in the window, and the top of a long one is then out of reach.
+FROM_THE_TOP = ".. raw:: html\n\n   <style>.items-center.h-screen{align-items:flex-start}</style>\n"
 NEGLIGIBLE = 1e-3  # a degree of control below it changes nothing
 RIVALS = ("precursor-surface", "precursor-ligand")
 KINDS = {"state": "the state", "step": "the barrier of"}
@@ -44,6 +46,7 @@ def write_summary(
     first = selectivity.iloc[0]
     counts = ", ".join(f"{verdicts.count(key)} x {words.lower()}" for key, words in HEADS.items() if key in verdicts)
     lines = [
+        FROM_THE_TOP,
         "Which does the precursor attack first, the crystal or the ligands?",
         "=" * 66,
         "",

@@ -1,5 +1,7 @@
 """The answer in words says what the tables say, and says so where they hold no number."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,7 +94,7 @@ def test_the_page_is_clean_restructured_text_whatever_the_words(tables):
     odd = tables["states"].assign(note="a_ *b |c `d {{ e }} {% f")
     page = write_summary(**{**tables, "states": odd}, recipe="r_")
     html = publish_parts(page, writer_name="html", settings_overrides={"halt_level": 2})["body"]
-    assert "Caution: a_ *b |c `d (( e )) (% f." in html and "{" not in page
+    assert "Caution: a_ *b |c `d (( e )) (% f." in html and not re.search(r"\{[{%#]", page)
     assert html.count("Computed with synthetic") == len(SYSTEMS) and html.count("*") == len(SYSTEMS)
 
 
