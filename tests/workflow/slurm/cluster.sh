@@ -59,6 +59,10 @@ CONF
 
 down() {
     scancel --user "$(id -un)" || true
+    for _ in $(seq 60); do  # a daemon that stops first leaves their processes behind
+        [[ -z $(squeue --noheader --states=running,completing || true) ]] && break
+        sleep 1
+    done
     for daemon in slurmd slurmctld; do
         [[ -s $folder/$daemon.pid ]] && kill "$(cat "$folder/$daemon.pid")"
     done
