@@ -21,11 +21,9 @@ SADDLES, SADDLE_GEOMETRIES = "saddles.yaml", "saddles.extxyz"
 FILES = REACTIONS, GEOMETRIES, SURFACES, SURFACE_GEOMETRIES
 
 
-class ReferenceLevel(Record):
-    """Level of theory of the reference energies: a geometry, and a single point with a better functional."""
+class PointLevel(Record):
+    """Level of theory of single points at a calculator's geometries."""
 
-    geometry_functional: str
-    geometry_basis: str
     functional: str
     basis: str
     sigma_eV: float = Field(gt=0, description="uncertainty of a reaction energy at this level")
@@ -33,8 +31,20 @@ class ReferenceLevel(Record):
 
     @property
     def label(self) -> str:
+        """The level in one word, functional/basis."""
+        return f"{self.functional}/{self.basis}"
+
+
+class ReferenceLevel(PointLevel):
+    """Level of theory of single points at geometries of a level of their own."""
+
+    geometry_functional: str
+    geometry_basis: str
+
+    @property
+    def label(self) -> str:
         """The level in one word, functional/basis//functional/basis of the geometry."""
-        return f"{self.functional}/{self.basis}//{self.geometry_functional}/{self.geometry_basis}"
+        return f"{super().label}//{self.geometry_functional}/{self.geometry_basis}"
 
 
 class ReferenceMolecule(Molecule):
@@ -58,20 +68,6 @@ class ExperimentalReaction(ReferenceReaction):
     enthalpy_kJ_per_mol: float = Field(description="at 298.15 K and standard pressure, negative is exothermic")
     sigma_kJ_per_mol: float = Field(gt=0)
     source: Source
-
-
-class PointLevel(Record):
-    """Level of theory of single points at a calculator's geometries."""
-
-    functional: str
-    basis: str
-    sigma_eV: float = Field(gt=0, description="uncertainty of a reaction energy at this level")
-    source: Source
-
-    @property
-    def label(self) -> str:
-        """The level in one word, functional/basis."""
-        return f"{self.functional}/{self.basis}"
 
 
 class SurfaceStep(ReferenceReaction):
