@@ -237,7 +237,7 @@ def _legend(figure: Figure, axes: Axes, states: pd.DataFrame, found: list[Level]
         labels.append("unrefined")
     if any(math.isfinite(level.saddle_eV) for level in found):
         handles.append(Line2D([], [], color=style.GREY, linewidth=1.4))
-        labels.append("saddle point")
+        labels.append("barrier")
     if any(math.isfinite(level.gibbs_eV) for level in found):
         handles.append(Line2D([], [], **_gibbs_marker(style.GREY)))
         labels.append("Gibbs energy" + _conditions(states))

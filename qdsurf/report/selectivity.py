@@ -58,7 +58,8 @@ def _draw_row(axes: Axes, height: float, row: pd.Series, width_in: float) -> Non
     thickness = 0.66 * _ROW
     note = "" if pd.isna(row.missing_steps) else str(row.missing_steps)
     if row[list(SHARES)].isna().any():
-        text = style.wrap(f"no number: {style.words(note)}", width_in, style.SMALL_PT, max_lines=2)
+        steps = style.words(note).replace(";", "; ")
+        text = style.wrap(f"no number: {steps}", width_in, style.SMALL_PT, max_lines=2)
         axes.text(0.0, height, text, va="center", fontsize=style.SMALL_PT, style="italic", color=style.GREY)
         return
     left = 0.0

@@ -147,7 +147,9 @@ def _log_ratio(row: pd.Series) -> float:
 def _distance(move: float, sigma: float | None) -> str:
     """Words on how far an energy is from turning the answer, and how well it is known."""
     known = "" if sigma is None or pd.isna(sigma) else f"known to {sigma:.2f} eV"
-    even = f"even if {abs(move):.2f} eV {'lower' if move > 0 else 'higher'}" if math.isfinite(move) else ""
+    even = (
+        f"{abs(move):.2f} eV {'lower' if move > 0 else 'higher'} makes the routes equal" if math.isfinite(move) else ""
+    )
     return ", ".join(filter(None, (even, known))) or "no distance"
 
 
