@@ -59,10 +59,8 @@ def test_the_shares_are_those_of_the_table(tables):
 def test_what_would_change_the_answer_has_a_size_and_a_sign(tables):
     page = page_of(tables, precursor_surface=0.9, precursor_ligand=0.1)
     # kT ln 9 = 0.0593 eV at 313.15 K: a lower barrier of the ligand route, a less stable adduct on the crystal
-    assert (
-        "the barrier of carboxylate transfer (0.06 eV lower makes the routes equal, known to 0.25 eV; degree of control +1)"
-        in page
-    )
+    turns = "0.06 eV lower makes the routes equal, known to 0.25 eV; degree of control +1"
+    assert f"the barrier of carboxylate transfer ({turns})" in page
     assert "the state adduct surface (0.12 eV higher makes the routes equal, known to" in page
     assert "adduct ligand" not in page  # it has no barrier: that is a matter of collisions, not of an energy
     turned = page_of(tables, precursor_surface=0.1, precursor_ligand=0.9)
