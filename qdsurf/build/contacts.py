@@ -1,7 +1,7 @@
 """How near two atoms that are not bonded may come."""
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import chemical_symbols, covalent_radii
 from ase.data.vdw_alvarez import vdw_radii
 from pymatgen.core import Element
 
@@ -15,6 +15,7 @@ MOLECULAR_ION_A = 2.5  # a placeholder stands for a molecule such as formamidini
 WIDEST_A = 2.8
 # The head of a ligand comes nearer to what it does not bind, down to a short hydrogen bond: O...H 1.76 A, O...Cl 2.16.
 NEAREST_HEAD = 0.65
+NEAREST_BOND = 0.85  # of the sum of covalent radii, between a metal and what it may bind: Pb-O 1.80 A, Pb-Cl 2.11
 
 
 def contact_limits(numbers: np.ndarray) -> np.ndarray:
@@ -37,7 +38,9 @@ def contact_limits(numbers: np.ndarray) -> np.ndarray:
 
 
 def head_limits(numbers: np.ndarray) -> np.ndarray:
-    """Shortest allowed distance in A of a ligand's head from the crystal, shape (n, n); 0 where a metal can bind."""
+    """Shortest distance in A of a ligand's head from the crystal, shape (n, n); a bond's where a metal can bind."""
     metal = np.array([chemical_symbols[z] == "X" or Element(chemical_symbols[z]).is_metal for z in numbers], dtype=bool)
     bonding = metal[:, None] | metal[None, :]
-    return np.where(bonding, 0.0, NEAREST_HEAD / NEAREST * contact_limits(numbers))
+    radii = covalent_radii[numbers]
+    bond = NEAREST_BOND * (radii[:, None] + radii[None, :])
+    return np.where(bonding, bond, NEAREST_HEAD / NEAREST * contact_limits(numbers))

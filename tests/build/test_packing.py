@@ -222,7 +222,7 @@ def test_two_rods_meet_across_the_cell(apart, fits):
 
 
 def test_only_the_head_may_touch_the_crystal():
-    core = Atoms("Pb", [[0, 0, -1.5]], cell=[20, 20, 40], pbc=(1, 1, 0))
+    core = Atoms("Pb", [[0, 0, -2.0]], cell=[20, 20, 40], pbc=(1, 1, 0))
     seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None])
     assert pack(core, [seat], [ROD])[0] is not None
     core.numbers[0] = 17  # what the head does not bind stays out of it
