@@ -312,7 +312,7 @@ def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
 
 
 def leave_faces_out(correction: Correction) -> pd.DataFrame:
-    """Predict the steps on each face from the molecules and the other faces; columns as above, face first."""
+    """Predict the steps on each face from the molecules and the other faces; columns as above, and face."""
     face_of = np.array([name.split("@")[1] if is_face(name) else "" for name in correction.bonds])
     parts = []
     for face in sorted(set(face_of) - {""}):

@@ -56,6 +56,13 @@ def record(kind, name):
     return [] if name == "none" else str(library.record_path(kind, name))
 
 
+def face_records():
+    """Records that say which bonds a step on a reference face changes."""
+    steps = library.read_record(FOLDER / SURFACES, SurfaceSet).steps
+    named = {("materials", find_facet(s.slab)[0]) for s in steps} | {("precursors", s.precursor) for s in steps}
+    return sorted(record(*one) for one in named | {("reactions", s.step) for s in steps})
+
+
 def slab_of(w):
     """Slab that a job belongs to, whichever wildcard says so."""
     name = next(w[key] for key in ("slab", "ligated", "system", "owner", "room", "refined") if key in w.keys())

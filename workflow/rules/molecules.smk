@@ -104,6 +104,7 @@ use rule relax_molecule as relax_reference with:
 rule measure_errors:
     input:
         reference=REFERENCE_FILES,
+        records=face_records(),
         candidates="results/reference/{calculator}/candidates.extxyz",
         relaxed="results/reference/{calculator}/relaxed.extxyz",
         result="results/reference/{calculator}/result.json",
@@ -153,6 +154,7 @@ use rule refine_state as refine_reference with:
 use rule measure_errors as measure_refined_errors with:
     input:
         reference=REFERENCE_FILES,
+        records=face_records(),
         candidates="results/reference/{calculator}/candidates.extxyz",
         relaxed="results/reference/{calculator}/relaxed.extxyz",
         result="results/reference/{calculator}/result.json",
