@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.compute.optimiser import model_hessian
-from qdsurf.compute.path import free_atoms
+from qdsurf.compute.path import coordinates_of, free_atoms, longest
 
 # Measured on the four molecular reactions of benchmarks/saddle.py, both ways: with 0.1 A all are found in 21 to 29
 # calls; with longer steps, or with lengths that adapt to how well the energy is foreseen, some fall off the ridge.
@@ -64,7 +64,7 @@ class Surface:
 
     def guess(self, atoms: Atoms) -> np.ndarray:
         """Model Hessian of the free coordinates, eV/A^2."""
-        rows = (3 * self.free[:, None] + np.arange(3)).ravel()
+        rows = coordinates_of(self.free)
         return model_hessian(atoms)[np.ix_(rows, rows)]
 
     def shapes(self, x: np.ndarray) -> np.ndarray:
@@ -76,11 +76,6 @@ class Surface:
         rigid += [np.cross(axis, positions).ravel() for axis in np.eye(3)]
         left, sizes, _ = np.linalg.svd(np.array(rigid).T)
         return left[:, int((sizes > 1e-6).sum()) :]
-
-
-def longest(vector: np.ndarray) -> float:
-    """Length of the largest of the atoms' parts of a flat vector."""
-    return float(np.linalg.norm(vector.reshape(-1, 3), axis=1).max())
 
 
 def start_hessian(guess: np.ndarray, top: Point, tangent: np.ndarray, neighbours: list[Point]) -> np.ndarray:

@@ -1,11 +1,16 @@
-"""BFGS that starts from a chemist's Hessian, stiff along bonds and soft elsewhere, and trusts it while it is right."""
+"""Quasi-Newton relaxation: the Hessian is a guess for where the atoms are now, corrected by every step so far."""
+
+from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
-from ase.optimize import BFGS
+from ase.optimize.optimize import Optimizer
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 
+from qdsurf.compute.path import coordinates_of, free_atoms, longest
 from qdsurf.connectivity import bond_matrix, bond_ratios
 
 # Force constants in eV/A^2. A single bond has 20 to 40 (30 at the sum of covalent radii, falling by e for each
@@ -36,52 +41,90 @@ def model_hessian(atoms: Atoms) -> np.ndarray:
     return blocks.transpose(0, 2, 1, 3).reshape(3 * n, 3 * n) + FLOOR * np.eye(3 * n)
 
 
-class ModelBFGS(BFGS):
-    """ASE's BFGS, begun and begun again with `model_hessian`, with steps of restricted length.
+def correct(hessian: np.ndarray, steps: Sequence[np.ndarray], changes: Sequence[np.ndarray]) -> np.ndarray:
+    """Correct a Hessian by steps and the changes of the gradient along them, one after the other.
 
-    No atom moves farther than a radius that begins at `maxstep`, halves where the energy falls by less than a quarter
-    of what the Hessian promised, and grows to twice `maxstep` where it keeps its promises. A step that would be longer
+    The update is TS-BFGS (10.1021/acs.jctc.9b00869, section 2), since BFGS breaks down on a ridge, where the curvature
+    along a step is negative; with the Hessian in place of its absolute value, which many steps make expensive.
+
+    Parameters
+    ----------
+    hessian : shape (n, n), eV/A^2.
+    steps, changes : in A and eV/A, shape (n,) each, oldest first; the last one is met exactly.
+    """
+    missing, weights = np.zeros((2, len(steps), len(hessian)))  # each update is m w + w m - (m s) w w
+    overlaps = np.zeros(len(steps))
+    for k, (step, change) in enumerate(zip(steps, changes, strict=True)):
+        m, w = missing[:k], weights[:k]
+        known = hessian @ step + m.T @ (w @ step) + w.T @ (m @ step - overlaps[:k] * (w @ step))
+        weight = (step @ change) * change + (step @ known) * known
+        if (scale := weight @ step) > 1e-12:
+            missing[k], weights[k] = change - known, weight / scale
+            overlaps[k] = missing[k] @ step
+    mixed = missing.T @ weights
+    return hessian + mixed + mixed.T - (weights.T * overlaps) @ weights
+
+
+class ModelNewton(Optimizer):
+    """Relaxes with `model_hessian` of the current geometry, corrected by all steps of the walk, in restricted steps.
+
+    Groups that turn take the guess with them, and what was learnt of them before weighs less than what was learnt last.
+    No atom moves farther than a radius that begins at `max_step`, halves where the energy falls by less than a quarter
+    of what the Hessian promised, and grows to twice `max_step` where it keeps its promises. A step that would be longer
     is not scaled but damped: (H + lambda)^-1 g goes on relaxing stiff bonds while it holds soft turns back.
+
+    Parameters
+    ----------
+    atoms : with a calculator; what FixAtoms holds is in no Hessian.
+    max_step : A.
     """
 
+    def __init__(self, atoms: Atoms, max_step: float = 0.15, logfile=None):
+        self.max_step = max_step
+        super().__init__(atoms, logfile=logfile)
+
     def initialize(self):
-        """Set the starting Hessian; called by ASE."""
-        super().initialize()
-        self.H0 = model_hessian(self.atoms)
-        self.radius, self.last = self.maxstep, None
+        """Forget what was learnt; called by ASE."""
+        self.free = free_atoms(self.atoms)
+        self.radius, self.last = self.max_step, None
+        self.steps, self.changes = [], []
 
-    def prepare_step(self, pos, gradient):
-        """The damped step and how far it moves each atom; called by ASE."""
-        gradient, energy = gradient.ravel(), self.atoms.get_potential_energy()
-        self.update(pos.ravel(), -gradient, self.pos0, self.forces0)
-        self.pos0, self.forces0 = pos.ravel(), -gradient.copy()
-        self._adapt(energy)
-        step, damped = self._damped_step(gradient)
-        lengths = np.linalg.norm(step.reshape(-1, 3), axis=1)
-        self.last = energy, gradient @ step + 0.5 * step @ self.state.hessian @ step, lengths.max(), damped
-        return step, lengths
+    def step(self, gradient=None):
+        """Take one step; called by ASE, which gives the gradient with the fixed atoms in it or asks for it."""
+        gradient, energy = -self.atoms.get_forces()[self.free].ravel(), self.atoms.get_potential_energy()
+        at = self.atoms.positions[self.free].ravel()
+        if self.last is not None:
+            self._remember(at, gradient, energy)
+        rows = coordinates_of(self.free)
+        hessian = correct(model_hessian(self.atoms)[np.ix_(rows, rows)], self.steps, self.changes)
+        step, damped = self._damped_step(hessian, gradient)
+        promised = gradient @ step + 0.5 * step @ hessian @ step
+        self.last = at, gradient, energy, promised, longest(step), damped
+        positions = self.atoms.positions.copy()
+        positions[self.free] += step.reshape(-1, 3)
+        self.atoms.set_positions(positions)
 
-    def determine_step(self, dpos, steplengths):
-        """Take the step as it is: its length is right."""
-        return dpos
-
-    def _adapt(self, energy: float) -> None:
-        """Change the radius by how well the last energy was foreseen."""
-        if self.last is None:
-            return
-        before, promised, length, damped = self.last
-        if energy - before > BROKEN_PROMISE * promised and abs(promised) > NOISE_EV:
+    def _remember(self, at: np.ndarray, gradient: np.ndarray, energy: float) -> None:
+        """Keep what the last step taught, and change the radius by how well its energy was foreseen."""
+        before, old_gradient, old_energy, promised, length, damped = self.last
+        if longest(at - before) > 1e-7:
+            self.steps.append(at - before)
+            self.changes.append(gradient - old_gradient)
+        if energy - old_energy > BROKEN_PROMISE * promised and abs(promised) > NOISE_EV:
             self.radius = max(length / 2, SHORTEST_A)
-        elif damped and energy - before < KEPT_PROMISE * promised:
-            self.radius = min(max(self.radius, 1.5 * length), 2 * self.maxstep)
+        elif damped and energy - old_energy < KEPT_PROMISE * promised:
+            self.radius = min(max(self.radius, 1.5 * length), 2 * self.max_step)
 
-    def _damped_step(self, gradient: np.ndarray) -> tuple[np.ndarray, bool]:
+    def _damped_step(self, hessian: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, bool]:
         """Step with the least lambda that keeps it within the radius, and whether there is one."""
-        values, modes = np.linalg.eigh(self.state.hessian)
+        with suppress(np.linalg.LinAlgError):  # not positive definite
+            step = -cho_solve(cho_factor(hessian), gradient)
+            if longest(step) <= self.radius:
+                return step, False
+        values, modes = np.linalg.eigh(hessian)
         values, along = np.maximum(np.abs(values), 1e-3), modes.T @ gradient
         step = lambda shift: -modes @ (along / (values + shift))  # noqa: E731
-        excess = lambda shift: np.linalg.norm(step(shift).reshape(-1, 3), axis=1).max() - self.radius  # noqa: E731
-        if excess(0.0) <= 0:
+        if longest(step(0.0)) <= self.radius:
             return step(0.0), False
         most = np.linalg.norm(gradient) / self.radius  # no step is longer than |g| / lambda
-        return step(brentq(excess, 0.0, most, rtol=1e-3)), True
+        return step(brentq(lambda shift: longest(step(shift)) - self.radius, 0.0, most, rtol=1e-3)), True

@@ -71,6 +71,16 @@ def free_atoms(atoms: Atoms) -> np.ndarray:
     return np.setdiff1d(np.arange(len(atoms)), np.concatenate([np.zeros(0, dtype=int), *held]))
 
 
+def coordinates_of(indices: np.ndarray) -> np.ndarray:
+    """Rows of some atoms in a Hessian or a flat vector."""
+    return (3 * indices[:, None] + np.arange(3)).ravel()
+
+
+def longest(vectors: np.ndarray) -> float:
+    """Length of the longest of the atoms' vectors, flat or of shape (n, 3)."""
+    return float(np.linalg.norm(vectors.reshape(-1, 3), axis=1).max(initial=0.0))
+
+
 def displacements(start: Atoms, end: Atoms) -> np.ndarray:
     """Vectors in A from one structure to another, shape (n, 3), the shortest ones in a periodic cell.
 

@@ -14,7 +14,7 @@ import qdsurf
 from qdsurf.compute.anomalies import find_anomalies
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator
 from qdsurf.compute.journal import Journal, Outcome
-from qdsurf.compute.optimiser import ModelBFGS
+from qdsurf.compute.optimiser import ModelNewton
 from qdsurf.compute.restraints import held_bonds
 from qdsurf.compute.worker import Worker
 from qdsurf.errors import CalculationError
@@ -167,12 +167,14 @@ def relax_one(
     judge: Judge | None = None,
     rungs: int | None = None,
     report: Report | None = None,
+    max_step: float = MAX_STEP_A,
 ) -> Outcome:
     """Relax one structure, first with the bonds held that it is to have, then freely; see `relax_batch`.
 
     Parameters
     ----------
     rungs : how far a failed SCF may climb its rescue ladder; None: as far as the calculator says.
+    max_step : of an atom at first, A; it adapts, up to twice as much.
     """
     start, cpu = time.perf_counter(), time.process_time()
     work = atoms.copy()
@@ -180,7 +182,7 @@ def relax_one(
     forget = getattr(calculator, "forget", calculator.reset)
     forget()
     rescues_before = dict(getattr(calculator, "rescues", {}))
-    walk = _Walk(work, forget, report)
+    walk = _Walk(work, forget, report, max_step)
     rungs_before = getattr(calculator, "rungs", None)
     calculator.rungs = rungs or rungs_before
     try:
@@ -232,8 +234,14 @@ class _Walk:
     It keeps the last consistent point, so that whatever happens there is something honest to return.
     """
 
-    def __init__(self, atoms: Atoms, forget: Callable[[], None] | None = None, report: Report | None = None):
-        self.atoms, self.forget, self.report = atoms, forget, report
+    def __init__(
+        self,
+        atoms: Atoms,
+        forget: Callable[[], None] | None = None,
+        report: Report | None = None,
+        max_step: float = MAX_STEP_A,
+    ):
+        self.atoms, self.forget, self.report, self.max_step = atoms, forget, report, max_step
         self.start, self.judge = atoms.copy(), None
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
@@ -248,7 +256,7 @@ class _Walk:
     def run(self, max_steps: int, fmax: float, judge: Judge | None = None) -> str:
         """Walk; returns `converged` or the reason for stopping."""
         self.judge = judge
-        max_step, self.first_call = MAX_STEP_A, self.calls
+        max_step, self.first_call = self.max_step, self.calls
         while self.jumps <= MAX_JUMPS:
             try:
                 if reason := self._descend(max_step, max_steps, fmax):
@@ -265,7 +273,7 @@ class _Walk:
 
     def _descend(self, max_step: float, max_steps: int, fmax: float) -> str:
         """Follow the optimiser until it is done; an empty string says that it met another SCF solution."""
-        optimiser = ModelBFGS(self.atoms, logfile=None, maxstep=max_step)
+        optimiser = ModelNewton(self.atoms, max_step)
         for _ in optimiser.irun(fmax=fmax, steps=max(0, max_steps - self.calls + self.first_call)):
             if not self._accept():
                 return ""

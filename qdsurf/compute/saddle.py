@@ -11,8 +11,8 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import qdsurf
-from qdsurf.compute.ascent import Point, Surface, follow_mode, longest, start_hessian
-from qdsurf.compute.path import assert_path_ends, displacements, geodesic_path
+from qdsurf.compute.ascent import Point, Surface, follow_mode, start_hessian
+from qdsurf.compute.path import assert_path_ends, coordinates_of, displacements, geodesic_path, longest
 from qdsurf.compute.relax import relax_one
 from qdsurf.compute.vibrations import CALLS_AN_ATOM, mode_energies, partial_hessian
 from qdsurf.connectivity import differing_bonds
@@ -35,6 +35,7 @@ SOFT_EV = 0.01
 NO_BARRIER_EV = 0.005  # a saddle that is not this much above the higher end is none: energies are not surer
 MOVES_A = 0.1  # atoms that move more than this between the three states are in the Hessian
 PUSH_A = 0.15  # off the saddle, the farthest atom
+DOWNHILL_A = 0.1  # longest first step down, short so that no ridge is crossed
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
 
@@ -204,7 +205,7 @@ def _imaginary_modes(
     search.calls["hessian"] += CALLS_AN_ATOM * len(moved)
     energies, modes = mode_energies(partial, structure.get_masses()[surface.free[moved]])
     imaginary = np.einsum("im,ij,jm->m", modes, partial, modes) / 2 < -SOFT_EV
-    rows = (3 * moved[:, None] + np.arange(3)).ravel()
+    rows = coordinates_of(moved)
     directions = np.zeros((imaginary.sum(), len(hessian)))
     directions[:, rows] = modes[:, imaginary].T
     hessian = hessian.copy()
@@ -230,7 +231,7 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str]
 
 def _fall(search: Search, start: Atoms) -> tuple[int | None, str]:
     """Relax a structure; which end it reaches, and words for where it came to rest."""
-    found, result = relax_one(start, search.surface.atoms.calc, search.fmax, 2 * search.max_calls)
+    found, result = relax_one(start, search.surface.atoms.calc, search.fmax, 2 * search.max_calls, max_step=DOWNHILL_A)
     search.calls["downhill"] += result["force_calls"]
     if not result["converged"]:
         return None, f"no minimum ({result['reason']})"

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from ase.build import bulk, molecule
+from ase.build import add_adsorbate, bulk, fcc100, molecule
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
 from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.optimiser import FLOOR, ModelBFGS, model_hessian
+from qdsurf.compute.optimiser import FLOOR, ModelNewton, correct, model_hessian
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import annotate
 
@@ -43,7 +43,7 @@ def test_the_guess_turns_with_the_molecule():
 def test_the_minimum_is_that_of_plain_bfgs_in_no_more_steps(name):
     ours, theirs = start(name), start(name)
     steps = []
-    for optimiser in (ModelBFGS(ours, logfile=None), BFGS(theirs, logfile=None)):
+    for optimiser in (ModelNewton(ours), BFGS(theirs, logfile=None)):
         optimiser.run(fmax=0.01, steps=200)
         steps.append(optimiser.nsteps)
     assert ours.get_potential_energy() == pytest.approx(theirs.get_potential_energy(), abs=2e-3)
@@ -54,5 +54,34 @@ def test_fixed_atoms_stay():
     atoms = start("CH3OH")
     atoms.set_constraint(FixAtoms([0]))
     before = atoms.positions[0].copy()
-    ModelBFGS(atoms, logfile=None).run(fmax=0.02, steps=100)
+    ModelNewton(atoms).run(fmax=0.02, steps=100)
     np.testing.assert_array_equal(atoms.positions[0], before)
+
+
+def test_a_corrected_hessian_knows_the_last_step_and_stays_symmetric():
+    """Also where the curvature along a step is negative, which BFGS cannot hold."""
+    rng = np.random.default_rng(3)
+    true = np.diag([-2.0, 0.3, 1.0, 5.0, 20.0])
+    steps = list(rng.normal(size=(8, 5)))
+    corrected = correct(np.eye(5), steps, [true @ step for step in steps])
+    np.testing.assert_allclose(corrected, corrected.T, atol=1e-9)
+    np.testing.assert_allclose(corrected @ steps[-1], true @ steps[-1], atol=1e-9)
+    values = np.linalg.eigvalsh(corrected)
+    assert values[0] == pytest.approx(-2, abs=0.5) and values[-1] == pytest.approx(20, abs=1)
+
+
+def test_a_ridge_is_left_at_once():
+    """An adatom beside the bridge between two hollows, where BFGS, whose Hessian fell to -1e5 eV/A^2, took 70 steps."""
+    slab = fcc100("Al", (2, 2, 2), vacuum=8)
+    add_adsorbate(slab, "Au", 1.9, "bridge")
+    slab.set_constraint(FixAtoms(range(4)))
+    slab.calc = make_calculator(CalculatorSpec(name="emt"))
+    slab.positions[-1, 1] += 0.15
+    walk = ModelNewton(slab)
+    assert walk.run(fmax=0.02, steps=40)
+    hollow = fcc100("Al", (2, 2, 2), vacuum=8)
+    add_adsorbate(hollow, "Au", 1.7, "hollow")
+    hollow.set_constraint(FixAtoms(range(4)))
+    hollow.calc = make_calculator(CalculatorSpec(name="emt"))
+    ModelNewton(hollow).run(fmax=0.02, steps=60)
+    assert slab.get_potential_energy() == pytest.approx(hollow.get_potential_energy(), abs=5e-3)

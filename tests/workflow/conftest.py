@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_snakemake(
-    tree: Path, *arguments: str, cores: str = "2", variables: Mapping[str, str] = {}, timeout: float = 600
+    tree: Path, *arguments: str, cores: str = "2", variables: Mapping[str, str] = {}, timeout: float = 3600
 ) -> subprocess.CompletedProcess:
     """Run Snakemake on a copy of the tree, with the package of that copy."""
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"} | variables
