@@ -38,6 +38,7 @@ PUSH_A = 0.15  # off the saddle, the farthest atom
 DOWNHILL_A = 0.1  # longest first step down, short so that no ridge is crossed
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
+SEARCHES = 4  # of a step that has minima on its way; the first one included
 
 
 class Verdict(NamedTuple):
@@ -48,6 +49,7 @@ class Verdict(NamedTuple):
     saddle: Point | None = None
     imaginary_cm: Sequence[float] = ()
     moved_atoms: int = 0
+    below: Sequence[Atoms] = ()  # the two minima beside a saddle that does not join the ends
 
 
 class Search(NamedTuple):
@@ -71,7 +73,8 @@ def find_saddle(
     """Find and verify the transition state between two minima.
 
     The geodesic path is climbed from its highest image along its tangent. Verified is a saddle whose partial Hessian
-    has one imaginary mode and which relaxes into both ends when pushed either way along that mode.
+    has one imaginary mode and which relaxes into both ends when pushed either way along that mode. Where it relaxes
+    into other minima, the ways from the ends to these are searched too; verified is the whole when all its parts are.
 
     Parameters
     ----------
@@ -83,7 +86,8 @@ def find_saddle(
 
     Returns
     -------
-    structures : initial state, transition state where there is one, final state; each with energy and `info["state"]`.
+    structures : initial state, transition state where there is one, final state, and the same of all parts where there
+        are minima between; each with energy and `info["state"]`.
     result : `status` (one of `STATUSES`), `reason`, `barrier_eV` and `reverse_barrier_eV` (None unless verified or
         barrierless), `energies_eV`, `imaginary_modes_cm`, `moved_atoms` of the Hessian, `force_calls` by purpose and
         in total, and what identifies the run.
@@ -94,19 +98,22 @@ def find_saddle(
     """
     assert_path_ends(initial, final)
     began, calls = time.perf_counter(), Counter()
-    ends, verdict = [], None
+    ends, verdict, way = [], None, None
     for given, side in zip((initial, final), SIDES, strict=True):
         relaxed, result = relax_one(given, calculator, fmax, 2 * max_calls)
         calls["ends"] += result["force_calls"]
         ends.append(relaxed)
         if not result["converged"]:
             verdict = verdict or Verdict(NOT_CONVERGED, f"the {side} state: {result['reason']}")
+    surface = Surface(initial, calculator)
     try:
         verdict = verdict or _refuse_ends((initial, final), ends)
-        verdict = verdict or _search(Search(ends, Surface(initial, calculator), fmax, max_calls, calls), through)
+        if verdict is None:
+            way, verdict = _connect(Search(ends, surface, fmax, max_calls, calls), through)
     except CalculationError as error:
         verdict = Verdict(NOT_CONVERGED, f"failed: {error}")
-    structures = _structures(ends, verdict.saddle)
+    calls["climb"] = surface.calls - calls["path"]
+    structures = _structures(way or [ends[0], verdict, ends[1]])
     return structures, _result(structures, verdict, calls) | {
         "input_hash": [content_hash(initial), content_hash(final)],
         "wall_s": round(time.perf_counter() - began, 2),
@@ -138,38 +145,82 @@ def _refuse_ends(given: Sequence[Atoms], ends: Sequence[Atoms]) -> Verdict | Non
     return None
 
 
+def _connect(search: Search, through: Sequence[Atoms]) -> tuple[list[Atoms | Verdict] | None, Verdict]:
+    """Search until all minima on the way are joined: minima and verdicts in turn, and the verdict on the whole."""
+    way: list = [search.ends[0], None, search.ends[1]]
+    for number in range(SEARCHES):
+        gap = way.index(None)
+        found = _search(search._replace(ends=[way[gap - 1], way[gap + 1]]), () if number else through)
+        if found.below:
+            way[gap : gap + 1] = _detour(way[gap - 1], found, way[gap + 1])
+        elif found.status in (VERIFIED, BARRIERLESS):
+            way[gap] = found
+        else:
+            return None, found if len(way) == 3 else found._replace(
+                reason=f"beyond a minimum on the way: {found.reason}"
+            )
+        if None not in way:
+            return way, _whole(way)
+        print(f"search {number + 1}: {found.reason}", flush=True)
+    return None, found._replace(reason=f"{found.reason}; given up after {SEARCHES} searches")
+
+
+def _detour(left: Atoms, found: Verdict, right: Atoms) -> list[Atoms | Verdict | None]:
+    """What takes the place of a gap: a saddle and the minima beside it, and what is still to be joined to them."""
+    first, second = found.below
+    apart = [longest(displacements(*pair)) for pair in ((left, first), (second, right), (left, second), (first, right))]
+    if apart[0] + apart[1] > apart[2] + apart[3]:
+        first, second = second, first
+    before = [] if _same(left, first) else [None, first]
+    after = [] if _same(second, right) else [second, None]
+    return [*before, found._replace(status=VERIFIED, below=()), *after]
+
+
+def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
+    """The verdict on a way whose parts are all known: that of its highest saddle."""
+    parts = way[1::2]
+    if len(parts) == 1:
+        return parts[0]
+    saddles = [part for part in parts if part.saddle is not None and part.status == VERIFIED]
+    start = way[0].get_potential_energy()
+    between = ", ".join(f"{minimum.get_potential_energy() - start:+.2f}" for minimum in way[2:-1:2])
+    words = f"{len(saddles)} saddles, each with one imaginary mode, and minima at {between} eV on the way"
+    if not saddles:
+        return Verdict(BARRIERLESS, f"downhill by way of minima at {between} eV")
+    return max(saddles, key=lambda part: part.saddle.energy)._replace(reason=words)
+
+
 def _search(search: Search, through: Sequence[Atoms]) -> Verdict:
     """Make a path, climb from its top, and verify what is found there."""
-    surface, calls = search.surface, search.calls
+    surface, before = search.surface, search.surface.calls
     path = geodesic_path(*search.ends, through=through)
     top, points = _top(search, path)
-    calls["path"] = surface.calls
+    search.calls["path"] += surface.calls - before
     if top in (0, len(path) - 1):
         return _slide(search, path, "the path has no point above its ends")
     point, mode = points[top], points[top + 1].x - points[top - 1].x
     mode /= np.linalg.norm(mode)
     hessian = start_hessian(surface.guess(path[top]), point, mode, [points[top - 1], points[top + 1]])
+    before = surface.calls
     for _ in range(ATTEMPTS):
-        before = surface.calls
-        point, hessian = follow_mode(surface, point, hessian, mode, search.fmax, search.max_calls - calls["climb"])
-        calls["climb"] += surface.calls - before
+        left = search.max_calls - (surface.calls - before)
+        point, hessian = follow_mode(surface, point, hessian, mode, search.fmax, left)
         if point.max_force > search.fmax:
-            words = f"a force of {point.max_force:.2f} eV/A is left after {calls['climb']} calls of the climb"
+            words = f"a force of {point.max_force:.2f} eV/A is left after {surface.calls - before} calls of the climb"
             return _slide(search, path, words)
         imaginary, directions, moved, hessian = _imaginary_modes(search, point, hessian)
         found = {"saddle": point, "imaginary_cm": imaginary, "moved_atoms": moved}
         if len(imaginary) < 2:
             break
         mode = directions[0]
-        calls["climb"] += 1
         point = surface(point.x + PUSH_A * directions[1] / longest(directions[1]))
     if len(imaginary) == 0:
         return _slide(search, path, "the climb ended where no mode is imaginary")
     if len(imaginary) > 1:
         words = ", ".join(f"{-mode:.0f}i" for mode in imaginary)
         return Verdict(SEVERAL, f"{len(imaginary)} imaginary modes ({words} cm-1) of {moved} atoms", **found)
-    status, reason = _descend(search, point, directions[0])
-    return Verdict(status, reason, **found)
+    status, reason, below = _descend(search, point, directions[0])
+    return Verdict(status, reason, **found, below=below)
 
 
 def _top(search: Search, path: Sequence[Atoms]) -> tuple[int, dict[int, Point]]:
@@ -213,36 +264,46 @@ def _imaginary_modes(
     return (energies[imaginary] / INVERSE_CM_EV).tolist(), directions, len(moved), hessian
 
 
-def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str]:
-    """Relax from both sides of a saddle and say whether that leads to both ends."""
-    reached, words = [], []
-    for sign in (1, -1):
-        start = search.surface.structure(saddle.x + sign * PUSH_A * mode / longest(mode), search.ends[0])
-        side, found = _fall(search, start)
-        reached.append(side)
-        words.append(found)
+def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str, list[Atoms]]:
+    """Relax from both sides of a saddle and say whether that leads to both ends, else to which two minima."""
+    fallen = [
+        _fall(search, search.surface.structure(saddle.x + sign * PUSH_A * mode / longest(mode), search.ends[0]))
+        for sign in (1, -1)
+    ]
     heights = [saddle.energy - end.get_potential_energy() for end in search.ends]
-    if set(reached) == {0, 1} and min(heights) < NO_BARRIER_EV:
-        return BARRIERLESS, f"the saddle lies {min(heights):+.3f} eV from the {SIDES[int(np.argmin(heights))]} state"
-    if set(reached) == {0, 1}:
-        return VERIFIED, "one imaginary mode; relaxes into the initial and the final state"
-    return WRONG_ENDS, f"downhill from the saddle lie {words[0]} and {words[1]}"
+    if {one.side for one in fallen} == {0, 1}:
+        if min(heights) < NO_BARRIER_EV:
+            words = f"the saddle lies {min(heights):+.3f} eV from the {SIDES[int(np.argmin(heights))]} state"
+            return BARRIERLESS, words, []
+        return VERIFIED, "one imaginary mode; relaxes into the initial and the final state", []
+    below = [one.atoms for one in fallen]
+    joined = None not in below and not _same(*below)
+    return WRONG_ENDS, f"downhill from the saddle lie {fallen[0].words} and {fallen[1].words}", below if joined else []
 
 
-def _fall(search: Search, start: Atoms) -> tuple[int | None, str]:
-    """Relax a structure; which end it reaches, and words for where it came to rest."""
+class _Fallen(NamedTuple):
+    """Where a structure came to rest: which end, None if neither; the minimum, None if none; words for it."""
+
+    side: int | None
+    atoms: Atoms | None
+    words: str
+
+
+def _fall(search: Search, start: Atoms) -> _Fallen:
+    """Relax a structure and say where it came to rest."""
     found, result = relax_one(start, search.surface.atoms.calc, search.fmax, 2 * search.max_calls, max_step=DOWNHILL_A)
     search.calls["downhill"] += result["force_calls"]
     if not result["converged"]:
-        return None, f"no minimum ({result['reason']})"
+        return _Fallen(None, None, f"no minimum ({result['reason']})")
     same = [side for side, end in enumerate(search.ends) if _same(found, end)]
     if same:
         side = min(same, key=lambda side: longest(displacements(found, search.ends[side])))
-        return side, f"the {SIDES[side]} state"
+        return _Fallen(side, search.ends[side], f"the {SIDES[side]} state")
     above = [result["energy_eV"] - end.get_potential_energy() for end in search.ends]
     side = int(np.argmin([len(differing_bonds(found, end)) for end in search.ends]))
     changed = _words(found, differing_bonds(found, search.ends[side])) or "the same bonds"
-    return None, f"another minimum, {above[side]:+.2f} eV from the {SIDES[side]} state ({changed})"
+    words = f"another minimum, {above[side]:+.2f} eV from the {SIDES[side]} state ({changed})"
+    return _Fallen(None, found, words)
 
 
 def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
@@ -253,9 +314,9 @@ def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
     step = next((step for step in steps if longest(step) > SLIDE_A), steps[-1])
     start = search.ends[0].copy()
     start.set_positions(way[0] + min(1.0, SLIDE_A / longest(step)) * step, apply_constraint=False)
-    side, found = _fall(search, start)
-    words = f"the {SIDES[higher]} state, pushed {SLIDE_A} A along the path, falls into {found}"
-    return Verdict(BARRIERLESS, words) if side == 1 - higher else Verdict(NOT_CONVERGED, f"{reason}; {words}")
+    fallen = _fall(search, start)
+    words = f"the {SIDES[higher]} state, pushed {SLIDE_A} A along the path, falls into {fallen.words}"
+    return Verdict(BARRIERLESS, words) if fallen.side == 1 - higher else Verdict(NOT_CONVERGED, f"{reason}; {words}")
 
 
 def _same(one: Atoms, other: Atoms) -> bool:
@@ -268,16 +329,24 @@ def _words(atoms: Atoms, pairs: set[tuple[int, int]]) -> str:
     return ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j}" for i, j in sorted(pairs))
 
 
-def _structures(ends: Sequence[Atoms], saddle: Point | None) -> list[Atoms]:
-    """The states with their energies and names."""
-    structures = list(ends)
-    for atoms, name in zip(structures, SIDES, strict=True):
-        atoms.info["state"] = name
-    if saddle is not None:
-        top = Surface(ends[0], None).structure(saddle.x, ends[0])
-        top.calc = SinglePointCalculator(top, energy=saddle.energy)
-        top.info["state"] = "saddle"
-        structures.insert(1, top)
+def _structures(way: Sequence[Atoms | Verdict]) -> list[Atoms]:
+    """The states on a way with their energies and names; parts without a saddle leave no structure."""
+    structures = []
+    for part in way:
+        if isinstance(part, Atoms):
+            structures.append(part)
+            part.info["state"] = "minimum"
+        elif part.saddle is not None:
+            top = Surface(way[0], None).structure(part.saddle.x, way[0])
+            top.calc = SinglePointCalculator(top, energy=part.saddle.energy)
+            top.info["state"] = "saddle"
+            structures.append(top)
+    for atoms, side in zip((structures[0], structures[-1]), SIDES, strict=True):
+        atoms.info["state"] = side
+    for kind in ("saddle", "minimum"):
+        several = [atoms for atoms in structures if atoms.info["state"] == kind]
+        for number, atoms in enumerate(several[: len(several) if len(several) > 1 else 0]):
+            atoms.info["state"] = f"{kind} {number + 1}"
     return structures
 
 
