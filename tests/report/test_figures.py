@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from ase.build import fcc111
+from ase.build import add_adsorbate, fcc111, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
 from matplotlib.text import Text
 
 from qdsurf.errors import InputError
@@ -12,6 +13,7 @@ from qdsurf.report.figures import (
     plot_coverages,
     plot_energy_profile,
     plot_ranking,
+    plot_saddle,
     plot_saturation,
     plot_selectivity,
     plot_selectivity_map,
@@ -185,3 +187,42 @@ def test_the_ranking_names_every_precursor_and_lists_what_has_no_number(selectiv
 )
 def test_an_empty_table_makes_a_figure_that_says_so(draw):
     assert "PbS(100)  oleate  DEZ" in texts(draw()) and "no " in texts(draw())
+
+
+def dissociation(bond_A: float, energy_eV: float, state: str):
+    """N2 across the edge of a periodic cell."""
+    slab = fcc111("Cu", (3, 3, 2), vacuum=8)
+    nitrogen = molecule("N2")
+    nitrogen.set_distance(0, 1, bond_A)
+    nitrogen.rotate(90, "y")
+    add_adsorbate(slab, nitrogen, 1.8, offset=(0.0, 0.0))
+    slab.wrap()
+    slab.calc = SinglePointCalculator(slab, energy=energy_eV)
+    slab.info["state"] = state
+    return slab
+
+
+def test_a_saddle_is_drawn_with_its_energies_and_the_bonds_that_change():
+    states = ("initial", "saddle", "final")
+    path = [dissociation(*one) for one in zip((1.1, 1.8, 2.6), (-3.0, -1.75, -3.4), states, strict=True)]
+    result = {"status": "verified", "reason": "", "imaginary_modes_cm": [-523.4]}
+    figure = plot_saddle(path, result, "PbS_100_PbS~oleate~TMA", "dissociation_surface")
+    words = texts(figure)
+    for word in (
+        "1.25 eV",
+        "\N{MINUS SIGN}0.40 eV",
+        "523i",
+        "N–N 1.10 Å",
+        "N–N 2.60 Å",
+        "energy (eV)",
+        "not corrected",
+        "dissociation surface",
+    ):
+        assert word in words, word
+    lengths = [np.linalg.norm(np.diff(line.get_xydata(), axis=0)) for line in figure.axes[1].lines]
+    assert max(lengths) < 3 and any(length == pytest.approx(1.8) for length in lengths)  # whole, and in the page
+
+
+def test_a_step_without_a_saddle_says_why():
+    result = {"status": "wrong_ends", "reason": "downhill lie two others"}
+    assert "wrong ends): downhill" in texts(plot_saddle([], result, "PbS_100_PbS~oleate~TMA", "dissociation_surface"))

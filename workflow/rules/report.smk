@@ -1,4 +1,11 @@
 # Figures, pages and provenance: what people look at, in sections in the order of the rooms.
+SADDLES = sorted(
+    {
+        str(Path(file).parent.relative_to("results/reactions"))
+        for s in PLAN.systems
+        for file in PLAN.saddle_files(s).values()
+    }
+)
 FIGURES = [
     "results/report/selectivity.svg",
     "results/report/selectivity.png",
@@ -11,6 +18,7 @@ FIGURES = [
     ),
     "results/report/ranking.svg",
     "results/report/ranking.png",
+    *expand("results/report/saddle/{step}.{ending}", step=SADDLES, ending=("svg", "png")),
 ]
 
 SUMMARY = "results/report/summary.rst"
@@ -177,6 +185,29 @@ rule plot_profile:
         code=code_version("report.figures"),
     script:
         "../scripts/plot_profile.py"
+
+
+rule plot_saddle:
+    input:
+        path="results/reactions/{owner}/{reaction}/path.extxyz",
+        saddle="results/reactions/{owner}/{reaction}/saddle.json",
+    output:
+        svg=report(
+            "results/report/saddle/{owner}/{reaction}.svg",
+            category="3 to 6 Structures",
+            subcategory="transition states",
+            labels={"system": "{owner}", "step": "{reaction}"},
+            caption="../report/saddle.rst",
+        ),
+        png="results/report/saddle/{owner}/{reaction}.png",
+    log:
+        "logs/plot_saddle/{owner}/{reaction}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.figures", "structure_io"),
+    script:
+        "../scripts/plot_saddle.py"
 
 
 rule plot_coverages:
