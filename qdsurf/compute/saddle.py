@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     saddle: Point | None = None
     imaginary_cm: Sequence[float] = ()
     moved_atoms: int = 0
-    below: Sequence[Atoms] = ()  # the two minima beside a saddle that does not join the ends
+    below: Sequence[Atoms] = ()  # minima beside a saddle that does not join the ends: two, or one that is on both sides
 
 
 class Search(NamedTuple):
@@ -166,7 +166,12 @@ def _connect(search: Search, through: Sequence[Atoms]) -> tuple[list[Atoms | Ver
 
 
 def _detour(left: Atoms, found: Verdict, right: Atoms) -> list[Atoms | Verdict | None]:
-    """What takes the place of a gap: a saddle and the minima beside it, and what is still to be joined to them."""
+    """What takes the place of a gap: a saddle and the minima beside it, and what is still to be joined to them.
+
+    A saddle that falls into one minimum on both sides is a turn of that minimum, which alone is kept.
+    """
+    if len(found.below) == 1:
+        return [None, found.below[0], None]
     first, second = found.below
     apart = [longest(displacements(*pair)) for pair in ((left, first), (second, right), (left, second), (first, right))]
     if apart[0] + apart[1] > apart[2] + apart[3]:
@@ -276,9 +281,11 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str,
             words = f"the saddle lies {min(heights):+.3f} eV from the {SIDES[int(np.argmin(heights))]} state"
             return BARRIERLESS, words, []
         return VERIFIED, "one imaginary mode; relaxes into the initial and the final state", []
+    words = f"downhill from the saddle lie {fallen[0].words} and {fallen[1].words}"
     below = [one.atoms for one in fallen]
-    joined = None not in below and not _same(*below)
-    return WRONG_ENDS, f"downhill from the saddle lie {fallen[0].words} and {fallen[1].words}", below if joined else []
+    if None not in below and _same(*below):  # of use unless it is an end
+        below = below[:1] if fallen[0].side is None and fallen[1].side is None else []
+    return WRONG_ENDS, words, [] if None in below else below
 
 
 class _Fallen(NamedTuple):
