@@ -14,6 +14,7 @@ import qdsurf
 from qdsurf.compute.ascent import Point, Surface, follow_mode, start_hessian
 from qdsurf.compute.path import assert_path_ends, coordinates_of, displacements, geodesic_path, longest
 from qdsurf.compute.relax import relax_one
+from qdsurf.compute.string import relax_string
 from qdsurf.compute.vibrations import CALLS_AN_ATOM, mode_energies, partial_hessian
 from qdsurf.connectivity import differing_bonds
 from qdsurf.errors import CalculationError
@@ -196,9 +197,21 @@ def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
 
 
 def _search(search: Search, through: Sequence[Atoms]) -> Verdict:
-    """Make a path, climb from its top, and verify what is found there."""
-    surface, before = search.surface, search.surface.calls
+    """Climb from the top of the geodesic; where that leads nowhere, relax the path and climb again."""
     path = geodesic_path(*search.ends, through=through)
+    found = _climb(search, path)
+    if found.status in (VERIFIED, BARRIERLESS) or found.below:
+        return found
+    print(f"the path is relaxed, for {found.reason}", flush=True)
+    before = search.surface.calls
+    path = relax_string(search.surface, path)
+    search.calls["path"] += search.surface.calls - before
+    return _climb(search, path)
+
+
+def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
+    """Climb from the top of a path and verify what is found there."""
+    surface, before = search.surface, search.surface.calls
     top, points = _top(search, path)
     search.calls["path"] += surface.calls - before
     if top in (0, len(path) - 1):
@@ -283,9 +296,11 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str,
         return VERIFIED, "one imaginary mode; relaxes into the initial and the final state", []
     words = f"downhill from the saddle lie {fallen[0].words} and {fallen[1].words}"
     below = [one.atoms for one in fallen]
-    if None not in below and _same(*below):  # of use unless it is an end
+    if None in below:
+        return NOT_CONVERGED, words, []
+    if _same(*below):  # a turn; the minimum is of use unless it is an end
         below = below[:1] if fallen[0].side is None and fallen[1].side is None else []
-    return WRONG_ENDS, words, [] if None in below else below
+    return WRONG_ENDS, words, below
 
 
 class _Fallen(NamedTuple):

@@ -14,7 +14,10 @@ from ase.mep import NEB
 from ase.optimize import BFGS
 
 from qdsurf.compute import saddle as saddles
+from qdsurf.compute.ascent import Surface
+from qdsurf.compute.path import geodesic_path
 from qdsurf.compute.saddle import STATUSES, find_saddle
+from qdsurf.compute.string import MOVING, ROUNDS, relax_string
 from qdsurf.errors import CalculationError, InputError
 
 MUELLER_BROWN = (
@@ -189,7 +192,7 @@ def test_an_end_that_relaxes_back():
 def test_too_few_calls_and_a_calculator_that_fails():
     _, result = counted(mueller_brown, MINIMA["A"], MINIMA["B"], max_calls=3)
     assert result["status"] == "not_converged" and result["barrier_eV"] is None
-    assert "is left after 3 calls of the climb" in result["reason"]
+    assert "not converged in 6 steps" in result["reason"]
 
     class Failing(Landscape):
         def calculate(self, *args, **kwargs):
@@ -234,3 +237,15 @@ def test_ends_that_no_path_joins(change, message):
     with pytest.raises(InputError, match=message):
         find_saddle(at(-1, 0), final, calculator)
     assert calculator.count == 0
+
+
+def test_a_string_keeps_its_ends_and_comes_to_rest_on_the_valley():
+    ends = [at(*MINIMA[name]) for name in "AB"]
+    surface = Surface(ends[0], Landscape(mueller_brown))
+    images = relax_string(surface, geodesic_path(*ends))
+    places = np.array([atoms.positions[0, :2] for atoms in images])
+    np.testing.assert_allclose(places[[0, -1]], [MINIMA["A"], MINIMA["B"]])
+    np.testing.assert_allclose(np.diff(np.linalg.norm(np.diff(places, axis=0), axis=1)), 0, atol=0.08)
+    top = max(mueller_brown(*place)[0] for place in places)
+    assert top == pytest.approx(mueller_brown(*SADDLES["AB"])[0], abs=0.15)
+    assert surface.calls <= ROUNDS * MOVING

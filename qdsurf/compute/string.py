@@ -1,0 +1,53 @@
+"""A path relaxed sideways: the simplified string method, 10.1063/1.2720838, with a chemist's Hessian."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from qdsurf.compute.ascent import Surface
+from qdsurf.compute.path import longest
+
+MOVING = 5  # images; a climb needs the neighbourhood of the top, not the whole way
+ROUNDS = 8
+MAX_STEP_A = 0.1
+STRAIGHT_EV_PER_A = 0.3  # largest force across the path that a climb copes with
+
+
+def relax_string(surface: Surface, path: Sequence[Atoms]) -> list[Atoms]:
+    """Move some images of a path downhill across it, keeping them at equal distances.
+
+    Each round costs one force call an image; after `ROUNDS`, or when no force across the path is left, it ends.
+
+    Parameters
+    ----------
+    surface : counts the force calls.
+    path : from one relaxed end to the other.
+
+    Returns
+    -------
+    `MOVING` images between copies of the two ends.
+    """
+    at = np.array([surface.flat(path[round(k)].positions) for k in np.linspace(0, len(path) - 1, MOVING + 2)])
+    for _ in range(ROUNDS):
+        tangents = at[2:] - at[:-2]
+        tangents /= np.linalg.norm(tangents, axis=1)[:, None]
+        rest = []
+        for k, tangent in enumerate(tangents, start=1):
+            gradient = surface(at[k]).gradient
+            gradient = gradient - (gradient @ tangent) * tangent
+            step = -np.linalg.solve(surface.guess(surface.structure(at[k], path[0])), gradient)
+            step -= (step @ tangent) * tangent
+            at[k] += step * min(1.0, MAX_STEP_A / max(longest(step), 1e-9))
+            rest.append(longest(gradient))
+        at = _spread_evenly(at)
+        if max(rest) < STRAIGHT_EV_PER_A:
+            break
+    return [surface.structure(x, path[0]) for x in at]
+
+
+def _spread_evenly(at: np.ndarray) -> np.ndarray:
+    """Points at equal distances along the straight lines through others, shape (m, n); the ends stay."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(at, axis=0), axis=1))])
+    places = np.linspace(0.0, lengths[-1], len(at))
+    return np.array([np.interp(places, lengths, column) for column in at.T]).T
