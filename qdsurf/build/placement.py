@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from qdsurf import library
 from qdsurf.build.drive import CLASH, FORMED, drive
-from qdsurf.build.endpoints import judge
+from qdsurf.build.judgement import judge
 from qdsurf.build.molecules import build_molecule, centre, embed, parse_smiles
 from qdsurf.build.roles import find_role
 from qdsurf.connectivity import DONORS, bond_matrix, is_metal, is_molecular, molecular_bonds, recorded_pairs
