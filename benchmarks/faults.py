@@ -1,9 +1,9 @@
 """Kill the smoke job with SIGKILL at random moments, resume it, and count what was lost, damaged or done again.
 
-Run by hand: `python benchmarks/faults.py [--kills N] [--seed S] [--json] [--figure FILE] [TARGET ...]`. Each kill costs
-about a smoke job; targets, such as results/slabs/Ag_111_Ag/state.json, stand for less of it. A kill comes at a random
-time after a random number of finished jobs, so that on a busy machine it does not always come early. Ctrl-C ends it
-with the kills that were made.
+Run by hand: `python benchmarks/faults.py [--kills N] [--each N] [--seed S] [--json] [--figure FILE] [TARGET ...]`. A
+kill comes a random time after a random number of finished jobs, so that a busy machine does not make all of them early;
+a run is killed ten times on its way. Targets, such as results/slabs/Ag_111_Ag/state.json, stand for less than the whole
+job. Ctrl-C ends it with the kills that were made.
 """
 
 import argparse
@@ -32,6 +32,8 @@ from qdsurf.structure_io import read_json
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ("Snakefile", "config", "profiles", "qdsurf", "structures", "workflow", "pyproject.toml")
 FINISHED = "Finished jobid: "
+SNAKEMAKE, SMOKE = (sys.executable, "-m", "snakemake"), ("--configfile", "config/smoke.yaml")
+LONGEST_S = 4.0  # most jobs have ended by then
 SAME_EVERY_TIME = (".csv", ".extxyz", ".yaml", ".svg", ".png")  # results hold times; provenance does too
 
 
@@ -45,34 +47,25 @@ class Run:
 
     def __init__(self, tree: Path, targets: Sequence[str], jobs: int | None = None, seconds: float = 0.0):
         environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--cores",
-            "2",
-            "--configfile",
-            "config/smoke.yaml",
-            "--",
-            *targets,
-        ]
-        before = time.monotonic()
+        command = [*SNAKEMAKE, "--cores", "2", *SMOKE, "--", *targets]
         said = tree / "run.log"
         with open(said, "w") as log:
-            self.process = subprocess.Popen(command, cwd=tree, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=tree, env=environment, stdout=log, stderr=log)
             if jobs is not None:
-                while self.process.poll() is None and said.read_text().count(FINISHED) < jobs:
+                while process.poll() is None and said.read_text().count(FINISHED) < jobs:
                     time.sleep(0.1)
                 with suppress(subprocess.TimeoutExpired):
-                    self.process.wait(seconds)
-                kill_tree(self.process)
-            self.process.wait()
-        self.seconds = time.monotonic() - before
-        text = said.read_text()
-        blocks = re.findall(r"    output: (.+)\n(?:    .+\n)*?    jobid: (\d+)", text)
-        outputs = {job: output for output, job in blocks}
-        self.begun = set(outputs.values())
-        self.finished = {outputs[job] for job in re.findall(FINISHED + r"(\d+)", text) if job in outputs}
+                    process.wait(seconds)
+                kill_tree(process)
+            self.ended = process.wait() == 0
+        self.begun, self.finished = read_log(said)
+
+
+def read_log(path: Path) -> tuple[set[str], set[str]]:
+    """Outputs of the jobs that Snakemake said it began, and of those that it said it finished."""
+    text = path.read_text()
+    outputs = {job: output for output, job in re.findall(r"    output: (.+)\n(?:    .+\n)*?    jobid: (\d+)", text)}
+    return set(outputs.values()), {outputs[job] for job in re.findall(FINISHED + r"(\d+)", text) if job in outputs}
 
 
 def kill_tree(process: subprocess.Popen) -> None:
@@ -107,47 +100,66 @@ def is_corrupt(path: Path, tree: Path, expected: dict[str, str]) -> bool:
         return True
 
 
-def copy_tree(tree: Path) -> None:
-    """Copy what a clone holds and the smoke job needs."""
-    for name in KEPT:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tree / name)
+def undisturbed(tree: Path, targets: Sequence[str]) -> int:
+    """Run the job in a copy of what a clone holds, unless that is done; how many jobs it has."""
+    if not (tree / "run.log").exists():
+        for name in KEPT:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, tree / name)
+        if not Run(tree, targets).ended:
+            sys.exit((tree / "run.log").read_text()[-3000:])
+    return len(read_log(tree / "run.log")[1])
 
 
-def measure(kills: int, seed: int, targets: Sequence[str], tree: Path) -> Iterator[dict]:
-    """Run once in peace; then kill, look, and resume, as often as asked; what each kill did."""
-    chance = random.Random(seed)
-    copy_tree(tree)
-    whole = Run(tree, targets)
-    if whole.process.returncode:
-        sys.exit((tree / "run.log").read_text()[-3000:])
-    expected = fingerprints(tree)
-    longest = 4 * whole.seconds / len(whole.finished)  # two cores: most jobs have ended by then
-    for _ in range(kills):
-        killed = None
-        while killed is None or killed.process.returncode == 0:  # in the last seconds the run may be faster
-            for name in ("results", ".snakemake"):
-                shutil.rmtree(tree / name, ignore_errors=True)
-            killed = Run(tree, targets, chance.randrange(len(whole.finished)), chance.uniform(0, longest))
-        corrupt = sum(is_corrupt(path, tree, expected) for path in results_of(tree))
-        parts = (tree / "results").rglob("*.part")
-        kept = sum(bool(line) for path in parts for line in path.read_text().splitlines())
-        unlock = [sys.executable, "-m", "snakemake", "--unlock", "--configfile", "config/smoke.yaml"]
-        subprocess.run(unlock, cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, capture_output=True)
-        resumed = Run(tree, targets)
-        found = fingerprints(tree)
-        yield {
-            "jobs": len(whole.finished),
-            "moment_s": round(killed.seconds, 1),
-            "finished": len(killed.finished),
-            "running": len(killed.begun - killed.finished),
-            "lost": len(killed.finished & resumed.begun),
-            "recomputed": len(killed.begun & resumed.begun),
-            "kept_relaxations": kept,
-            "corrupt": corrupt,
-            "failed": int(resumed.process.returncode != 0),
-            "different": sum(found.get(name) != value for name, value in expected.items()),
-        }
+def measure(kills: int, each: int, seed: int, targets: Sequence[str], tree: Path) -> Iterator[dict]:
+    """Run once in peace; then begin anew as often as it takes, with `each` kills on the way; what each kill did."""
+    chance, made = random.Random(seed), 0
+    jobs, expected = undisturbed(tree, targets), fingerprints(tree)
+    while made < kills:
+        for name in ("results", ".snakemake"):
+            shutil.rmtree(tree / name, ignore_errors=True)
+        moments = sorted(chance.sample(range(jobs), min(each, kills - made)))
+        rows = interrupted(tree, targets, [(moment, chance.uniform(0, LONGEST_S)) for moment in moments], expected)
+        made += len(rows)
+        yield from ({"jobs": jobs} | row for row in rows)
+
+
+def interrupted(
+    tree: Path, targets: Sequence[str], moments: Sequence[tuple[int, float]], expected: dict[str, str]
+) -> list[dict]:
+    """One run of the job, killed so long after so many jobs had finished and resumed each time; a row for each kill."""
+    rows, finished, cut, begun = [], set(), [], []
+    for moment, seconds in moments:
+        run = Run(tree, targets, moment - len(finished), seconds)
+        begun.append(run.begun)
+        if run.ended:  # in its last seconds it may be faster
+            break
+        lost = len(finished & run.begun)
+        finished |= run.finished
+        cut.append(run.begun - finished)
+        rows.append({"finished": len(finished), "running": len(cut[-1]), "lost": lost, **look(tree, expected)})
+        subprocess.run([*SNAKEMAKE, "--unlock", *SMOKE], cwd=tree, capture_output=True)
+    if not rows:
+        return []
+    last = Run(tree, targets)
+    found = fingerprints(tree)
+    rows[-1] |= {
+        "lost": rows[-1]["lost"] + len(finished & last.begun),
+        "failed": int(not last.ended),
+        "different": sum(found.get(name) != value for name, value in expected.items()),
+    }
+    for number, row in enumerate(rows):
+        row["recomputed"] = len(cut[number] & set().union(*begun[number + 1 :], last.begun))
+    return rows
+
+
+def look(tree: Path, expected: dict[str, str]) -> dict[str, int]:
+    """What a kill has left: files that are not what they should be, and relaxations in journals."""
+    lines = [line for path in (tree / "results").rglob("*.part") for line in path.read_text().splitlines() if line]
+    return {
+        "corrupt": sum(is_corrupt(path, tree, expected) for path in results_of(tree)),
+        "kept_relaxations": len(lines),
+    }
 
 
 @style.styled
@@ -172,20 +184,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--each", type=int, default=10, help="kills of one run before it starts anew")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--tree", help="folder for the copy; one in which the job has run, with its run.log, is taken as it is"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--figure", metavar="FILE", help="draw the kills, as .png or .svg")
     arguments = parser.parse_args()
     rows: list[dict] = []
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        for row in measure(arguments.kills, arguments.seed, arguments.targets, Path(folder)):
+        tree = Path(arguments.tree or folder).resolve()
+        for row in measure(arguments.kills, arguments.each, arguments.seed, arguments.targets, tree):
             rows.append(row)
             print(f"kill {len(rows)}/{arguments.kills}: {json.dumps(row)}", flush=True)
     if not rows:
         sys.exit("no kill was made")
-    counts = [key for key in rows[0] if key not in ("jobs", "moment_s", "finished")]
-    row = {"kills": len(rows), "seed": arguments.seed} | {key: sum(row[key] for row in rows) for key in counts}
-    row |= {key: [row[key] for row in rows] for key in ("moment_s", "finished")}
+    counts = [key for key in rows[-1] if key not in ("jobs", "finished")]
+    row = {"kills": len(rows), "seed": arguments.seed} | {key: sum(row.get(key, 0) for row in rows) for key in counts}
+    row["moments"] = [row["finished"] for row in rows]
     print(
         f"{row['kills']} kills: {row['lost']} finished jobs lost, {row['corrupt']} files corrupt, {row['running']} jobs"
         f" were running, {row['recomputed']} done again; {row['kept_relaxations']} relaxations of theirs were kept; "
