@@ -46,11 +46,10 @@ class Run:
     """
 
     def __init__(self, tree: Path, targets: Sequence[str], jobs: int | None = None, seconds: float = 0.0):
-        environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
         command = [*SNAKEMAKE, "--cores", "2", *SMOKE, "--", *targets]
         said = tree / "run.log"
         with open(said, "w") as log:
-            process = subprocess.Popen(command, cwd=tree, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=tree, env=environment(tree), stdout=log, stderr=log)
             if jobs is not None:
                 while process.poll() is None and said.read_text().count(FINISHED) < jobs:
                     time.sleep(0.1)
@@ -59,6 +58,11 @@ class Run:
                 kill_tree(process)
             self.ended = process.wait() == 0
         self.begun, self.finished = read_log(said)
+
+
+def environment(tree: Path) -> dict[str, str]:
+    """Variables under which a tree uses its own copy of the package."""
+    return os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
 
 
 def read_log(path: Path) -> tuple[set[str], set[str]]:
@@ -76,8 +80,8 @@ def kill_tree(process: subprocess.Popen) -> None:
     for victim in victims:
         with suppress(psutil.NoSuchProcess):
             victim.send_signal(signal.SIGKILL)
-    psutil.wait_procs(victims, timeout=10)
     process.wait()
+    psutil.wait_procs(victims[1:], timeout=10)
 
 
 def results_of(tree: Path) -> list[Path]:
@@ -138,7 +142,8 @@ def interrupted(
         finished |= run.finished
         cut.append(run.begun - finished)
         rows.append({"finished": len(finished), "running": len(cut[-1]), "lost": lost, **look(tree, expected)})
-        subprocess.run([*SNAKEMAKE, "--unlock", *SMOKE], cwd=tree, capture_output=True)
+        unlock = [*SNAKEMAKE, "--unlock", *SMOKE]
+        subprocess.run(unlock, cwd=tree, env=environment(tree), capture_output=True, check=True)
     if not rows:
         return []
     last = Run(tree, targets)
