@@ -95,27 +95,6 @@ rule show_tables:
         "../scripts/show_tables.py"
 
 
-rule show_structures:
-    input:
-        lambda w: [f"{room}/selected.extxyz" for room in rooms_of(w.system).values()],
-    output:
-        report(
-            "results/report/structures/{system}.html",
-            category="3 to 6 Structures",
-            caption="../report/structures.rst",
-            labels={"system": "{system}"},
-        ),
-    log:
-        "logs/show_structures/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        names=lambda w: list(rooms_of(w.system)),
-        code=code_version("report.viewer", "structure_io"),
-    script:
-        "../scripts/show_structures.py"
-
-
 rule export_structures:
     input:
         [
@@ -159,7 +138,7 @@ rule plot_selectivity:
         "../scripts/plot_selectivity.py"
 
 
-rule plot_system:
+rule show_system:
     input:
         **{name: f"results/{room}/{{system}}/{name}.csv" for room, names in PLOTTED.items() for name in names},
         unrefined=lambda w: [
@@ -167,6 +146,7 @@ rule plot_system:
             for table in ("states", "steps")
             if PLAN.config.refine
         ],
+        structures=lambda w: [f"{room}/selected.extxyz" for room in rooms_of(w.system).values()],
         recipe=record("recipes", PLAN.config.kinetics.recipe),
     output:
         **{
@@ -180,15 +160,22 @@ rule plot_system:
             for name, (category, subcategory) in SYSTEM_FIGURES.items()
         },
         pngs=expand("results/report/{name}/{{system}}.png", name=SYSTEM_FIGURES),
+        structures=report(
+            "results/report/structures/{system}.html",
+            category="3 to 6 Structures",
+            labels={"system": "{system}"},
+            caption="../report/structures.rst",
+        ),
     log:
-        "logs/plot_system/{system}.log",
+        "logs/show_system/{system}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
         tables=[name for names in PLOTTED.values() for name in names],
-        code=code_version("report.figures"),
+        rooms=lambda w: list(rooms_of(w.system)),
+        code=code_version("report.figures", "report.viewer", "structure_io"),
     script:
-        "../scripts/plot_system.py"
+        "../scripts/show_system.py"
 
 
 rule plot_ranking:
