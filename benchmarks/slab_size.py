@@ -10,7 +10,7 @@ import json
 import time
 
 from qdsurf import library
-from qdsurf.build.endpoints import judge
+from qdsurf.build.judgement import judge
 from qdsurf.build.molecules import build_molecule
 from qdsurf.build.placement import place_precursor, precursor_fragment
 from qdsurf.build.slab import cut_slab

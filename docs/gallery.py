@@ -12,9 +12,9 @@ from PIL import Image
 
 from qdsurf import library
 from qdsurf.build.capping import cap_nanocrystal
+from qdsurf.build.families import surface_area
 from qdsurf.build.ligands import attach_ligands
 from qdsurf.build.nanocrystal import build_nanocrystal
-from qdsurf.build.sites import surface_area
 from qdsurf.build.slab import cut_wide_slab
 from qdsurf.config import find_facet
 from qdsurf.errors import BuildError, InputError

@@ -7,7 +7,6 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import get_distances
 from ase.neighborlist import neighbor_list
-from pymatgen.core import Element
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -18,6 +17,10 @@ MOLECULAR_BOND, BOND = 1.15, 1.25
 # two a pair keeps its history, so that a bond at the limit does not flicker.
 GONE, NEW = 1.4, 1.1
 DENSE = 300  # atoms up to which a table of all distances is faster than a list of neighbours
+
+# Atomic numbers; metalloids are among them, as in pymatgen, which takes a tenth of a second to import.
+NONMETALS = [1, 2, *range(5, 11), *range(14, 19), *range(32, 37), *range(51, 55), *range(84, 87), *range(113, 119)]
+DONORS = ("N", "O", "P", "S", "Se", "Te", "F", "Cl", "Br", "I")  # elements that bind by a lone pair
 
 
 def bond_ratios(atoms: Atoms) -> np.ndarray:
@@ -67,7 +70,7 @@ def touching(atoms: Atoms, multiple: float) -> np.ndarray:
 
 def is_metal(atoms: Atoms) -> np.ndarray:
     """Mask of the atoms of metallic elements, whose contacts come and go without a reaction."""
-    return np.array([Element(symbol).is_metal for symbol in atoms.symbols])
+    return ~np.isin(atoms.numbers, NONMETALS)
 
 
 def is_molecular(atoms: Atoms) -> np.ndarray:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import read, write
 
 from qdsurf.errors import InputError
 
@@ -83,6 +82,8 @@ def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = 
     ----------
     reason : why there is no structure; kept in the file where `images` is empty, for `read_reason`.
     """
+    from ase.io import write  # the slowest import there is, and tables do without
+
     images = [_without_empty_words(atoms) for atoms in ([images] if isinstance(images, Atoms) else images)]
     with written_whole(path) as temporary:
         if images:
@@ -107,6 +108,8 @@ def read_structures(path: Path) -> list[Atoms]:
     ------
     InputError : there is no such file, ASE cannot read it, or a frame has no atoms or infinite numbers.
     """
+    from ase.io import read
+
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")

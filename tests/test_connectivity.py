@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
+from ase.data import chemical_symbols
+from pymatgen.core import Element
 from rdkit import Chem
 from systems import make_slab
 
 from qdsurf import connectivity, library
 from qdsurf.build.molecules import build_molecule
-from qdsurf.connectivity import bond_matrix, bond_ratios, changed_bonds, component, molecular_bonds
+from qdsurf.connectivity import bond_matrix, bond_ratios, changed_bonds, component, is_metal, molecular_bonds
 from qdsurf.records import Molecule
 from qdsurf.structure_io import annotate
 
@@ -95,3 +97,8 @@ def test_a_list_of_neighbours_finds_what_the_table_of_distances_finds(reach_A, m
     for table, lists in zip(dense, listed, strict=True):
         assert lists == pytest.approx(table)
     assert (connectivity.bond_matrix(slab) == bonds).all()
+
+
+def test_a_metal_is_what_pymatgen_takes_for_one():
+    every = Atoms(chemical_symbols[1:])
+    assert is_metal(every).tolist() == [Element(symbol).is_metal for symbol in every.symbols]

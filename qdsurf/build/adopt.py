@@ -11,8 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from qdsurf import library
 from qdsurf.build.ball import Cloud, exposed
 from qdsurf.build.crystal import LAYER_GAP_A
-from qdsurf.build.sites import DONORS, upright
-from qdsurf.connectivity import bond_matrix, is_metal
+from qdsurf.build.sites import upright
+from qdsurf.connectivity import DONORS, bond_matrix, is_metal
 from qdsurf.errors import BuildError, InputError
 from qdsurf.structure_io import LIGAND, SUBSTRATE, annotate
 

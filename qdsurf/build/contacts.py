@@ -3,8 +3,8 @@
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 from ase.data.vdw_alvarez import vdw_radii
-from pymatgen.core import Element
 
+from qdsurf.connectivity import NONMETALS
 from qdsurf.errors import InputError
 
 # Share of the sum of van der Waals radii (Alvarez, 10.1039/c3dt50599e): H...H 1.80 A, C...H 2.23, C...C 2.66. The
@@ -39,7 +39,7 @@ def contact_limits(numbers: np.ndarray) -> np.ndarray:
 
 def head_limits(numbers: np.ndarray) -> np.ndarray:
     """Shortest distance in A of a ligand's head from the crystal, shape (n, n); a bond's where a metal can bind."""
-    metal = np.array([chemical_symbols[z] == "X" or Element(chemical_symbols[z]).is_metal for z in numbers], dtype=bool)
+    metal = ~np.isin(numbers, NONMETALS)
     bonding = metal[:, None] | metal[None, :]
     radii = covalent_radii[numbers]
     bond = NEAREST_BOND * (radii[:, None] + radii[None, :])

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
-from qdsurf.build.endpoints import HELD, Edit, charge_heir, describe_role, released_atoms, role_players
+from qdsurf.build.endpoints import Edit, charge_heir, describe_role, released_atoms, role_players
+from qdsurf.build.judgement import HELD
 from qdsurf.build.roles import HINTS, find_role, ligand_charge
 from qdsurf.build.symmetry import orbits, surface_operations
 from qdsurf.connectivity import is_metal, touching

@@ -7,15 +7,13 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
-from scipy.stats import qmc
 
 from qdsurf import library
 from qdsurf.build.drive import CLASH, FORMED, drive
-from qdsurf.build.endpoints import judge
+from qdsurf.build.judgement import judge
 from qdsurf.build.molecules import build_molecule, centre, embed, parse_smiles
 from qdsurf.build.roles import find_role
-from qdsurf.build.sites import DONORS
-from qdsurf.connectivity import bond_matrix, is_metal, is_molecular, molecular_bonds, recorded_pairs
+from qdsurf.connectivity import DONORS, bond_matrix, is_metal, is_molecular, molecular_bonds, recorded_pairs
 from qdsurf.errors import BuildError
 from qdsurf.records import Precursor
 from qdsurf.structure_io import ADSORBATE, COREACTANT, annotate, content_hash, read_structure
@@ -174,6 +172,8 @@ def _rank_targets(surface: Atoms, targets: np.ndarray, poses: int) -> np.ndarray
 
 def _roomiest(surface: Atoms, fragment: Atoms, contact: int, target: int, seed: int) -> list[Atoms]:
     """Rigid poses at one target with the most room, from distinct directions."""
+    from scipy.stats import qmc  # half a second to import
+
     reach = FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[contact]])
     centred = fragment.positions - fragment.positions[contact]
     radii = covalent_radii[fragment.numbers]

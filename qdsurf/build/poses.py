@@ -6,7 +6,6 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
-from scipy.stats import qmc
 
 from qdsurf.build.contacts import contact_limits
 from qdsurf.errors import BuildError
@@ -109,6 +108,8 @@ def _mark(offset: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 def _orientations(positions: np.ndarray, count: int, seed: int) -> np.ndarray:
     """The molecule in `count` orientations spread over all rotations (Shoemake 1992), shape (count, n, 3)."""
+    from scipy.stats import qmc  # half a second to import
+
     points = qmc.Sobol(3, rng=seed).random(1 << max(0, (count - 1).bit_length()))[:count]
     u, a, b = points[:, 0], 2 * np.pi * points[:, 1], 2 * np.pi * points[:, 2]
     s, c = np.sqrt(1 - u), np.sqrt(u)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
-from pymatgen.core import Element
 
 from qdsurf.connectivity import GONE, bond_matrix, recorded_pairs, touching
 from qdsurf.structure_io import ADSORBATE, COREACTANT, LIGAND, SUBSTRATE
@@ -141,6 +140,8 @@ def _surface_ions(atoms: Atoms, sign: int) -> np.ndarray:
         top = max(usual.values())
         chosen = (np.array([usual[z] for z in numbers.tolist()]) > top - 1e-6) & (charge > 0)
     else:
+        from pymatgen.core import Element  # slow to import, and only metals need it
+
         rank = np.array([-sign * Element(chemical_symbols[z]).X for z in numbers])
         chosen = rank > rank.max() - 1e-6
     return substrate[chosen & (atoms.arrays["layer"][substrate] <= 2)]

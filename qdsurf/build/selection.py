@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-from qdsurf.build.endpoints import judge
-from qdsurf.build.sites import count_sites
+from qdsurf.build.families import count_sites
+from qdsurf.build.judgement import judge
 from qdsurf.structure_io import content_hash
 
 # Flags that say a structure is no longer what it was meant to be.

@@ -64,13 +64,7 @@ def _read_recipe(name: str) -> Recipe:
 
 def _draw(case: Case, results: dict[str, pd.DataFrame], folder: Path) -> list[str]:
     """The figures of the tables."""
-    made = {
-        "coverages": figures.plot_coverages(results["coverages"], case.recipe, case.system),
-        "control": figures.plot_control(results["control"], case.system),
-        "saturation": figures.plot_saturation(results["saturation"], results["dose"], case.system),
-    }
-    if "map" in results:
-        made["map"] = figures.plot_selectivity_map(results["map"], results["selectivity"], case.system)
+    made = figures.plot_kinetics(results, case.recipe, case.system)
     for name, figure in made.items():
         figures.save(figure, folder / name)
     return [f"{name}.{ending}" for name in made for ending in ("svg", "png")]

@@ -13,6 +13,7 @@ from qdsurf import library
 from qdsurf.build.capping import cap_nanocrystal
 from qdsurf.build.dative import attach_dative
 from qdsurf.build.defects import make_defects
+from qdsurf.build.families import surface_area
 from qdsurf.build.ledger import ledger
 from qdsurf.build.ligands import anchor_distance, attach_ligands, iter_ligands
 from qdsurf.build.mixtures import attach_mixture
@@ -21,7 +22,7 @@ from qdsurf.build.nanocrystal import EVERYWHERE, build_nanocrystal, particle_are
 from qdsurf.build.passivation import StandIns
 from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragment
 from qdsurf.build.poses import rigid_poses
-from qdsurf.build.sites import find_sites, surface_area
+from qdsurf.build.sites import find_sites
 from qdsurf.build.slab import cut_slab, list_terminations
 from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
 from qdsurf.config import find_facet

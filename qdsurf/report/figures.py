@@ -1,5 +1,11 @@
 """The figures of the report: tables in, a matplotlib figure out, `save` writes it as SVG and PNG."""
 
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from qdsurf.records import Recipe
 from qdsurf.report.control import plot_control
 from qdsurf.report.coverages import plot_coverages
 from qdsurf.report.profile import plot_energy_profile
@@ -14,6 +20,7 @@ __all__ = [
     "plot_control",
     "plot_coverages",
     "plot_energy_profile",
+    "plot_kinetics",
     "plot_ranking",
     "plot_saddle",
     "plot_saturation",
@@ -22,3 +29,20 @@ __all__ = [
     "save",
     "write",
 ]
+
+
+def plot_kinetics(tables: Mapping[str, pd.DataFrame], recipe: Recipe, system: str) -> dict[str, Figure]:
+    """Draw what a recipe does on one system, by name of the figure; the map where there is one.
+
+    Parameters
+    ----------
+    tables : of `study_cycle` and `study_range` by name.
+    """
+    figures = {
+        "coverages": plot_coverages(tables["coverages"], recipe, system),
+        "control": plot_control(tables["control"], system),
+        "saturation": plot_saturation(tables["saturation"], tables["dose"], system),
+    }
+    if "map" in tables:
+        figures["map"] = plot_selectivity_map(tables["map"], tables["selectivity"], system)
+    return figures

@@ -11,7 +11,8 @@ from systems import make_fragment, make_ligated, make_slab
 
 from qdsurf import library
 from qdsurf.build.defects import make_defects
-from qdsurf.build.endpoints import ORDERS, build_endpoints, build_products, judge
+from qdsurf.build.endpoints import ORDERS, build_endpoints, build_products
+from qdsurf.build.judgement import judge
 from qdsurf.build.ligands import attach_ligands
 from qdsurf.build.molecules import build_molecule, released_ligand, released_salt
 from qdsurf.build.placement import coreactant_fragment, place_precursor

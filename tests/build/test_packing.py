@@ -15,10 +15,10 @@ from scipy.spatial import cKDTree
 from qdsurf import library
 from qdsurf.build.conformers import bound_form, chain_conformers, stand_up
 from qdsurf.build.contacts import WIDEST_A, contact_limits
+from qdsurf.build.families import surface_area
 from qdsurf.build.ligands import anchor_distance, attach_ligands
 from qdsurf.build.molecules import ligand_molecule
 from qdsurf.build.packing import Chains, Seat, pack, turns
-from qdsurf.build.sites import surface_area
 from qdsurf.build.slab import cut_slab, cut_wide_slab
 from qdsurf.errors import BuildError, InputError
 

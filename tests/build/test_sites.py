@@ -17,8 +17,9 @@ from scipy.spatial.transform import Rotation
 from systems import make_slab
 
 from qdsurf import library
+from qdsurf.build.families import count_sites, surface_area
 from qdsurf.build.nanocrystal import build_nanocrystal
-from qdsurf.build.sites import count_sites, find_sites, surface_area
+from qdsurf.build.sites import find_sites
 from qdsurf.build.slab import cut_slab
 from qdsurf.build.symmetry import surface_operations
 from qdsurf.connectivity import bond_matrix

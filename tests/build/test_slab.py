@@ -16,9 +16,9 @@ from systems import FACET_IDS, FACETS
 
 from qdsurf import library
 from qdsurf.build.crystal import bulk_cell, ion_charge
+from qdsurf.build.families import count_sites, surface_area
 from qdsurf.build.ledger import ledger
 from qdsurf.build.passivation import StandIns
-from qdsurf.build.sites import count_sites, surface_area
 from qdsurf.build.slab import cut_slab, cut_wide_slab, freeze_substrate, list_terminations
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.miller import parse_miller_index, reduce_miller_index

@@ -19,7 +19,7 @@ HERE = (  # this queue keeps no accounts, so that only squeue knows what has bec
     *("--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
     *("--jobs", "2", "--latency-wait", "5", "--configfile", "config/smoke.yaml"),
 )
-STARVED = ("cut_slab", "relax_slab", "select_slab")  # one submission; 60 MB do not hold an interpreter with ASE
+STARVED = ("cut_slab", "relax_slab")  # one submission; 60 MB do not hold an interpreter with ASE
 
 
 @pytest.fixture(scope="module")

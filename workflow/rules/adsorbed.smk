@@ -25,17 +25,7 @@ use rule relax_slab as relax_adsorbed with:
     output:
         relaxed="results/adsorbed/{system}/{reaction}/relaxed.extxyz",
         result="results/adsorbed/{system}/{reaction}/result.json",
-    log:
-        "logs/relax_adsorbed/{system}/{reaction}.log",
-
-
-use rule select_molecule as select_adsorbed with:
-    input:
-        candidates="results/adsorbed/{system}/{reaction}/candidates.extxyz",
-        relaxed="results/adsorbed/{system}/{reaction}/relaxed.extxyz",
-        result="results/adsorbed/{system}/{reaction}/result.json",
-    output:
         structure="results/adsorbed/{system}/{reaction}/selected.extxyz",
         state="results/adsorbed/{system}/{reaction}/state.json",
     log:
-        "logs/select_adsorbed/{system}/{reaction}.log",
+        "logs/relax_adsorbed/{system}/{reaction}.log",

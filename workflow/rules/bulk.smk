@@ -21,7 +21,7 @@ rule build_bulk:
         "../scripts/build_bulk.py"
 
 
-use rule relax_molecule as relax_bulk with:
+use rule relax_reference as relax_bulk with:
     input:
         candidates="results/bulk/{calculator}/{material}/{test}/candidates.extxyz",
     output:
@@ -34,7 +34,7 @@ use rule relax_molecule as relax_bulk with:
         fmax=PLAN.config.relax.fmax_eV_per_A,
         max_steps=lambda w: QUALIFICATION.steps(w.test),
         keep=None,
-        code=code_version("compute.relax"),
+        code=code_version("compute.relax", "build.judgement"),
 
 
 rule qualify_calculator:

@@ -1,5 +1,5 @@
 # One recipe on every system: coverages in time, who wins, and what that hangs on.
-CYCLE_TABLES = ("coverages", "selectivity", "control", "ledger", "growth", "saturation", "dose")
+KINETIC_TABLES = ("coverages", "selectivity", "control", "ledger", "growth", "saturation", "dose", "map", "window")
 
 
 rule run_kinetics:
@@ -12,7 +12,8 @@ rule run_kinetics:
         recipe=record("recipes", PLAN.config.kinetics.recipe),
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
     output:
-        **{name: f"results/kinetics/{{system}}/{name}.csv" for name in CYCLE_TABLES},
+        **{name: f"results/kinetics/{{system}}/{name}.csv" for name in KINETIC_TABLES},
+        mechanism="results/kinetics/{system}/mechanism.yaml",
     log:
         "logs/run_kinetics/{system}.log",
     conda:
@@ -20,52 +21,9 @@ rule run_kinetics:
     params:
         settings=PLAN.config.kinetics.model_dump(),
         seed=PLAN.config.seed,
-        code=code_version("kinetics.study"),
+        code=code_version("kinetics.study", "kinetics.export", "structure_io"),
     script:
         "../scripts/run_kinetics.py"
-
-
-rule map_selectivity:
-    input:
-        states="results/energetics/{system}/states.csv",
-        steps="results/energetics/{system}/steps.csv",
-        sites="results/energetics/{system}/sites.csv",
-        gibbs="results/energetics/{system}/gibbs.csv",
-        factors="results/energetics/{system}/factors.csv",
-        recipe=record("recipes", PLAN.config.kinetics.recipe),
-        precursor=lambda w: record("precursors", System.parse(w.system).precursor),
-    output:
-        map="results/kinetics/{system}/map.csv",
-        window="results/kinetics/{system}/window.csv",
-    log:
-        "logs/map_selectivity/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        settings=PLAN.config.kinetics.model_dump(),
-        seed=PLAN.config.seed,
-        code=code_version("kinetics.study"),
-    script:
-        "../scripts/map_selectivity.py"
-
-
-rule export_mechanism:
-    input:
-        states="results/energetics/{system}/states.csv",
-        steps="results/energetics/{system}/steps.csv",
-        sites="results/energetics/{system}/sites.csv",
-        gibbs="results/energetics/{system}/gibbs.csv",
-        factors="results/energetics/{system}/factors.csv",
-    output:
-        mechanism="results/kinetics/{system}/mechanism.yaml",
-    log:
-        "logs/export_mechanism/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("kinetics.export", "structure_io"),
-    script:
-        "../scripts/export_mechanism.py"
 
 
 use rule join_tables as join_selectivity with:

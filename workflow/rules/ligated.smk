@@ -25,17 +25,7 @@ use rule relax_slab as relax_ligated with:
     output:
         relaxed="results/ligated/{ligated}/relaxed.extxyz",
         result="results/ligated/{ligated}/result.json",
-    log:
-        "logs/relax_ligated/{ligated}.log",
-
-
-use rule select_molecule as select_ligated with:
-    input:
-        candidates="results/ligated/{ligated}/candidates.extxyz",
-        relaxed="results/ligated/{ligated}/relaxed.extxyz",
-        result="results/ligated/{ligated}/result.json",
-    output:
         structure="results/ligated/{ligated}/selected.extxyz",
         state="results/ligated/{ligated}/state.json",
     log:
-        "logs/select_ligated/{ligated}.log",
+        "logs/relax_ligated/{ligated}.log",

@@ -19,6 +19,8 @@ rule relax_molecule:
     output:
         relaxed="results/molecules/{calculator}/{molecule}/relaxed.extxyz",
         result="results/molecules/{calculator}/{molecule}/result.json",
+        structure="results/molecules/{calculator}/{molecule}/selected.extxyz",
+        state="results/molecules/{calculator}/{molecule}/state.json",
     log:
         "logs/relax_molecule/{calculator}/{molecule}.log",
     conda:
@@ -32,27 +34,9 @@ rule relax_molecule:
         fmax=0.01,
         max_steps=500,
         keep=None,
-        code=code_version("compute.relax"),
+        code=code_version("compute.relax", "build.selection"),
     script:
-        "../scripts/relax_structures.py"
-
-
-rule select_molecule:
-    input:
-        candidates="results/molecules/{calculator}/{molecule}/candidates.extxyz",
-        relaxed="results/molecules/{calculator}/{molecule}/relaxed.extxyz",
-        result="results/molecules/{calculator}/{molecule}/result.json",
-    output:
-        structure="results/molecules/{calculator}/{molecule}/selected.extxyz",
-        state="results/molecules/{calculator}/{molecule}/state.json",
-    log:
-        "logs/select_molecule/{calculator}/{molecule}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("build.selection"),
-    script:
-        "../scripts/select_state.py"
+        "../scripts/relax_state.py"
 
 
 rule find_modes:
@@ -91,7 +75,7 @@ rule embed_reference:
         "../scripts/embed_reference.py"
 
 
-use rule relax_molecule as relax_reference with:
+rule relax_reference:
     input:
         candidates="results/reference/{calculator}/candidates.extxyz",
     output:
@@ -99,6 +83,20 @@ use rule relax_molecule as relax_reference with:
         result="results/reference/{calculator}/result.json",
     log:
         "logs/relax_reference/{calculator}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    resources:
+        timeout_s=PLAN.config.relax.timeout_s,
+        mem_mb=memory(),
+        runtime=minutes(RELAXATION_CALLS),
+    params:
+        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
+        fmax=0.01,
+        max_steps=500,
+        keep=None,
+        code=code_version("compute.relax", "build.judgement"),
+    script:
+        "../scripts/relax_structures.py"
 
 
 rule measure_errors:
@@ -121,7 +119,7 @@ rule measure_errors:
 
 
 # Where the configuration asks for better energies: single points at the calculator's geometries.
-use rule relax_molecule as refine_state with:
+use rule relax_reference as refine_state with:
     input:
         candidates="results/{refined}/selected.extxyz",
     output:
@@ -138,7 +136,7 @@ use rule relax_molecule as refine_state with:
         fmax=0,
         max_steps=0,
         keep=None,
-        code=code_version("compute.relax"),
+        code=code_version("compute.relax", "build.judgement"),
 
 
 use rule refine_state as refine_reference with:

@@ -23,20 +23,10 @@ use rule relax_slab as relax_reaction with:
     output:
         relaxed="results/reactions/{owner}/{reaction}/relaxed.extxyz",
         result="results/reactions/{owner}/{reaction}/result.json",
-    log:
-        "logs/relax_reaction/{owner}/{reaction}.log",
-
-
-use rule select_molecule as select_reaction with:
-    input:
-        candidates="results/reactions/{owner}/{reaction}/candidates.extxyz",
-        relaxed="results/reactions/{owner}/{reaction}/relaxed.extxyz",
-        result="results/reactions/{owner}/{reaction}/result.json",
-    output:
         structure="results/reactions/{owner}/{reaction}/selected.extxyz",
         state="results/reactions/{owner}/{reaction}/state.json",
     log:
-        "logs/select_reaction/{owner}/{reaction}.log",
+        "logs/relax_reaction/{owner}/{reaction}.log",
 
 
 # The same product with what it gives off still beside it: a path needs the same atoms at both ends.
@@ -57,20 +47,10 @@ use rule relax_slab as relax_complex with:
     output:
         relaxed="results/reactions/{owner}/{reaction}/complex/relaxed.extxyz",
         result="results/reactions/{owner}/{reaction}/complex/result.json",
-    log:
-        "logs/relax_complex/{owner}/{reaction}.log",
-
-
-use rule select_molecule as select_complex with:
-    input:
-        candidates="results/reactions/{owner}/{reaction}/complex/candidates.extxyz",
-        relaxed="results/reactions/{owner}/{reaction}/complex/relaxed.extxyz",
-        result="results/reactions/{owner}/{reaction}/complex/result.json",
-    output:
         structure="results/reactions/{owner}/{reaction}/complex/selected.extxyz",
         state="results/reactions/{owner}/{reaction}/complex/state.json",
     log:
-        "logs/select_complex/{owner}/{reaction}.log",
+        "logs/relax_complex/{owner}/{reaction}.log",
 
 
 rule find_saddle:

@@ -1,4 +1,15 @@
 # Figures, pages and provenance: what people look at, in sections in the order of the rooms.
+SYSTEM_FIGURES = {  # of each system: section and subsection
+    "profile": ("7 Energetics", "energy profiles"),
+    "coverages": ("8 Kinetics", "coverages"),
+    "control": ("8 Kinetics", "what it hangs on"),
+    "saturation": ("8 Kinetics", "dose"),
+    "map": ("8 Kinetics", "temperature and pressure"),
+}
+PLOTTED = {
+    "energetics": ("states", "steps"),
+    "kinetics": ("coverages", "control", "saturation", "dose", "map", "selectivity"),
+}
 SADDLES = sorted(
     {
         str(Path(file).parent.relative_to("results/reactions"))
@@ -9,13 +20,7 @@ SADDLES = sorted(
 FIGURES = [
     "results/report/selectivity.svg",
     "results/report/selectivity.png",
-    *expand("results/report/profile/{system}.{ending}", system=SYSTEMS, ending=("svg", "png")),
-    *expand(
-        "results/report/{kind}/{system}.{ending}",
-        kind=("coverages", "control", "saturation", "map"),
-        system=SYSTEMS,
-        ending=("svg", "png"),
-    ),
+    *expand("results/report/{name}/{system}.{ending}", name=SYSTEM_FIGURES, system=SYSTEMS, ending=("svg", "png")),
     "results/report/ranking.svg",
     "results/report/ranking.png",
     *expand("results/report/saddle/{step}.{ending}", step=SADDLES, ending=("svg", "png")),
@@ -74,46 +79,28 @@ rule tabulate_verdicts:
         "../scripts/tabulate_verdicts.py"
 
 
-rule show_table:
+rule show_tables:
     input:
-        lambda w: TABLES[w.table][1],
+        **{name: files for name, (_, files) in TABLES.items()},
     output:
-        report(
-            "results/report/tables/{table}.html",
-            category=lambda w: TABLES[w.table][0],
-            subcategory="tables",
-            caption="../report/table.rst",
-            labels={"table": "{table}"},
-        ),
+        **{
+            name: report(
+                f"results/report/tables/{name}.html",
+                category=category,
+                subcategory="tables",
+                caption=f"../report/tables/{name.split('_')[0]}.rst",
+                labels={"table": name},
+            )
+            for name, (category, _) in TABLES.items()
+        },
     log:
-        "logs/show_table/{table}.log",
+        "logs/show_tables.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
         code=code_version("report.table_page", "report.tables"),
     script:
-        "../scripts/show_table.py"
-
-
-rule show_structures:
-    input:
-        lambda w: [f"{room}/selected.extxyz" for room in rooms_of(w.system).values()],
-    output:
-        report(
-            "results/report/structures/{system}.html",
-            category="3 to 6 Structures",
-            caption="../report/structures.rst",
-            labels={"system": "{system}"},
-        ),
-    log:
-        "logs/show_structures/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        names=lambda w: list(rooms_of(w.system)),
-        code=code_version("report.viewer", "structure_io"),
-    script:
-        "../scripts/show_structures.py"
+        "../scripts/show_tables.py"
 
 
 rule export_structures:
@@ -159,32 +146,44 @@ rule plot_selectivity:
         "../scripts/plot_selectivity.py"
 
 
-rule plot_profile:
+rule show_system:
     input:
-        states="results/energetics/{system}/states.csv",
-        steps="results/energetics/{system}/steps.csv",
+        **{name: f"results/{room}/{{system}}/{name}.csv" for room, names in PLOTTED.items() for name in names},
         unrefined=lambda w: [
             f"results/energetics/{w.system}/unrefined/{table}.csv"
             for table in ("states", "steps")
             if PLAN.config.refine
         ],
+        structures=lambda w: [f"{room}/selected.extxyz" for room in rooms_of(w.system).values()],
+        recipe=record("recipes", PLAN.config.kinetics.recipe),
     output:
-        svg=report(
-            "results/report/profile/{system}.svg",
-            category="7 Energetics",
-            subcategory="energy profiles",
+        **{
+            name: report(
+                f"results/report/{name}/{{system}}.svg",
+                category=category,
+                subcategory=subcategory,
+                labels={"system": "{system}"},
+                caption=f"../report/{name}.rst",
+            )
+            for name, (category, subcategory) in SYSTEM_FIGURES.items()
+        },
+        pngs=expand("results/report/{name}/{{system}}.png", name=SYSTEM_FIGURES),
+        structures=report(
+            "results/report/structures/{system}.html",
+            category="3 to 6 Structures",
             labels={"system": "{system}"},
-            caption="../report/profile.rst",
+            caption="../report/structures.rst",
         ),
-        png="results/report/profile/{system}.png",
     log:
-        "logs/plot_profile/{system}.log",
+        "logs/show_system/{system}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures"),
+        tables=[name for names in PLOTTED.values() for name in names],
+        rooms=lambda w: list(rooms_of(w.system)),
+        code=code_version("report.figures", "report.viewer", "structure_io"),
     script:
-        "../scripts/plot_profile.py"
+        "../scripts/show_system.py"
 
 
 rule plot_saddle:
@@ -208,97 +207,6 @@ rule plot_saddle:
         code=code_version("report.figures", "structure_io"),
     script:
         "../scripts/plot_saddle.py"
-
-
-rule plot_coverages:
-    input:
-        coverages="results/kinetics/{system}/coverages.csv",
-        recipe=record("recipes", PLAN.config.kinetics.recipe),
-    output:
-        svg=report(
-            "results/report/coverages/{system}.svg",
-            category="8 Kinetics",
-            subcategory="coverages",
-            labels={"system": "{system}"},
-            caption="../report/coverages.rst",
-        ),
-        png="results/report/coverages/{system}.png",
-    log:
-        "logs/plot_coverages/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("report.figures"),
-    script:
-        "../scripts/plot_coverages.py"
-
-
-rule plot_control:
-    input:
-        control="results/kinetics/{system}/control.csv",
-    output:
-        svg=report(
-            "results/report/control/{system}.svg",
-            category="8 Kinetics",
-            subcategory="what it hangs on",
-            labels={"system": "{system}"},
-            caption="../report/control.rst",
-        ),
-        png="results/report/control/{system}.png",
-    log:
-        "logs/plot_control/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("report.figures"),
-    script:
-        "../scripts/plot_control.py"
-
-
-rule plot_saturation:
-    input:
-        saturation="results/kinetics/{system}/saturation.csv",
-        dose="results/kinetics/{system}/dose.csv",
-    output:
-        svg=report(
-            "results/report/saturation/{system}.svg",
-            category="8 Kinetics",
-            subcategory="dose",
-            labels={"system": "{system}"},
-            caption="../report/saturation.rst",
-        ),
-        png="results/report/saturation/{system}.png",
-    log:
-        "logs/plot_saturation/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("report.figures"),
-    script:
-        "../scripts/plot_saturation.py"
-
-
-rule plot_map:
-    input:
-        map="results/kinetics/{system}/map.csv",
-        selectivity="results/kinetics/{system}/selectivity.csv",
-    output:
-        svg=report(
-            "results/report/map/{system}.svg",
-            category="8 Kinetics",
-            subcategory="temperature and pressure",
-            labels={"system": "{system}"},
-            caption="../report/map.rst",
-        ),
-        png="results/report/map/{system}.png",
-    log:
-        "logs/plot_map/{system}.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("report.figures"),
-    script:
-        "../scripts/plot_map.py"
 
 
 rule plot_ranking:

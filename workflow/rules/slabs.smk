@@ -23,6 +23,8 @@ use rule relax_molecule as relax_slab with:
     output:
         relaxed="results/slabs/{slab}/relaxed.extxyz",
         result="results/slabs/{slab}/result.json",
+        structure="results/slabs/{slab}/selected.extxyz",
+        state="results/slabs/{slab}/state.json",
     log:
         "logs/relax_slab/{slab}.log",
     params:
@@ -30,16 +32,4 @@ use rule relax_molecule as relax_slab with:
         fmax=PLAN.config.relax.fmax_eV_per_A,
         max_steps=PLAN.config.relax.max_steps,
         keep=PLAN.config.relax.keep,
-        code=code_version("compute.relax"),
-
-
-use rule select_molecule as select_slab with:
-    input:
-        candidates="results/slabs/{slab}/candidates.extxyz",
-        relaxed="results/slabs/{slab}/relaxed.extxyz",
-        result="results/slabs/{slab}/result.json",
-    output:
-        structure="results/slabs/{slab}/selected.extxyz",
-        state="results/slabs/{slab}/state.json",
-    log:
-        "logs/select_slab/{slab}.log",
+        code=code_version("compute.relax", "build.selection"),

@@ -1,4 +1,4 @@
-from qdsurf.build.endpoints import judge
+from qdsurf.build.judgement import judge
 from qdsurf.compute.journal import Journal
 from qdsurf.compute.relax import relax_batch
 from qdsurf.progress import logged

@@ -1,17 +1,20 @@
+from pathlib import Path
+
 from qdsurf import library
 from qdsurf.config import System
-from qdsurf.kinetics.study import Case, study_cycle
+from qdsurf.kinetics.export import export_mechanism
+from qdsurf.kinetics.study import Case, study_cycle, study_range
 from qdsurf.kinetics.tables import read_tables
 from qdsurf.report.tables import write_table
+from qdsurf.structure_io import write_atomically
 
+given, how, system = snakemake.input, snakemake.params, snakemake.wildcards.system
+tables, recipe = read_tables(Path(given.states).parent), library.read_record(given.recipe, library.Recipe)
 case = Case(
-    snakemake.wildcards.system,
-    read_tables(snakemake.input.states.removesuffix("/states.csv")),
-    library.read_record(snakemake.input.recipe, library.Recipe),
-    library.precursor(System.parse(snakemake.wildcards.system).precursor),
-    cycles=snakemake.params.settings["cycles"],
-    samples=snakemake.params.settings["samples"],
-    seed=snakemake.params.seed,
+    *(system, tables, recipe, library.precursor(System.parse(system).precursor)),
+    *(None, None, how.settings["cycles"], how.settings["samples"], how.seed),
 )
-for name, table in study_cycle(case).items():
+studied = study_cycle(case) | study_range(case, how.settings["map_points"], how.settings["map_samples"])
+for name, table in studied.items():
     write_table(snakemake.output[name], table)
+write_atomically(snakemake.output.mechanism, export_mechanism(system, tables))
