@@ -39,7 +39,7 @@ PUSH_A = 0.15  # off the saddle, the farthest atom
 DOWNHILL_A = 0.1  # longest first step down, short so that no ridge is crossed
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
-SEARCHES = 4  # of a step that has minima on its way; the first one included
+SEARCHES = 6  # of a step that has minima on its way; the first one included
 
 
 class Verdict(NamedTuple):
