@@ -1,6 +1,6 @@
 """Force calls to a transition state: qdsurf against ASE's standard recipe, on the same two ends.
 
-    OMP_NUM_THREADS=1 python benchmarks/saddle.py [NAME ...] [--images 7] [--steps 400] [--tight] [--json]
+    OMP_NUM_THREADS=1 python benchmarks/saddle.py [NAME ...] [--images 7] [--steps 400] [--tight] [--figure F] [--json]
 
 Ends are `benchmarks/saddle_ends/NAME.extxyz`, relaxed to 0.02 eV/A; `--ends` makes them anew: an adduct by the springs
 of `build.drive`, its product by driving the bonds that change, each relaxed, all from SMILES. The recipe is an IDPP
@@ -31,6 +31,8 @@ from qdsurf.compute.relax import relax_one
 from qdsurf.compute.saddle import find_saddle
 from qdsurf.connectivity import bond_matrix
 from qdsurf.records import CalculatorSpec
+from qdsurf.report.figures import plot_saddle
+from qdsurf.report.figures import write as write_figure
 from qdsurf.structure_io import ADSORBATE, annotate
 
 ENDS = Path(__file__).parent / "saddle_ends"
@@ -173,12 +175,14 @@ def run_tight(ends: list[Atoms], spec: CalculatorSpec) -> dict:
     return {"converged": bool(converged), "force_calls": calls, "barrier_eV": float(energies.max() - energies[0])}
 
 
-def run_qdsurf(ends: list[Atoms], spec: CalculatorSpec) -> dict:
-    """Find and verify."""
+def run_qdsurf(name: str, ends: list[Atoms], spec: CalculatorSpec, figure: Path | None) -> dict:
+    """Find and verify, and draw what was found."""
     calculator = Counted(spec)
     start = time.process_time()
-    result = find_saddle(*ends, calculator, fmax=FMAX)[1]
+    path, result = find_saddle(*ends, calculator, fmax=FMAX)
     assert calculator.count == result["force_calls"]["total"], "a force call was not counted"
+    if figure:
+        write_figure(plot_saddle(path, result, name.replace("_", " and "), "way over the saddle"), figure)
     kept = "status", "reason", "barrier_eV", "imaginary_modes_cm", "moved_atoms", "force_calls"
     return {key: result[key] for key in kept} | {"cpu_s": round(time.process_time() - start, 1)}
 
@@ -192,6 +196,7 @@ def main() -> None:
     parser.add_argument("--ends", action="store_true", help="make the ends anew")
     parser.add_argument("--tight", action="store_true", help="also a band to tight tolerance")
     parser.add_argument("--own", action="store_true", help="leave the recipe out")
+    parser.add_argument("--figure", type=Path, help="draw the last reaction, as .png or .svg")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     arguments = parser.parse_args()
     rows = {}
@@ -200,7 +205,7 @@ def main() -> None:
         if arguments.ends:
             store_ends(name)
         ends = read(ENDS / f"{name}.extxyz", ":")
-        own = run_qdsurf(ends, spec)
+        own = run_qdsurf(name, ends, spec, arguments.figure)
         row = {"qdsurf": own}
         if not arguments.own:
             row["recipe"] = run_recipe(ends, spec, arguments.images, arguments.steps)
