@@ -161,6 +161,15 @@ def test_errors_are_differences_to_the_reference():
     assert some["error_eV"].isna().all() and len(some) == len(reference.measured)
 
 
+def test_a_molecule_that_a_calculator_does_not_have_leaves_its_bonds_unmeasured():
+    reference = read_reference()
+    energies = dict(reference.energies)
+    energies["Hf(NH2)3SH"] -= 7.6  # as in PM7
+    errors = measure_errors(reference, energies).set_index("reaction")
+    assert errors.loc["Hf(NH2)4+H2S", ["energy_eV", "error_eV"]].isna().tolist() == [False, True]
+    assert fit_correction(errors.reset_index()).unmeasured({"Hf-S": 1}) == ["Hf-S"]
+
+
 def test_a_fit_survives_the_file(tmp_path):
     errors = pd.concat([exchanges(0.1)[0], table([{}], [0.05])])  # the last one changes no bond at all
     errors.to_csv(tmp_path / "errors.csv", index=False)
