@@ -1,13 +1,11 @@
 """Quasi-Newton relaxation: the Hessian is a guess for where the atoms are now, corrected by every step so far."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
 from ase.optimize.optimize import Optimizer
-from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 
 from qdsurf.compute.path import coordinates_of, free_atoms, longest
@@ -19,6 +17,7 @@ from qdsurf.connectivity import bond_matrix, bond_ratios
 BOND_STIFFNESS, BOND_DECAY, ANGLE_STIFFNESS, FLOOR = 30.0, 5.0, 4.0, 0.5
 # Shares of the promised fall in energy, as usual for trust regions (10.1137/1.9780898719857, section 6.1).
 BROKEN_PROMISE, KEPT_PROMISE, SHORTEST_A = 0.25, 0.6, 0.02
+SOFTEST = 0.2  # eV/A^2; a softer mode is not trusted with a longer step
 NOISE_EV = 1e-6  # promises below the noise of an SCF are not judged
 
 
@@ -94,35 +93,42 @@ class ModelNewton(Optimizer):
         gradient, energy = -self.atoms.get_forces()[self.free].ravel(), self.atoms.get_potential_energy()
         at = self.atoms.positions[self.free].ravel()
         if self.last is not None:
-            self._remember(at, gradient, energy)
+            at, gradient, energy = self._judge(at, gradient, energy)
         rows = coordinates_of(self.free)
         hessian = correct(model_hessian(self.atoms)[np.ix_(rows, rows)], self.steps, self.changes)
         step, damped = self._damped_step(hessian, gradient)
         promised = gradient @ step + 0.5 * step @ hessian @ step
         self.last = at, gradient, energy, promised, longest(step), damped
+        self._go_to(at + step)
+
+    def _go_to(self, at: np.ndarray) -> None:
+        """Move the free atoms."""
         positions = self.atoms.positions.copy()
-        positions[self.free] += step.reshape(-1, 3)
+        positions[self.free] = at.reshape(-1, 3)
         self.atoms.set_positions(positions)
 
-    def _remember(self, at: np.ndarray, gradient: np.ndarray, energy: float) -> None:
-        """Keep what the last step taught, and change the radius by how well its energy was foreseen."""
+    def _judge(self, at: np.ndarray, gradient: np.ndarray, energy: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """Keep what the last step taught, adapt the radius to how well it was foreseen; the point to go on from.
+
+        That is where the step began, if the energy has risen against the promise.
+        """
         before, old_gradient, old_energy, promised, length, damped = self.last
         if longest(at - before) > 1e-7:
             self.steps.append(at - before)
             self.changes.append(gradient - old_gradient)
         if energy - old_energy > BROKEN_PROMISE * promised and abs(promised) > NOISE_EV:
             self.radius = max(length / 2, SHORTEST_A)
+            if energy > old_energy + NOISE_EV:
+                self._go_to(before)
+                return before, old_gradient, old_energy
         elif damped and energy - old_energy < KEPT_PROMISE * promised:
             self.radius = min(max(self.radius, 1.5 * length), 2 * self.max_step)
+        return at, gradient, energy
 
     def _damped_step(self, hessian: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, bool]:
         """Step with the least lambda that keeps it within the radius, and whether there is one."""
-        with suppress(np.linalg.LinAlgError):  # not positive definite
-            step = -cho_solve(cho_factor(hessian), gradient)
-            if longest(step) <= self.radius:
-                return step, False
         values, modes = np.linalg.eigh(hessian)
-        values, along = np.maximum(np.abs(values), 1e-3), modes.T @ gradient
+        values, along = np.maximum(np.abs(values), SOFTEST), modes.T @ gradient
         step = lambda shift: -modes @ (along / (values + shift))  # noqa: E731
         if longest(step(0.0)) <= self.radius:
             return step(0.0), False

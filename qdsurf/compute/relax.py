@@ -28,7 +28,7 @@ Report = Callable[[int, float], None]  # is told the force calls so far and the 
 # A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
 JUMP_EV = 0.5
 MAX_JUMPS = 2
-MAX_STEP_A = 0.15
+MAX_STEP_A = 0.1
 QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate is cheaper than the last one
 # With its bonds held a structure only has to shed what the springs of the builder left.
 HELD_FMAX, HELD_STEPS = 0.5, 30
