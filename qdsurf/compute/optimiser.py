@@ -78,7 +78,7 @@ class ModelNewton(Optimizer):
     max_step : A.
     """
 
-    def __init__(self, atoms: Atoms, max_step: float = 0.15, logfile=None):
+    def __init__(self, atoms: Atoms, max_step: float = 0.1, logfile=None):
         self.max_step = max_step
         super().__init__(atoms, logfile=logfile)
 

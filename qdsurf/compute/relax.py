@@ -28,7 +28,7 @@ Report = Callable[[int, float], None]  # is told the force calls so far and the 
 # A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
 JUMP_EV = 0.5
 MAX_JUMPS = 2
-MAX_STEP_A = 0.1
+MAX_STEP_A = 0.1  # longer ones cross ridges, and cost as many calls
 QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate is cheaper than the last one
 # With its bonds held a structure only has to shed what the springs of the builder left.
 HELD_FMAX, HELD_STEPS = 0.5, 30
@@ -167,14 +167,12 @@ def relax_one(
     judge: Judge | None = None,
     rungs: int | None = None,
     report: Report | None = None,
-    max_step: float = MAX_STEP_A,
 ) -> Outcome:
     """Relax one structure, first with the bonds held that it is to have, then freely; see `relax_batch`.
 
     Parameters
     ----------
     rungs : how far a failed SCF may climb its rescue ladder; None: as far as the calculator says.
-    max_step : of an atom at first, A; it adapts, up to twice as much.
     """
     start, cpu = time.perf_counter(), time.process_time()
     work = atoms.copy()
@@ -182,7 +180,7 @@ def relax_one(
     forget = getattr(calculator, "forget", calculator.reset)
     forget()
     rescues_before = dict(getattr(calculator, "rescues", {}))
-    walk = _Walk(work, forget, report, max_step)
+    walk = _Walk(work, forget, report)
     rungs_before = getattr(calculator, "rungs", None)
     calculator.rungs = rungs or rungs_before
     try:
@@ -234,14 +232,8 @@ class _Walk:
     It keeps the last consistent point, so that whatever happens there is something honest to return.
     """
 
-    def __init__(
-        self,
-        atoms: Atoms,
-        forget: Callable[[], None] | None = None,
-        report: Report | None = None,
-        max_step: float = MAX_STEP_A,
-    ):
-        self.atoms, self.forget, self.report, self.max_step = atoms, forget, report, max_step
+    def __init__(self, atoms: Atoms, forget: Callable[[], None] | None = None, report: Report | None = None):
+        self.atoms, self.forget, self.report = atoms, forget, report
         self.start, self.judge = atoms.copy(), None
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
@@ -256,7 +248,7 @@ class _Walk:
     def run(self, max_steps: int, fmax: float, judge: Judge | None = None) -> str:
         """Walk; returns `converged` or the reason for stopping."""
         self.judge = judge
-        max_step, self.first_call = self.max_step, self.calls
+        max_step, self.first_call = MAX_STEP_A, self.calls
         while self.jumps <= MAX_JUMPS:
             try:
                 if reason := self._descend(max_step, max_steps, fmax):

@@ -36,7 +36,6 @@ SOFT_EV = 0.01
 NO_BARRIER_EV = 0.005  # a saddle that is not this much above the higher end is none: energies are not surer
 MOVES_A = 0.1  # atoms that move more than this between the three states are in the Hessian
 PUSH_A = 0.15  # off the saddle, the farthest atom
-DOWNHILL_A = 0.1  # longest first step down, short so that no ridge is crossed
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
 SEARCHES = 6  # of a step that has minima on its way; the first one included
@@ -313,7 +312,7 @@ class _Fallen(NamedTuple):
 
 def _fall(search: Search, start: Atoms) -> _Fallen:
     """Relax a structure and say where it came to rest."""
-    found, result = relax_one(start, search.surface.atoms.calc, search.fmax, 2 * search.max_calls, max_step=DOWNHILL_A)
+    found, result = relax_one(start, search.surface.atoms.calc, search.fmax, 2 * search.max_calls)
     search.calls["downhill"] += result["force_calls"]
     if not result["converged"]:
         return _Fallen(None, None, f"no minimum ({result['reason']})")
