@@ -69,8 +69,8 @@ class ModelNewton(Optimizer):
 
     Groups that turn take the guess with them, and what was learnt of them before weighs less than what was learnt last.
     No atom moves farther than a radius that begins at `max_step`, halves where the energy falls by less than a quarter
-    of what the Hessian promised, and grows to twice `max_step` where it keeps its promises; a step after which the energy
-    has risen is taken back. A step that would be longer is not scaled but damped: (H + lambda)^-1 g goes on relaxing
+    of what the Hessian promised, and grows to twice `max_step` where it keeps its promises; a step that ends higher
+    is taken back. A step that would be longer is not scaled but damped: (H + lambda)^-1 g goes on relaxing
     stiff bonds while it holds soft turns back.
 
     Parameters
