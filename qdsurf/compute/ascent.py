@@ -6,14 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
-from qdsurf.compute.optimiser import model_hessian
+from qdsurf.compute.optimiser import SOFTEST, model_hessian
 from qdsurf.compute.path import coordinates_of, free_atoms, longest
 
 # Measured on the four molecular reactions of benchmarks/saddle.py, both ways: with 0.1 A all are found in 21 to 29
 # calls; with longer steps, or with lengths that adapt to how well the energy is foreseen, some fall off the ridge.
 MAX_STEP_A = 0.1
 DOWN = -2.0  # eV/A^2 along the path at its highest point, until force calls say more
-SOFTEST = 0.2  # eV/A^2; a softer mode is not trusted with a longer step
 
 
 class Point(NamedTuple):

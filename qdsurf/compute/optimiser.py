@@ -90,7 +90,7 @@ class ModelNewton(Optimizer):
         self.steps, self.changes = [], []
 
     def step(self, gradient=None):
-        """Take one step; called by ASE, which gives the gradient with the fixed atoms in it or asks for it."""
+        """Take one step; called by ASE, whose gradient holds the fixed atoms too and is not used."""
         gradient, energy = -self.atoms.get_forces()[self.free].ravel(), self.atoms.get_potential_energy()
         at = self.atoms.positions[self.free].ravel()
         if self.last is not None:
