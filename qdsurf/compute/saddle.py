@@ -24,6 +24,7 @@ from qdsurf.units import INVERSE_CM_EV
 VERIFIED, BARRIERLESS, SEVERAL, WRONG_ENDS, NOT_CONVERGED, SAME_STATE = STATUSES = (
     "verified", "barrierless", "several_imaginary_modes", "wrong_ends", "not_converged", "same_state",
 )  # fmt: skip
+CONFORMERS = "the same bonds"
 METHOD = "eigenvector_following"  # as `barrier_source` in steps.csv
 SIDES = ("initial", "final")
 # Two structures with the same bonds are the same state when their energies are this close: what then tells them apart
@@ -75,6 +76,8 @@ def find_saddle(
     The geodesic path is climbed from its highest image along its tangent. Verified is a saddle whose partial Hessian
     has one imaginary mode and which relaxes into both ends when pushed either way along that mode. Where it relaxes
     into other minima, the ways from the ends to these are searched too; verified is the whole when all its parts are.
+    In a step that changes bonds, conformers count as one state: they are taken to interchange freely, unsearched, and
+    the reason says so.
 
     Parameters
     ----------
@@ -152,7 +155,7 @@ def _connect(search: Search, through: Sequence[Atoms]) -> tuple[list[Atoms | Ver
         gap = way.index(None)
         found = _search(search._replace(ends=[way[gap - 1], way[gap + 1]]), () if number else through)
         if found.below:
-            way[gap : gap + 1] = _detour(way[gap - 1], found, way[gap + 1])
+            way[gap : gap + 1] = _detour(search, way[gap - 1], found, way[gap + 1])
         elif found.status in (VERIFIED, BARRIERLESS):
             way[gap] = found
         else:
@@ -165,20 +168,26 @@ def _connect(search: Search, through: Sequence[Atoms]) -> tuple[list[Atoms | Ver
     return None, found._replace(reason=f"{found.reason}; given up after {SEARCHES} searches")
 
 
-def _detour(left: Atoms, found: Verdict, right: Atoms) -> list[Atoms | Verdict | None]:
+def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[Atoms | Verdict | None]:
     """What takes the place of a gap: a saddle and the minima beside it, and what is still to be joined to them.
 
     A saddle that falls into one minimum on both sides is a turn of that minimum, which alone is kept.
     """
     if len(found.below) == 1:
-        return [None, found.below[0], None]
+        return [_between(search, left, found.below[0]), found.below[0], _between(search, found.below[0], right)]
     first, second = found.below
     apart = [longest(displacements(*pair)) for pair in ((left, first), (second, right), (left, second), (first, right))]
     if apart[0] + apart[1] > apart[2] + apart[3]:
         first, second = second, first
-    before = [] if _same(left, first) else [None, first]
-    after = [] if _same(second, right) else [second, None]
+    before = [] if _same(left, first) else [_between(search, left, first), first]
+    after = [] if _same(second, right) else [second, _between(search, second, right)]
     return [*before, found._replace(status=VERIFIED, below=()), *after]
+
+
+def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:
+    """What joins two minima before any search: nothing, unless they are conformers in a step that changes bonds."""
+    conformers = differing_bonds(*search.ends) and not differing_bonds(one, other)
+    return Verdict(BARRIERLESS, CONFORMERS) if conformers else None
 
 
 def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
@@ -186,13 +195,17 @@ def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
     parts = way[1::2]
     if len(parts) == 1:
         return parts[0]
-    saddles = [part for part in parts if part.saddle is not None and part.status == VERIFIED]
     start = way[0].get_potential_energy()
-    between = ", ".join(f"{minimum.get_potential_energy() - start:+.2f}" for minimum in way[2:-1:2])
-    words = f"{len(saddles)} saddles, each with one imaginary mode, and minima at {between} eV on the way"
-    if not saddles:
-        return Verdict(BARRIERLESS, f"downhill by way of minima at {between} eV")
-    return max(saddles, key=lambda part: part.saddle.energy)._replace(reason=words)
+    words = ", ".join(f"{minimum.get_potential_energy() - start:+.2f}" for minimum in way[2:-1:2])
+    words = f"minima at {words} eV on the way"
+    if any(part.reason == CONFORMERS for part in parts):
+        words += ", of which those with the bonds of a neighbour are taken to interchange freely with it"
+    if all(part.status == BARRIERLESS for part in parts):
+        return Verdict(BARRIERLESS, f"downhill by {words}")
+    saddles = [part for part in parts if part.saddle is not None]
+    count = "one saddle" if len(saddles) == 1 else f"{len(saddles)} saddles, each"
+    highest = max(saddles, key=lambda part: part.saddle.energy)
+    return highest._replace(status=VERIFIED, reason=f"{count} with one imaginary mode, {words}")
 
 
 def _search(search: Search, through: Sequence[Atoms]) -> Verdict:

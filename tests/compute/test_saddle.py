@@ -139,6 +139,17 @@ def test_a_way_by_another_minimum_is_verified_part_by_part(first, second):
     assert result["reverse_barrier_eV"] == pytest.approx(max(expected) - expected[-1], abs=2e-3)
 
 
+def test_conformers_are_one_state_in_a_step_that_changes_bonds():
+    ends = [at(*MINIMA[name]) for name in "AC"]
+    for atoms in ends:
+        atoms.positions[1] = 1.8, 0.5, 0.0  # bound to the hydrogen atom in B and C
+    structures, result = find_saddle(*ends, Landscape(mueller_brown), fmax=0.01)
+    assert result["status"] == "verified" and "taken to interchange freely" in result["reason"], result["reason"]
+    assert [atoms.info["state"] for atoms in structures] == ["initial", "saddle", "minimum", "final"]
+    barrier = mueller_brown(*SADDLES["AB"])[0] - mueller_brown(*MINIMA["A"])[0]
+    assert result["barrier_eV"] == pytest.approx(barrier, abs=2e-3)
+
+
 def test_a_way_is_given_up_after_so_many_searches(monkeypatch):
     monkeypatch.setattr(saddles, "SEARCHES", 1)
     _, result = counted(mueller_brown, MINIMA["A"], MINIMA["C"])
