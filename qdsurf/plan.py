@@ -9,10 +9,13 @@ import pandas as pd
 from ase import Atoms
 
 from qdsurf import library
-from qdsurf.build.molecules import (
-    build_molecule,
-    describe_model,
-    parse_smiles,
+from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles
+from qdsurf.build.released import (
+    element,
+    leaving_group,
+    ligand_anion,
+    metal_fragment,
+    released,
     released_ligand,
     released_salt,
     two_groups,
@@ -22,7 +25,7 @@ from qdsurf.build.slab import cut_slab, surface_charges
 from qdsurf.compute.calculators import assert_supported, check_calculator
 from qdsurf.compute.levels import LEVELS
 from qdsurf.config import Config, System, find_facet, load_config
-from qdsurf.energetics.bonds import assign_roles, surface_cation
+from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.corrections import Correction, fit_correction
 from qdsurf.energetics.thermochemistry import state_correction
@@ -198,20 +201,30 @@ class Plan:
         return roles | self._rarer_gases(system, precursor) | self.leaving(system.slab, system.ligand)
 
     def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:
-        """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, two leaving groups."""
+        """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, pairs of leaving groups."""
         named = {name for t in self.asked(system).values() for name in (*t.releases, *([t.takes] if t.takes else []))}
         steps = library.recipe(self.config.kinetics.recipe).steps
         coreactants = [step.species for step in steps if step.role == "coreactant"]
+        material, facet, ligand = self.material(system.slab), find_facet(system.slab)[1], self.ligand(system.ligand)
+        ions = assign_roles(material, facet, ligand, precursor).partners
+        cation, halide, monovalent = (ions[f"surface.{role}"] for role in ("cation", "halide", "monovalent"))
         made = {
             "water": lambda: library.get("coreactants", "H2O").molecule,
             "dioxygen": lambda: library.get("coreactants", "O2").molecule,
-            "alkyl": lambda: two_groups(
-                precursor, surface_cation(self.material(system.slab), find_facet(system.slab)[1])
-            ),
+            "alkyl": lambda: two_groups(precursor, cation),
             "coupled": lambda: two_groups(precursor, None),
         }
         if coreactants:
             made["coreactant"] = lambda: library.get("coreactants", coreactants[0]).molecule
+        if material.formal_charges.get(halide) == -1:
+            made["metal_halide"] = lambda: released(metal_fragment(precursor), element(halide))
+        if material.formal_charges.get(monovalent) == 1:
+            made["precursor_salt"] = lambda: released(element(monovalent), leaving_group(precursor))
+        if ligand is not None and ligand.leaving_protons:
+            anion = ligand_anion(ligand, self.config.truncate_to_carbons)
+            made["metal_salt"] = lambda: released(metal_fragment(precursor), anion)
+            if self.config.slabs[system.slab].ligands_per_cell > 1:
+                made["complex"] = lambda: released(element(cation), anion, anion)
         return {name: made[name]() for name in made if name in named}
 
     @cached_property

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
-from ase.data import atomic_numbers
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
 from qdsurf.errors import BuildError, InputError
 from qdsurf.library import STRUCTURES
-from qdsurf.records import Ligand, Molecule, Precursor
+from qdsurf.records import Ligand, Molecule
 from qdsurf.reference import Reference
 from qdsurf.structure_io import ADSORBATE, SUBSTRATE, annotate, read_structure
 
@@ -159,59 +158,6 @@ def describe_model(ligand: Ligand, truncate_to_carbons: int | None) -> str:
         return f"{ligand.name} (full length, {full} C)"
     smiles = Chem.MolToSmiles(Chem.RemoveHs(ligand_molecule(ligand, truncate_to_carbons)[0]))
     return f"{ligand.name} truncated from {full} to {truncate_to_carbons} C: {smiles}"
-
-
-def released_ligand(ligand: Ligand, truncate_to_carbons: int | None) -> Molecule:
-    """The neutral molecule as which the ligand leaves for the gas, such as acetic acid."""
-    smiles = Chem.MolToSmiles(Chem.RemoveHs(ligand_molecule(ligand, truncate_to_carbons)[0]))
-    name = f"H-{ligand.name}" if ligand.leaving_protons else ligand.name
-    return Molecule(name=name, smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source)
-
-
-def released_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) -> Molecule:
-    """The ion pair as which an anionic ligand leaves together with a cation of charge one, such as caesium acetate."""
-    molecule, anchors, protons = ligand_molecule(ligand, truncate_to_carbons)
-    editable = Chem.RWMol(molecule)
-    if protons:
-        editable.GetAtomWithIdx(protons[0]).SetAtomicNum(atomic_numbers[cation])
-    else:  # a bare ion
-        editable.GetAtomWithIdx(anchors[0]).SetFormalCharge(0)
-        editable.AddBond(anchors[0], editable.AddAtom(Chem.Atom(cation)), Chem.BondType.SINGLE)
-    smiles = Chem.MolToSmiles(Chem.RemoveHs(editable.GetMol()))
-    return Molecule(
-        name=f"{cation}-{ligand.name}", smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source
-    )
-
-
-def two_groups(precursor: Precursor, metal: str | None) -> Molecule:
-    """Two leaving groups of a precursor on another metal, such as CdMe2, or bound to one another, such as C2H6."""
-    molecule = Chem.RWMol(Chem.MolFromSmiles(precursor.smiles))
-    centre = next(atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetSymbol() == precursor.metal)
-    groups = [atom.GetIdx() for atom in molecule.GetAtomWithIdx(centre).GetNeighbors()][:2]
-    for atom in [atom.GetIdx() for atom in molecule.GetAtomWithIdx(centre).GetNeighbors()]:
-        molecule.RemoveBond(centre, atom)
-    if metal is None:
-        molecule.AddBond(*groups, Chem.BondType.SINGLE)
-    else:
-        molecule.GetAtomWithIdx(centre).SetAtomicNum(atomic_numbers[metal])
-        for atom in groups:
-            molecule.AddBond(centre, atom, Chem.BondType.SINGLE)
-    parts = Chem.GetMolFrags(molecule.GetMol(), asMols=True)
-    whole = next(part for part, own in zip(parts, Chem.GetMolFrags(molecule.GetMol()), strict=True) if groups[0] in own)
-    smiles = Chem.MolToSmiles(whole)
-    made = embed(parse_smiles(smiles))
-    turns = _symmetry_number(made)
-    source = "symmetry of the embedded molecule, at least that of two equal groups"
-    name = made.get_chemical_formula(mode="metal")
-    return Molecule(name=name, smiles=smiles, symmetry_number=max(2, turns), source=source)
-
-
-def _symmetry_number(atoms: Atoms) -> int:
-    """Number of rotations that leave a molecule as it is."""
-    from pymatgen.core import Molecule as PymatgenMolecule  # slow to import, and hardly ever needed
-    from pymatgen.symmetry.analyzer import PointGroupAnalyzer
-
-    return PointGroupAnalyzer(PymatgenMolecule(atoms.symbols, atoms.positions)).get_rotational_symmetry_number()
 
 
 def centre(atoms: Atoms) -> Atoms:

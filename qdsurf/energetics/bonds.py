@@ -170,11 +170,6 @@ def surface_ions(material: Material, facet: Facet) -> tuple[list[str], dict[str,
     return sorted(there, key=lambda one: (charges[one], one)), charges
 
 
-def surface_cation(material: Material, facet: Facet) -> str:
-    """Element of the Lewis-acidic cation of a facet."""
-    return surface_ions(material, facet)[0][-1]
-
-
 def assign_roles(
     material: Material,
     facet: Facet,

@@ -14,8 +14,9 @@ from qdsurf.build.defects import make_defects
 from qdsurf.build.endpoints import ORDERS, build_endpoints, build_products
 from qdsurf.build.judgement import judge
 from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.molecules import build_molecule, released_ligand, released_salt
+from qdsurf.build.molecules import build_molecule
 from qdsurf.build.placement import coreactant_fragment, place_precursor
+from qdsurf.build.released import released_ligand, released_salt
 from qdsurf.build.roles import find_role
 from qdsurf.build.slab import cut_slab
 from qdsurf.connectivity import bond_ratios, molecular_bonds

@@ -16,8 +16,6 @@ from qdsurf.build.molecules import (
     describe_model,
     ligand_molecule,
     parse_smiles,
-    released_ligand,
-    released_salt,
 )
 from qdsurf.connectivity import bond_ratios
 from qdsurf.errors import InputError
@@ -59,29 +57,6 @@ def test_the_full_ligand_is_what_its_record_says(carbons):
     assert CalcMolFormula(molecule) == "C18H34O2"
     assert len(anchors) == 2 and [molecule.GetAtomWithIdx(p).GetSymbol() for p in protons] == ["H"]
     assert molecule.GetAtomWithIdx(protons[0]).GetNeighbors()[0].GetIdx() in anchors
-
-
-@pytest.mark.parametrize(
-    ("name", "carbons", "expected"),
-    [
-        ("oleate", None, "C18H34O2"),
-        ("oleate", 2, "C2H4O2"),
-        ("oleate", 1, "CH2O2"),
-        ("acetate", None, "C2H4O2"),
-        ("oleylamine", None, "C18H37N"),
-        ("oleylamine", 1, "CH5N"),
-        ("methylamine", None, "CH5N"),
-    ],
-)
-def test_the_ligand_leaves_as_a_neutral_molecule(name, carbons, expected):
-    assert formula(released_ligand(library.ligand(name), carbons)) == expected
-
-
-@pytest.mark.parametrize(("carbons", "expected"), [(None, "C18H33CsO2"), (2, "C2H3CsO2")])
-def test_the_salt_is_the_acid_with_the_cation_in_place_of_its_proton(carbons, expected):
-    salt = released_salt(library.ligand("oleate"), "Cs", carbons)
-    assert formula(salt) == expected and salt.name == "Cs-oleate"
-    assert_no_clash(build_molecule(salt))
 
 
 def test_a_model_is_never_silent():
