@@ -209,6 +209,21 @@ def test_what_systems_share_is_computed_once():
     assert 0 < len(desorptions) <= len(pairs), "a ligand leaves each surface once, whatever the precursor"
 
 
+def test_ions_and_ozone_of_the_example_have_the_gas_molecules_that_they_release():
+    plan = Plan.check(library.read_yaml(ROOT / "config/examples/exchange.yaml"))
+    iodide, sulfide, tma = plan.systems
+    for system in (iodide, sulfide):
+        assert "exchange_ligand" in plan.reactions(system) and plan.gas_roles(system)["metal_salt"].name == "NaC2H3O2"
+    assert {"oxygen_insertion", "ozone_transfer"} <= plan.reactions(tma).keys()
+    on_perovskite = config(
+        slabs={"CsPbBr3_100_CsBr": slab(layers=3, calculator=PM7)}, precursors=["NaI"], reactions=["D11"]
+    )
+    (system,) = (plan := Plan.check(on_perovskite)).systems
+    assert {"exchange_halide", "exchange_monovalent"} <= plan.reactions(system).keys()
+    gases = plan.gas_roles(system)
+    assert (gases["metal_halide"].name, gases["precursor_salt"].name) == ("NaBr", "CsI")
+
+
 def test_a_system_carries_its_own_part_of_the_configuration():
     """What else is asked for must not make its tables stale."""
     system = System("PbS_100_PbS", "oleate", "TMA")
