@@ -13,10 +13,11 @@ from ase.constraints import FixAtoms
 from ase.mep import NEB
 from ase.optimize import BFGS
 
-from qdsurf.compute import saddle as saddles
+from qdsurf.compute import climb, saddle
 from qdsurf.compute.ascent import Surface
+from qdsurf.compute.climb import STATUSES
 from qdsurf.compute.path import geodesic_path
-from qdsurf.compute.saddle import STATUSES, find_saddle
+from qdsurf.compute.saddle import find_saddle
 from qdsurf.compute.string import MOVING, ROUNDS, relax_string
 from qdsurf.errors import CalculationError, InputError
 
@@ -151,7 +152,7 @@ def test_conformers_are_one_state_in_a_step_that_changes_bonds():
 
 
 def test_a_way_is_given_up_after_so_many_searches(monkeypatch):
-    monkeypatch.setattr(saddles, "SEARCHES", 1)
+    monkeypatch.setattr(saddle, "SEARCHES", 1)
     _, result = counted(mueller_brown, MINIMA["A"], MINIMA["C"])
     assert result["status"] == "wrong_ends" and result["barrier_eV"] is None and result["reverse_barrier_eV"] is None
     assert "another minimum" in result["reason"] and "given up after 1 searches" in result["reason"]
@@ -168,7 +169,7 @@ def test_a_hilltop_is_left_for_a_saddle(monkeypatch):
     assert result["status"] == "verified", result["reason"]
     assert result["force_calls"]["hessian"] == 12  # the first one showed two imaginary modes
     assert result["barrier_eV"] == pytest.approx(0.7 - 0.18, abs=2e-3)  # at y^2 = 0.6
-    monkeypatch.setattr(saddles, "ATTEMPTS", 1)
+    monkeypatch.setattr(climb, "ATTEMPTS", 1)
     _, result = counted(ridge, (-1, 0), (1, 0), fmax=0.01)
     assert result["status"] == "several_imaginary_modes" and result["barrier_eV"] is None
     assert len(result["imaginary_modes_cm"]) == 2 and "2 imaginary modes" in result["reason"]
