@@ -119,18 +119,8 @@ def cut_slab(
     if vacuum < LEAST_VACUUM_A:
         raise BuildError(f"{where}: {vacuum:g} A of vacuum; a slab needs at least {LEAST_VACUUM_A:g}")
     period = crystal_period(material, facet.miller_index)
-    tops = _find_termination(material, period, +1, facet.cut or facet.termination, where)
-    bottoms = None if bottom is None else _find_termination(material, period, -1, bottom, where)
-    if thickness is not None:
-        layers = _count_layers(period, tops[0], thickness, where)
-    layers = layers or LAYERS
-    top = next((t for t in tops if bottoms is None or (t - layers + 1) % len(period.layers) in bottoms), None)
-    if top is None:
-        raise BuildError(
-            f"{where}: no slab of {layers} layers has {facet.cut or facet.termination} on top and {bottom} below; "
-            f"{layers} layers give: {', '.join(_pairs_of_sides(material, period, layers))}"
-        )
-    slab, bonds = stack_layers(period, material, top - layers + 1, layers), period.bonds
+    first, layers = _choose_layers(material, facet, period, layers, thickness, bottom, where)
+    slab, bonds = stack_layers(period, material, first, layers), period.bonds
     if shells:
         slab, bonds = add_shells(slab, period, facet.miller_index, shells)
     slab.wrap()
@@ -184,6 +174,30 @@ def freeze_substrate(atoms: Atoms) -> Atoms:
     frozen = atoms.copy()
     frozen.set_constraint(FixAtoms(np.flatnonzero(frozen.arrays["role"] == SUBSTRATE)))
     return frozen
+
+
+def _choose_layers(
+    material: Material,
+    facet: Facet,
+    period: Period,
+    layers: int | None,
+    thickness: float | None,
+    bottom: str | None,
+    where: str,
+) -> tuple[int, int]:
+    """Number of the lowest layer of a slab with the two sides asked for, and how many layers it has."""
+    tops = _find_termination(material, period, +1, facet.cut or facet.termination, where)
+    bottoms = None if bottom is None else _find_termination(material, period, -1, bottom, where)
+    if thickness is not None:
+        layers = _count_layers(period, tops[0], thickness, where)
+    layers = layers or LAYERS
+    for top in tops:
+        if bottoms is None or (top - layers + 1) % len(period.layers) in bottoms:
+            return top - layers + 1, layers
+    raise BuildError(
+        f"{where}: no slab of {layers} layers has {facet.cut or facet.termination} on top and {bottom} below; "
+        f"{layers} layers give: {', '.join(_pairs_of_sides(material, period, layers))}"
+    )
 
 
 def _find_termination(material: Material, period: Period, side: int, name: str, where: str) -> list[int]:
