@@ -8,6 +8,7 @@ from qdsurf.report.systems import label_of, require_columns
 
 SHOWN = 8  # bars of each kind, the largest ones
 NEGLIGIBLE = 1e-3
+LEAST_SPAN = 0.1  # what controls nothing must not fill the axis
 PANELS = {"uptake_control": "control of the uptake", "selectivity_control": "control of the selectivity"}
 # sizes in inch
 _ROW, _LEFT, _PANEL, _GAP, _RIGHT, _TOP, _BOTTOM = 0.2, 2.4, 2.0, 0.3, 0.2, 0.55, 0.5
@@ -41,6 +42,8 @@ def plot_control(control: pd.DataFrame, system: str) -> Figure:
             axes.text(0, place, " not defined", va="center", fontsize=style.SMALL_PT, style="italic", color=style.GREY)
         axes.axvline(0, color=style.INK, lw=0.6)
         axes.set(ylim=(-0.6, max(1, len(kept)) - 0.4), xlabel="degree of control (dimensionless)")
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(low, -LEAST_SPAN), max(high, LEAST_SPAN))
         axes.set_title(title, fontsize=style.SMALL_PT, pad=3)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)

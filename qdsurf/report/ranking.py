@@ -40,7 +40,8 @@ def plot_ranking(selectivity: pd.DataFrame) -> Figure:
         rows = known[known.precursor == precursor]
         for row in rows.itertuples():
             marker = "osD^v<>pP*X"[surfaces.index(row.system.split("~")[0]) % 11]
-            axes.plot(row.uptake_per_nm2, row.damage, marker, color=style.SERIES[number % len(style.SERIES)], ms=6)
+            size = max(4.0, 9.0 - 2.5 * number)  # what coincides shows as rings
+            axes.plot(row.uptake_per_nm2, row.damage, marker, color=style.SERIES[number % len(style.SERIES)], ms=size)
     axes.set(xscale="log", yscale="log", xlabel="uptake over the recipe (nm$^{-2}$)")
     axes.set_ylabel("ligands or cations lost\nfor each ligand (fraction)")
     _key(axes, table, surfaces, known)
