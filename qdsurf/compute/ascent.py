@@ -110,7 +110,7 @@ def follow_mode(
     mode: np.ndarray,
     fmax: float,
     max_calls: int,
-) -> tuple[Point, np.ndarray]:
+) -> tuple[Point, np.ndarray, np.ndarray]:
     """Go uphill along one mode and downhill in all others until no force is left.
 
     10.1063/1.442352; the choice of the mode as in 10.1002/jcc.540070402.
@@ -124,7 +124,7 @@ def follow_mode(
 
     Returns
     -------
-    The last point, whether or not its forces are below `fmax`, and the Hessian learnt on the way.
+    The last point, whether or not its forces are below `fmax`, the mode there, and the Hessian learnt on the way.
     """
     point = start
     for _ in range(max_calls):
@@ -142,4 +142,4 @@ def follow_mode(
         mode, before = modes[:, up], point
         point = surface(before.x + step)
         hessian = learn(hessian, step, point.gradient - before.gradient)
-    return point, hessian
+    return point, mode, hessian

@@ -31,6 +31,7 @@ MOVES_A = 0.1  # atoms that move more than this between the three states are in 
 PUSH_A = 0.15  # off the saddle, the farthest atom
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
+PATHS = 3  # climbs: from the geodesic, and from the path relaxed once and twice
 
 
 class Verdict(NamedTuple):
@@ -58,13 +59,15 @@ def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
     """Climb from the top of the geodesic; where that leads nowhere, relax the path and climb again."""
     path = geodesic_path(*search.ends, through=through)
     found = _climb(search, path)
-    if found.status in (VERIFIED, BARRIERLESS) or found.below:
-        return found
-    print(f"the path is relaxed, for {found.reason}", flush=True)
-    before = search.surface.calls
-    path = relax_string(search.surface, path)
-    search.calls["path"] += search.surface.calls - before
-    return _climb(search, path)
+    for _ in range(PATHS - 1):
+        if found.status in (VERIFIED, BARRIERLESS) or found.below:
+            break
+        print(f"the path is relaxed, for {found.reason}", flush=True)
+        before = search.surface.calls
+        path = relax_string(search.surface, path)
+        search.calls["path"] += search.surface.calls - before
+        found = _climb(search, path)
+    return found
 
 
 def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
@@ -80,23 +83,23 @@ def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
     before = surface.calls
     for _ in range(ATTEMPTS):
         left = search.max_calls - (surface.calls - before)
-        point, hessian = follow_mode(surface, point, hessian, mode, search.fmax, left)
+        point, mode, hessian = follow_mode(surface, point, hessian, mode, search.fmax, left)
         if point.max_force > search.fmax:
             words = f"a force of {point.max_force:.2f} eV/A is left after {surface.calls - before} calls of the climb"
             return _slide(search, path, words)
+        status, reason, below = _descend(search, point, mode)
+        if status != VERIFIED and len(below) < 2:  # no saddle that is to be kept: it needs no Hessian
+            return Verdict(status, reason, point, below=below)
         imaginary, directions, moved, hessian = _imaginary_modes(search, point, hessian)
         found = {"saddle": point, "imaginary_cm": imaginary, "moved_atoms": moved}
-        if len(imaginary) < 2:
-            break
+        if len(imaginary) == 1:
+            return Verdict(status, f"{reason}; one imaginary mode", **found, below=below)
+        if not imaginary:
+            return _slide(search, path, "the climb ended where no mode is imaginary")
         mode = directions[0]
         point = surface(point.x + PUSH_A * directions[1] / longest(directions[1]))
-    if len(imaginary) == 0:
-        return _slide(search, path, "the climb ended where no mode is imaginary")
-    if len(imaginary) > 1:
-        words = ", ".join(f"{-mode:.0f}i" for mode in imaginary)
-        return Verdict(SEVERAL, f"{len(imaginary)} imaginary modes ({words} cm-1) of {moved} atoms", **found)
-    status, reason, below = _descend(search, point, directions[0])
-    return Verdict(status, reason, **found, below=below)
+    words = ", ".join(f"{-mode:.0f}i" for mode in imaginary)
+    return Verdict(SEVERAL, f"{len(imaginary)} imaginary modes ({words} cm-1) of {moved} atoms", **found)
 
 
 def _top(search: Search, path: Sequence[Atoms]) -> tuple[int, dict[int, Point]]:
@@ -151,7 +154,7 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str,
         if min(heights) < NO_BARRIER_EV:
             words = f"the saddle lies {min(heights):+.3f} eV from the {SIDES[int(np.argmin(heights))]} state"
             return BARRIERLESS, words, []
-        return VERIFIED, "one imaginary mode; relaxes into the initial and the final state", []
+        return VERIFIED, "relaxes into the initial and the final state", []
     words = f"downhill from the saddle lie {fallen[0].words} and {fallen[1].words}"
     below = [one.atoms for one in fallen]
     if None in below:
