@@ -31,6 +31,7 @@ MOVES_A = 0.1  # atoms that move more than this between the three states are in 
 PUSH_A = 0.15  # off the saddle, the farthest atom
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
+BESIDE = 7  # images between an end and the next image of a path
 PATHS = 3  # climbs: from the geodesic, and from the path relaxed once and twice
 
 
@@ -70,13 +71,20 @@ def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
     return found
 
 
-def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
-    """Climb from the top of a path and verify what is found there."""
+def _climb(search: Search, path: Sequence[Atoms], last: bool = False) -> Verdict:
+    """Climb from the top of a path and verify what is found there.
+
+    Where an end is the highest point and yet no slope leads down from it, the top is sought once more, beside that end.
+    """
     surface, before = search.surface, search.surface.calls
     top, points = _top(search, path)
     search.calls["path"] += surface.calls - before
     if top in (0, len(path) - 1):
-        return _slide(search, path, "the path has no point above its ends")
+        found = _slide(search, path, "the path has no point above its ends")
+        if last or found.status == BARRIERLESS:
+            return found
+        beside = geodesic_path(*(path[:2] if top == 0 else path[-2:]), images=BESIDE)
+        return _climb(search, [*beside, path[-1]] if top == 0 else [path[0], *beside], last=True)
     point, mode = points[top], points[top + 1].x - points[top - 1].x
     mode /= np.linalg.norm(mode)
     hessian = start_hessian(surface.guess(path[top]), point, mode, [points[top - 1], points[top + 1]])

@@ -1,15 +1,17 @@
 """A path relaxed sideways: the simplified string method, 10.1063/1.2720838, with a chemist's Hessian."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
 
-from qdsurf.compute.ascent import Surface
+from qdsurf.compute.ascent import Point, Surface
+from qdsurf.compute.optimiser import SOFTEST, correct
 from qdsurf.compute.path import longest
 
 MOVING = 5  # images; a climb needs the neighbourhood of the top, not the whole way
-ROUNDS = 8
+ROUNDS = 16
 MAX_STEP_A = 0.1
 STRAIGHT_EV_PER_A = 0.3  # largest force across the path that a climb copes with
 
@@ -29,21 +31,34 @@ def relax_string(surface: Surface, path: Sequence[Atoms]) -> list[Atoms]:
     `MOVING` images between copies of the two ends.
     """
     at = np.array([surface.flat(path[round(k)].positions) for k in np.linspace(0, len(path) - 1, MOVING + 2)])
+    walks: list[list[Point]] = [[] for _ in range(MOVING)]
     for _ in range(ROUNDS):
         tangents = at[2:] - at[:-2]
         tangents /= np.linalg.norm(tangents, axis=1)[:, None]
         rest = []
-        for k, tangent in enumerate(tangents, start=1):
-            gradient = surface(at[k]).gradient
-            gradient = gradient - (gradient @ tangent) * tangent
-            step = -np.linalg.solve(surface.guess(surface.structure(at[k], path[0])), gradient)
-            step -= (step @ tangent) * tangent
-            at[k] += step * min(1.0, MAX_STEP_A / max(longest(step), 1e-9))
-            rest.append(longest(gradient))
+        for k, (tangent, walk) in enumerate(zip(tangents, walks, strict=True), start=1):
+            walk.append(surface(at[k].copy()))
+            step, force = _step_across(tangent, walk, surface.guess(surface.structure(at[k], path[0])))
+            at[k] += step
+            rest.append(force)
         at = _spread_evenly(at)
         if max(rest) < STRAIGHT_EV_PER_A:
             break
     return [surface.structure(x, path[0]) for x in at]
+
+
+def _step_across(tangent: np.ndarray, walk: Sequence[Point], guess: np.ndarray) -> tuple[np.ndarray, float]:
+    """Newton's step of an image downhill across the path, and the largest force there; its walk corrects the Hessian.
+
+    Without the correction images jump from side to side of bonds that form, which the model Hessian takes for none.
+    """
+    across = np.eye(len(tangent)) - np.outer(tangent, tangent)
+    gradient = across @ walk[-1].gradient
+    steps = [later.x - earlier.x for earlier, later in pairwise(walk)]
+    changes = [later.gradient - earlier.gradient for earlier, later in pairwise(walk)]
+    values, modes = np.linalg.eigh(across @ correct(guess, steps, changes) @ across)
+    step = -across @ modes @ ((modes.T @ gradient) / np.maximum(np.abs(values), SOFTEST))
+    return step * min(1.0, MAX_STEP_A / max(longest(step), 1e-9)), longest(gradient)
 
 
 def _spread_evenly(at: np.ndarray) -> np.ndarray:
