@@ -21,7 +21,7 @@ def read_errors(path: Path) -> pd.DataFrame:
     InputError : there is no such table, or a column is missing.
     """
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, float_precision="round_trip")  # pandas 2 by itself misses the last bit
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a run writes it, or leave --errors out to have it computed") from None
     except ValueError as error:
