@@ -12,6 +12,7 @@ import qdsurf
 from qdsurf.compute.ascent import Surface
 from qdsurf.compute.climb import (
     BARRIERLESS,
+    NO_BARRIER_EV,
     NOT_CONVERGED,
     SAME_A,
     SAME_STATE,
@@ -172,11 +173,12 @@ def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
     words = f"minima at {words} eV on the way"
     if any(part.reason == CONFORMERS for part in parts):
         words += ", of which those with the bonds of a neighbour are taken to interchange freely with it"
-    if all(part.status == BARRIERLESS for part in parts):
-        return Verdict(BARRIERLESS, f"downhill by {words}")
     saddles = [part for part in parts if part.saddle is not None]
+    highest = max(saddles, key=lambda part: part.saddle.energy, default=None)
+    higher = max(end.get_potential_energy() for end in (way[0], way[-1]))
+    if highest is None or highest.saddle.energy - higher < NO_BARRIER_EV:
+        return Verdict(BARRIERLESS, f"nothing above the higher end; {words}")
     count = "one saddle" if len(saddles) == 1 else f"{len(saddles)} saddles, each"
-    highest = max(saddles, key=lambda part: part.saddle.energy)
     return highest._replace(status=VERIFIED, reason=f"{count} with one imaginary mode, {words}")
 
 

@@ -84,6 +84,7 @@ def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict 
         "activation_energy_eV": max(0.0, energy) if barrierless else height,
         "activation_sigma_eV": 0.0 if barrierless else SADDLE_SIGMA_EV,
         "barrier_source": "none" if barrierless else saddle["method"],
+        "note": "; ".join(part for part in (note, f"{saddle['status']}: {saddle['reason']}") if part),
     }
 
 

@@ -132,7 +132,7 @@ def test_a_verified_saddle_takes_the_place_of_the_relation(system):
     row = step_table(corrected, TEMPLATES, errors_of(system, EXACT)).set_index("step").loc[name]
     assert row.barrier_source == "eigenvector_following" and row.activation_sigma_eV == SADDLE_SIGMA_EV
     assert row.activation_energy_eV == pytest.approx(0.7 + row.correction_eV / 2)
-    assert row.note == "a note"
+    assert row.note == "a note; verified: because"
     low = replace(system, saddles={name: searched("verified", -0.2)})
     assert step_table(low, TEMPLATES, errors_of(system)).set_index("step").activation_energy_eV[name] == 0.0
     flat = replace(system, saddles={name: searched("barrierless", 0.0)})
