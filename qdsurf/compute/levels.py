@@ -131,14 +131,14 @@ def _cp2k(
 
 
 def _gpaw(xc: str = "PBE", ecut_eV: float = 400.0, kpoints: int = 1) -> Calculator:
-    from gpaw import GPAW, PW
+    from qdsurf.compute.gpaw import Gpaw
 
-    return GPAW(mode=PW(ecut_eV), xc=xc, kpts=(kpoints, kpoints, 1), txt=None)
+    return Gpaw(xc, ecut_eV, kpoints)
 
 
 LEVELS = {
     "cp2k": Level("ase.calculators.cp2k", "install CP2K, such as `apt-get install cp2k`", _cp2k),
-    "gpaw": Level("gpaw", "install GPAW and its setups, such as `conda install -c conda-forge gpaw`", _gpaw),
+    "gpaw": Level("gpaw", "`pip install gpaw gpaw-data`, which needs libxc and BLAS", _gpaw),
     "pyscf": Level("pyscf", "`pip install 'qdsurf[reference]'`; molecules only", _pyscf, molecules_only=True),
     "mace": Level("mace", "`pip install mace-torch`", _mace, weights=True),
     "fairchem": Level("fairchem.core", "`pip install fairchem-core`", _fairchem, weights=True),

@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.build import molecule
 
 from qdsurf.compute.calculators import check_calculator, describe_calculator, known_calculators, make_calculator
+from qdsurf.compute.gpaw import boxed_molecule
 from qdsurf.compute.levels import LEVELS
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec
@@ -104,6 +105,28 @@ def test_cp2k_on_a_molecule_and_on_a_slab():
     salt = Atoms("LiH", [[0, 0, 0], [2.04, 0, 0]], cell=[4.08, 4.08, 12], pbc=(True, True, False))
     salt.calc = make_calculator(spec("cp2k", cutoff_Ry=300.0))
     assert np.isfinite(salt.get_potential_energy()) and salt.calc.results["forces"].shape == (2, 3)
+
+
+@pytest.mark.dft
+def test_gpaw_on_a_molecule_and_on_a_slab():
+    pytest.importorskip("gpaw")
+    hydrogen = molecule("H2")
+    hydrogen.calc = make_calculator(spec("gpaw", ecut_eV=300.0, kpoints=2))
+    assert hydrogen.get_potential_energy() == pytest.approx(-6.7, abs=0.3)  # PBE, from spin-paired atoms
+    assert_forces_are_the_gradient(hydrogen, 0, 2, 0.02, 0.1)
+    salt = Atoms("LiH", [[0, 0, 0], [2.04, 0, 0]], cell=[4.08, 4.08, 8], pbc=(True, True, False))
+    salt.calc = make_calculator(spec("gpaw", ecut_eV=300.0, kpoints=2))
+    assert np.isfinite(salt.get_potential_energy()) and salt.calc.results["forces"].shape == (2, 3)
+
+
+def test_a_box_around_a_molecule_stays_as_its_atoms_move():
+    water = molecule("H2O")
+    boxed = boxed_molecule(water)
+    water.positions[1, 1] += 0.01
+    assert np.array_equal(boxed_molecule(water).cell, boxed.cell) and (boxed.positions >= 5).all()
+    slab = Atoms("LiH", [[0, 0, 0], [2.04, 0, 0]], cell=[4.08, 4.08, 8], pbc=(True, True, False))
+    boxed = boxed_molecule(slab)
+    assert np.array_equal(boxed.cell, slab.cell) and boxed.positions[:, 2] == pytest.approx(4)
 
 
 @pytest.fixture
