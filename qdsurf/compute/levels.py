@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ase.calculators.calculator import Calculator
 
-from qdsurf.errors import InputError
+from qdsurf.errors import InputError, unknown
 from qdsurf.records import CalculatorSpec
 
 
@@ -100,12 +100,18 @@ def _sevennet(model: str, modal: str | None = None, device: str = "cpu") -> Calc
     return SevenNetCalculator(model, modal=modal, device=device)
 
 
-def _orb(model: str, architecture: str = "orb_v3_conservative_inf_omat", device: str = "cpu") -> Calculator:
-    from orb_models.forcefield import pretrained
+def _orb(
+    model: str, architecture: str = "orb-v3-conservative-inf-omat", precision: str = "float64", device: str = "cpu"
+) -> Calculator:
     from orb_models.forcefield.calculator import ORBCalculator
+    from orb_models.forcefield.pretrained import ORB_PRETRAINED_MODELS
 
     path = {"weights_path": model} if Path(model).is_file() else {}
-    network = getattr(pretrained, architecture if path else model)(device=device, **path)
+    name = (architecture if path else model).replace("_", "-")
+    if name not in ORB_PRETRAINED_MODELS:
+        raise unknown("Orb network", name, ORB_PRETRAINED_MODELS, "calculator.parameters")
+    # Compiled by default, which wants a C++ compiler and minutes at the first call.
+    network = ORB_PRETRAINED_MODELS[name](device=device, precision=precision, compile=False, **path)
     return ORBCalculator(network, device=device)
 
 
@@ -143,5 +149,5 @@ LEVELS = {
     "mace": Level("mace", "`pip install mace-torch`", _mace, weights=True),
     "fairchem": Level("fairchem.core", "`pip install fairchem-core`", _fairchem, weights=True),
     "sevennet": Level("sevenn", "`pip install sevenn`", _sevennet, weights=True),
-    "orb": Level("orb_models", "`pip install orb-models`", _orb, weights=True),
+    "orb": Level("orb_models.forcefield.calculator", "`pip install orb-models==0.5.5`", _orb, weights=True),
 }

@@ -1,5 +1,6 @@
 """Density functionals and machine-learned potentials: what is missing is named, what is there gives right forces."""
 
+import copy
 import hashlib
 import shutil
 
@@ -158,3 +159,57 @@ def test_mace_from_a_file_of_weights(tiny_mace):
     assert_forces_are_the_gradient(water, 1, 2, 1e-3, 1e-4)
     described = describe_calculator(spec("mace", model=str(tiny_mace)))
     assert described["weights_sha256"] == hashlib.sha256(tiny_mace.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def tiny_sevennet(tmp_path):
+    """A SevenNet model with random weights for H and O, in a checkpoint."""
+    torch = pytest.importorskip("torch")
+    sevenn = pytest.importorskip("sevenn")
+    from sevenn._const import model_defaults
+    from sevenn.model_build import build_E3_equivariant_model
+    from sevenn.util import chemical_species_preprocess
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+    config = {
+        **model_defaults({}), **chemical_species_preprocess(["H", "O"]), "version": sevenn.__version__,
+        "cutoff": 4.0, "channel": 4, "num_convolution_layer": 2, "conv_denominator": 4.0, "shift": 0.0, "scale": 1.0,
+    }  # fmt: skip
+    weights = build_E3_equivariant_model(copy.deepcopy(config)).state_dict()  # building takes names out of its input
+    torch.save({"config": config, "model_state_dict": weights}, tmp_path / "tiny.pth")
+    return tmp_path / "tiny.pth"
+
+
+@pytest.mark.mlip
+def test_sevennet_from_a_file_of_weights(tiny_sevennet):
+    water = molecule("H2O")
+    water.calc = make_calculator(spec("sevennet", model=str(tiny_sevennet)))
+    assert np.isfinite(water.get_potential_energy()) and abs(water.get_forces()).max() > 0.01
+    assert_forces_are_the_gradient(water, 1, 2, 0.01, 5e-3)  # single precision
+    described = describe_calculator(spec("sevennet", model=str(tiny_sevennet)))
+    assert described["weights_sha256"] == hashlib.sha256(tiny_sevennet.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def random_orb(tmp_path):
+    """Random weights for the conservative architecture of Orb v3, in a file."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("orb_models")
+    from orb_models.forcefield.pretrained import orb_v3_conservative_architecture
+
+    torch.manual_seed(0)
+    torch.save(orb_v3_conservative_architecture(device="cpu").state_dict(), tmp_path / "random.ckpt")
+    return tmp_path / "random.ckpt"
+
+
+@pytest.mark.mlip
+def test_orb_from_a_file_of_weights(random_orb):
+    water = molecule("H2O")
+    water.calc = make_calculator(spec("orb", model=str(random_orb)))
+    assert np.isfinite(water.get_potential_energy()) and abs(water.get_forces()).max() > 0.01
+    assert_forces_are_the_gradient(water, 1, 2, 1e-3, 1e-3)
+    described = describe_calculator(spec("orb", model=str(random_orb)))
+    assert described["weights_sha256"] == hashlib.sha256(random_orb.read_bytes()).hexdigest()
+    with pytest.raises(InputError, match="unknown Orb network 'orb-v9'"):
+        make_calculator(spec("orb", model="orb-v9"))
