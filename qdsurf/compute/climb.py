@@ -32,7 +32,6 @@ PUSH_A = 0.15  # off the saddle, the farthest atom
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
 BESIDE = 7  # images between an end and the next image of a path
-PATHS = 3  # climbs: from the geodesic, and from the path relaxed once and twice
 
 
 class Verdict(NamedTuple):
@@ -57,17 +56,17 @@ class Search(NamedTuple):
 
 
 def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
-    """Climb from the top of the geodesic; where that leads nowhere, relax the path and climb again."""
-    path = geodesic_path(*search.ends, through=through)
+    """Climb from the top of the geodesic; where that leads nowhere, from a relaxed path, and from one about its top."""
+    path, top = geodesic_path(*search.ends, through=through), 0
     found = _climb(search, path)
-    for _ in range(PATHS - 1):
+    for about_top in (False, True):
         if found.status in (VERIFIED, BARRIERLESS) or found.below:
             break
         print(f"the path is relaxed, for {found.reason}", flush=True)
         before = search.surface.calls
-        path = relax_string(search.surface, path)
+        path, top = relax_string(search.surface, path[top - 1 : top + 2] if about_top else path)
         search.calls["path"] += search.surface.calls - before
-        found = _climb(search, path)
+        found = _climb(search, [search.ends[0], *path, search.ends[1]] if about_top else path)
     return found
 
 
