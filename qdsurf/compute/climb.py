@@ -31,7 +31,6 @@ MOVES_A = 0.1  # atoms that move more than this between the three states are in 
 PUSH_A = 0.15  # off the saddle, the farthest atom
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
-BESIDE = 7  # images between an end and the next image of a path
 
 
 class Verdict(NamedTuple):
@@ -70,20 +69,17 @@ def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
     return found
 
 
-def _climb(search: Search, path: Sequence[Atoms], last: bool = False) -> Verdict:
-    """Climb from the top of a path and verify what is found there.
-
-    Where an end is the highest point and yet no slope leads down from it, the top is sought once more, beside that end.
-    """
+def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
+    """Climb from the top of a path and verify what is found there; a path that lies nowhere above its ends is no climb."""
     surface, before = search.surface, search.surface.calls
     top, points = _top(search, path)
+    least = max(end.get_potential_energy() for end in search.ends) + NO_BARRIER_EV
+    if top in (0, len(path) - 1) or points[top].energy < least:  # then there may be a hill elsewhere
+        points |= {k: surface(surface.flat(path[k].positions)) for k in range(len(path)) if k not in points}
+        top = max(range(1, len(path) - 1), key=lambda k: points[k].energy)
     search.calls["path"] += surface.calls - before
-    if top in (0, len(path) - 1):
-        found = _slide(search, path, "the path has no point above its ends")
-        if last or found.status == BARRIERLESS:
-            return found
-        beside = geodesic_path(*(path[:2] if top == 0 else path[-2:]), images=BESIDE)
-        return _climb(search, [*beside, path[-1]] if top == 0 else [path[0], *beside], last=True)
+    if points[top].energy < least:
+        return Verdict(BARRIERLESS, f"none of {len(path)} images of the path lies above the higher end")
     point, mode = points[top], points[top + 1].x - points[top - 1].x
     mode /= np.linalg.norm(mode)
     hessian = start_hessian(surface.guess(path[top]), point, mode, [points[top - 1], points[top + 1]])
