@@ -70,7 +70,7 @@ def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
 
 
 def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
-    """Climb from the top of a path and verify what is found there; a path that lies nowhere above its ends is no climb."""
+    """Climb from the top of a path and verify what is found there; a path that is nowhere above its ends has no top."""
     surface, before = search.surface, search.surface.calls
     top, points = _top(search, path)
     least = max(end.get_potential_energy() for end in search.ends) + NO_BARRIER_EV
