@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -65,7 +66,7 @@ def find_saddle(
     structures : initial state, transition state where there is one, final state, and the same of all parts where there
         are minima between; each with energy and `info["state"]`.
     result : `status` (one of `STATUSES`), `reason`, `barrier_eV` and `reverse_barrier_eV` (None unless verified or
-        barrierless), `energies_eV`, `imaginary_modes_cm`, `moved_atoms` of the Hessian, `force_calls` by purpose and
+        barrierless; `energetic_span` of the way), `energies_eV`, `imaginary_modes_cm`, `moved_atoms` of the Hessian, `force_calls` by purpose and
         in total, and what identifies the run.
 
     Raises
@@ -164,7 +165,7 @@ def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:
 
 
 def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
-    """The verdict on a way whose parts are all known: that of its highest saddle."""
+    """The verdict on a way whose parts are all known: that of the saddle that ends its largest rise."""
     parts = way[1::2]
     if len(parts) == 1:
         return parts[0]
@@ -173,13 +174,24 @@ def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
     words = f"minima at {words} eV on the way"
     if any(part.reason == CONFORMERS for part in parts):
         words += ", of which those with the bonds of a neighbour are taken to interchange freely with it"
-    saddles = [part for part in parts if part.saddle is not None]
-    highest = max(saddles, key=lambda part: part.saddle.energy, default=None)
-    higher = max(end.get_potential_energy() for end in (way[0], way[-1]))
-    if highest is None or highest.saddle.energy - higher < NO_BARRIER_EV:
-        return Verdict(BARRIERLESS, f"nothing above the higher end; {words}")
-    count = "one saddle" if len(saddles) == 1 else f"{len(saddles)} saddles, each"
-    return highest._replace(status=VERIFIED, reason=f"{count} with one imaginary mode, {words}")
+    places = [k for k, part in enumerate(way) if isinstance(part, Atoms) or part.saddle is not None]
+    heights = [way[k].get_potential_energy() if k % 2 == 0 else way[k].saddle.energy for k in places]
+    span, deciding = energetic_span(heights)
+    if span < max(0.0, heights[-1] - heights[0]) + NO_BARRIER_EV:
+        return Verdict(BARRIERLESS, f"no rise before a saddle; {words}")
+    saddles = sum(part.saddle is not None for part in parts)
+    count = "one saddle" if saddles == 1 else f"{saddles} saddles, each"
+    return way[places[deciding]]._replace(status=VERIFIED, reason=f"{count} with one imaginary mode, {words}")
+
+
+def energetic_span(energies: Sequence[float]) -> tuple[float, int]:
+    """The largest rise from a minimum to a saddle after it (10.1021/ar1000956), and the number of that saddle.
+
+    A minimum on the way that lies below the initial state holds the step up: the way on begins there.
+    """
+    lowest = np.minimum.accumulate(energies)
+    deciding = int(np.argmax(energies - lowest))
+    return float(energies[deciding] - lowest[deciding]), deciding
 
 
 def _structures(way: Sequence[Atoms | Verdict]) -> list[Atoms]:
@@ -208,7 +220,8 @@ def _result(structures: Sequence[Atoms], verdict: Verdict, calls: Counter) -> di
     energies = {atoms.info["state"]: float(atoms.get_potential_energy()) for atoms in structures if atoms.calc}
     barriers = None, None
     if verdict.status in (VERIFIED, BARRIERLESS):
-        barriers = tuple(max(energies.values()) - energies[side] for side in SIDES)
+        heights = list(energies.values())
+        barriers = energetic_span(heights)[0], energetic_span(heights[::-1])[0]
     return {
         "method": METHOD,
         "status": verdict.status,

@@ -7,13 +7,14 @@ from ase import Atoms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qdsurf.compute.saddle import energetic_span
 from qdsurf.connectivity import differing_bonds
 from qdsurf.report import style
 from qdsurf.report.systems import label_of
 from qdsurf.report.viewer import draw_atoms
 
 # sizes in inch
-_VIEW, _GAP, _LEFT, _RIGHT, _BOTTOM, _ENERGY, _LENGTHS, _TOP = 2.0, 0.12, 0.6, 0.12, 0.12, 1.3, 0.55, 0.4
+_VIEW, _GAP, _LEFT, _RIGHT, _BOTTOM, _ENERGY, _LENGTHS, _TOP = 2.0, 0.12, 0.75, 0.12, 0.12, 1.3, 0.55, 0.4
 _AROUND_A = 3.0  # what is shown beyond the atoms whose bonds change
 _BAR = 0.5  # width of a state's bar, where states are 1 apart
 _MOST_BONDS = 4  # named
@@ -108,7 +109,7 @@ def _draw_energies(axes: Axes, path: Sequence[Atoms], result: dict) -> None:
         if number:
             ends = [number - 1 + _BAR / 2, number - _BAR / 2], energies[number - 1 : number + 1]
             axes.plot(*ends, color=style.BLUE, lw=0.7)
-        mode = f", {-result['imaginary_modes_cm'][0]:.0f}i cm$^{{-1}}$" if number == np.argmax(energies) else ""
+        mode = f", {-result['imaginary_modes_cm'][0]:.0f}i cm$^{{-1}}$" if number == energetic_span(energies)[1] else ""
         axes.annotate(
             f"{style.number(energy)} eV\n{atoms.info['state']}{mode}", (number, energy), (0, 3), ha="center",
             textcoords="offset points", va="bottom", fontsize=style.SMALL_PT,

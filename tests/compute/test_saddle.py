@@ -18,7 +18,7 @@ from qdsurf.compute import climb, saddle
 from qdsurf.compute.ascent import Surface
 from qdsurf.compute.climb import STATUSES
 from qdsurf.compute.path import geodesic_path
-from qdsurf.compute.saddle import find_saddle
+from qdsurf.compute.saddle import energetic_span, find_saddle
 from qdsurf.compute.string import MOVING, ROUNDS, relax_string
 from qdsurf.errors import CalculationError, InputError
 
@@ -232,6 +232,20 @@ def test_an_atom_hops_as_ase_says_it_does():
     energies = [atoms.get_potential_energy() for atoms in band]
     assert result["barrier_eV"] == pytest.approx(max(energies) - energies[0], abs=5e-3)
     np.testing.assert_array_equal(structures[1].positions[:4], initial.positions[:4])
+
+
+@pytest.mark.parametrize(
+    ("energies", "span", "deciding"),
+    [
+        ((0.0, 0.7, -0.3), 0.7, 1),
+        ((0.0, 0.1, -1.4, -0.1, -2.7), 1.3, 3),  # a trap on the way
+        ((0.0, 0.6, 0.2, 0.7, -1.0), 0.7, 3),
+        ((0.0, 0.4), 0.4, 1),
+        ((0.0, -0.4), 0.0, 0),
+    ],
+)
+def test_the_span_of_a_way_begins_at_its_lowest_minimum(energies, span, deciding):
+    assert energetic_span(energies) == (pytest.approx(span), deciding)
 
 
 @pytest.mark.parametrize(
