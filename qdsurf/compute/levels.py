@@ -84,14 +84,18 @@ def _mace(model: str, device: str = "cpu", dtype: str = "float64", head: str | N
     return mace_mp(model=model, device=device, default_dtype=dtype)
 
 
-def _fairchem(model: str, task: str, device: str = "cpu") -> Calculator:
+def _fairchem(model: str, task: str, precision: str = "float64", device: str = "cpu") -> Calculator:
     from fairchem.core import FAIRChemCalculator, pretrained_mlip
+    from fairchem.core.units.mlip_unit import InferenceSettings, load_predict_unit
 
-    if Path(model).is_file():
-        from fairchem.core.units.mlip_unit import load_predict_unit
-
-        return FAIRChemCalculator(load_predict_unit(model, device=device), task_name=task)
-    return FAIRChemCalculator(pretrained_mlip.get_predict_unit(model, device=device), task_name=task)
+    if not Path(model).is_file() and model not in pretrained_mlip.available_models:
+        raise unknown("fairchem model", model, pretrained_mlip.available_models, "calculator.parameters")
+    load = load_predict_unit if Path(model).is_file() else pretrained_mlip.get_predict_unit
+    # The package's own default compiles, minutes at the first call, and rounds to TF32 on a GPU.
+    unit = load(model, inference_settings=InferenceSettings(base_precision_dtype=precision), device=device)
+    if task not in unit.dataset_to_tasks:
+        raise unknown("fairchem task", task, unit.dataset_to_tasks, "calculator.parameters")
+    return FAIRChemCalculator(unit, task_name=task)
 
 
 def _sevennet(model: str, modal: str | None = None, device: str = "cpu") -> Calculator:

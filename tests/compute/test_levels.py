@@ -213,3 +213,55 @@ def test_orb_from_a_file_of_weights(random_orb):
     assert described["weights_sha256"] == hashlib.sha256(random_orb.read_bytes()).hexdigest()
     with pytest.raises(InputError, match="unknown Orb network 'orb-v9'"):
         make_calculator(spec("orb", model="orb-v9"))
+
+
+@pytest.fixture
+def tiny_fairchem(tmp_path):
+    """An eSCN model with random weights for molecules, in a checkpoint for inference."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("fairchem.core")
+    from fairchem.core.models.base import HydraModel
+    from fairchem.core.units.mlip_unit.api.inference import MLIPInferenceCheckpoint
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+    model = {
+        "backbone": {
+            "model": "fairchem.core.models.uma.escn_md.eSCNMDBackbone", "dataset_mapping": {"omol": "omol"},
+            "sphere_channels": 8, "hidden_channels": 8, "edge_channels": 8, "num_distance_basis": 16, "num_layers": 2,
+            "lmax": 1, "mmax": 1, "cutoff": 4.0, "otf_graph": True, "direct_forces": False,
+        },
+        "heads": {"energy_and_forces": {"module": "fairchem.core.models.uma.escn_md.MLP_EFS_Head"}},
+        "pass_through_head_outputs": True,
+    }  # fmt: skip
+    unit = "fairchem.core.units.mlip_unit.mlip_unit"
+    tasks = [
+        {
+            "_target_": f"{unit}.Task", "name": name, "property": name, "level": level, "datasets": ["omol"],
+            "out_spec": {"_target_": f"{unit}.OutputSpec", "dim": [dim], "dtype": "float32"},
+            "normalizer": {"_target_": "fairchem.core.modules.normalization.normalizer.Normalizer"},
+        }
+        for name, level, dim in (("energy", "system", 1), ("forces", "atom", 3))
+    ]  # fmt: skip
+    averaged = torch.optim.swa_utils.AveragedModel(HydraModel(**model)).state_dict()  # the weights that inference reads
+    config = {"_target_": "fairchem.core.models.base.HydraModel", **model}
+    torch.save(MLIPInferenceCheckpoint(config, {}, averaged, tasks), tmp_path / "tiny.pt")
+    return tmp_path / "tiny.pt"
+
+
+@pytest.mark.mlip
+def test_fairchem_from_a_file_of_weights(tiny_fairchem):
+    water = molecule("H2O")
+    water.calc = make_calculator(spec("fairchem", model=str(tiny_fairchem), task="omol"))
+    energy = water.get_potential_energy()
+    assert np.isfinite(energy) and abs(water.get_forces()).max() > 0.01
+    assert_forces_are_the_gradient(water, 1, 1, 1e-3, 1e-6)
+    water.calc = make_calculator(spec("fairchem", model=str(tiny_fairchem), task="omol", precision="float32"))
+    assert 0 < abs(water.get_potential_energy() - energy) < 1e-5
+    assert_forces_are_the_gradient(water, 1, 1, 0.01, 1e-4)
+    described = describe_calculator(spec("fairchem", model=str(tiny_fairchem), task="omol"))
+    assert described["weights_sha256"] == hashlib.sha256(tiny_fairchem.read_bytes()).hexdigest()
+    with pytest.raises(InputError, match="unknown fairchem task 'omal'; did you mean 'omol'"):
+        make_calculator(spec("fairchem", model=str(tiny_fairchem), task="omal"))
+    with pytest.raises(InputError, match="unknown fairchem model 'uma-s-9'"):
+        make_calculator(spec("fairchem", model="uma-s-9", task="omol"))
