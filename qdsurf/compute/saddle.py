@@ -65,9 +65,9 @@ def find_saddle(
     -------
     structures : initial state, transition state where there is one, final state, and the same of all parts where there
         are minima between; each with energy and `info["state"]`.
-    result : `status` (one of `STATUSES`), `reason`, `barrier_eV` and `reverse_barrier_eV` (None unless verified or
-        barrierless; `energetic_span` of the way), `energies_eV`, `imaginary_modes_cm`, `moved_atoms` of the Hessian, `force_calls` by purpose and
-        in total, and what identifies the run.
+    result : `status` (one of `STATUSES`), `reason`, `barrier_eV` and `reverse_barrier_eV` (`energetic_span` of the way;
+        None unless verified or barrierless), `energies_eV`, `imaginary_modes_cm`, `moved_atoms` of the Hessian,
+        `force_calls` by purpose and in total, and what identifies the run.
 
     Raises
     ------
