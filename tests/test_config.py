@@ -59,7 +59,7 @@ def test_systems_are_every_slab_ligand_and_precursor():
         ("precursors", ["TMB"], "precursors: unknown precursor 'TMB'; did you mean 'TMA'.*Accepted: .*DEZ.*TMA"),
         ("precursors", [], "precursors: .*at least 1 item"),
         ("slabs", {}, "slabs: .*at least 1 item"),
-        ("kinetics.recipe", "alumina", "kinetics.recipe: unknown recipe 'alumina'.*Accepted: alumina_thermal_40C"),
+        ("kinetics.recipe", "alumina", "kinetics.recipe: unknown recipe 'alumina'.*Accepted: alumina_ozone_80C"),
         ("substrate", "soft", "substrate: .*'auto', 'relaxed', 'mobile' or 'frozen'"),
         ("relax.fmax_eV_per_A", 0, "relax.fmax_eV_per_A: .*greater than 0"),
         ("relax.candidates", 0, "relax.candidates: .*greater than or equal to 1"),
