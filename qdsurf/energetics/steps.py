@@ -12,6 +12,9 @@ from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
 from qdsurf.templates import Reaction
 
+# A verified way over several saddles is an upper bound; so far above the relation it is a detour.
+DETOUR_SIGMAS = 2.0
+
 STEP_COLUMNS = [
     "system", "step", "reaction_class", "equation", "reaction_energy_eV", "activation_energy_eV", "barrier_source",
     "correction_eV", "sigma_eV", "activation_sigma_eV", "initial_state", "final_state", "lattice", "reactive",
@@ -31,7 +34,7 @@ def step_table(system: System, templates: Mapping[str, Reaction], errors: StateE
     table = pd.DataFrame([_step(system, templates[n], errors) for n in system.states if n in templates])
     table.insert(0, "system", system.name)
     table["sample_model"] = system.model
-    table["note"] = ["; ".join(part for part in (system.note, own) if part) for own in table["note"]]
+    table["note"] = [_joined(system.note, own) for own in table["note"]]
     return table[STEP_COLUMNS]
 
 
@@ -65,7 +68,7 @@ def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
 def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict | None, note: str) -> dict:
     """Barrier of a step, where it comes from, and why not from a saddle if one was searched.
 
-    A verified barrier takes its share of the correction of the step.
+    A verified barrier takes its share of the correction of the step. A detour is no barrier: the relation stays.
     """
     sigma = reaction.barrier.sigma_eV if reaction.barrier else 0.0
     relation = {
@@ -75,17 +78,25 @@ def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict 
     }
     if saddle is None:
         return relation
+    words = f"{saddle['status']}: {saddle['reason']}"
     if saddle["barrier_eV"] is None:
-        words = f"no verified saddle, {saddle['status']}: {saddle['reason']}"
-        return relation | {"note": "; ".join(part for part in (note, words) if part)}
+        return relation | {"note": _joined(note, f"no verified saddle, {words}")}
     height = max(0.0, energy, saddle["barrier_eV"] + SHARE * correction)
+    saddles = sum(name.startswith("saddle") for name in saddle["energies_eV"])
+    if saddles > 1 and height > relation["activation_energy_eV"] + DETOUR_SIGMAS * sigma:
+        words = f"a lower way is likely than that of {saddle['barrier_eV']:.2f} eV, {words}"
+        return relation | {"note": _joined(note, words)}
     barrierless = saddle["status"] == "barrierless"
     return {
         "activation_energy_eV": max(0.0, energy) if barrierless else height,
         "activation_sigma_eV": 0.0 if barrierless else SADDLE_SIGMA_EV,
         "barrier_source": "none" if barrierless else saddle["method"],
-        "note": "; ".join(part for part in (note, f"{saddle['status']}: {saddle['reason']}") if part),
+        "note": _joined(note, words),
     }
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def assert_balanced(reaction: Reaction, initial: dict, final: dict, taken: list[dict], given: list[dict]) -> None:

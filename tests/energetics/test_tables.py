@@ -122,8 +122,12 @@ def test_a_step_without_a_relation_has_no_barrier_beyond_its_energy(energy, barr
     assert bep_barrier(TEMPLATES["adduct_surface"], energy) == barrier
 
 
-def searched(status: str, barrier: float | None) -> dict:
-    return {"status": status, "reason": "because", "barrier_eV": barrier, "method": "eigenvector_following"}
+def searched(status: str, barrier: float | None, saddles: int = 1) -> dict:
+    energies = {f"saddle {number}": 0.0 for number in range(saddles)}
+    return {
+        "status": status, "reason": "because", "barrier_eV": barrier, "method": "eigenvector_following",
+        "energies_eV": energies,
+    }  # fmt: skip
 
 
 def test_a_verified_saddle_takes_the_place_of_the_relation(system):
@@ -138,6 +142,21 @@ def test_a_verified_saddle_takes_the_place_of_the_relation(system):
     flat = replace(system, saddles={name: searched("barrierless", 0.0)})
     row = step_table(flat, TEMPLATES, errors_of(system)).set_index("step").loc[name]
     assert (row.barrier_source, row.activation_energy_eV, row.activation_sigma_eV) == ("none", 0.0, 0.0)
+
+
+def test_a_detour_leaves_the_relation_and_says_so(system):
+    name = "protonolysis_surface_hydrogen"
+    plain = step_table(system, TEMPLATES, errors_of(system)).set_index("step").loc[name]
+    limit = plain.activation_energy_eV + 2 * plain.activation_sigma_eV
+    for saddles, above, source in (
+        (2, 0.1, "bep"),
+        (1, 0.1, "eigenvector_following"),
+        (2, -0.1, "eigenvector_following"),
+    ):
+        found = replace(system, saddles={name: searched("verified", limit + above, saddles)})
+        row = step_table(found, TEMPLATES, errors_of(system)).set_index("step").loc[name]
+        assert row.barrier_source == source
+        assert ("a lower way is likely" in row.note) == (source == "bep")
 
 
 def test_a_saddle_that_is_not_verified_leaves_the_relation_and_its_reason(system):
