@@ -56,16 +56,18 @@ class Search(NamedTuple):
 
 def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
     """Climb from the top of the geodesic; where that leads nowhere, from a relaxed path, and from one about its top."""
-    path, top = geodesic_path(*search.ends, through=through), 0
+    path, low, high = geodesic_path(*search.ends, through=through), 0, None
     found = _climb(search, path)
-    for about_top in (False, True):
+    for _ in range(2):
         if found.status in (VERIFIED, BARRIERLESS) or found.below:
             break
         print(f"the path is relaxed, for {found.reason}", flush=True)
         before = search.surface.calls
-        path, top = relax_string(search.surface, path[top - 1 : top + 2] if about_top else path)
+        relaxed, top = relax_string(search.surface, path[low:high])
         search.calls["path"] += search.surface.calls - before
-        found = _climb(search, [search.ends[0], *path, search.ends[1]] if about_top else path)
+        path = [*path[:low], *relaxed, *(path[high:] if high else [])]
+        low, high = top - 1, top + 2  # the second time only what lies about the top
+        found = _climb(search, path)
     return found
 
 
