@@ -12,7 +12,7 @@ from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
 from qdsurf.templates import Reaction
 
-# A verified way over several saddles is an upper bound; so far above the relation it is a detour.
+# A verified way over several saddles is an upper bound; so far above the relation it is a detour. Assumed.
 DETOUR_SIGMAS = 2.0
 
 STEP_COLUMNS = [
