@@ -1,6 +1,6 @@
 """Climb to a saddle along one mode, with a model Hessian that learns from every force call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,9 @@ from qdsurf.compute.path import coordinates_of, free_atoms, longest
 # Measured on the four molecular reactions of benchmarks/saddle.py, both ways: with 0.1 A all are found in 21 to 29
 # calls; with longer steps, or with lengths that adapt to how well the energy is foreseen, some fall off the ridge.
 MAX_STEP_A = 0.1
+# Of fmax, for climbs, and for falls that are hardly deep. Where a mode has 0.03 eV/A^2, as on CdSe(110), a force of
+# 0.1 eV/A is left 3 A from the saddle, and structures on both sides give way to it rather than to the push.
+TIGHT = 0.3
 DOWN = -2.0  # eV/A^2 along the path at its highest point, until force calls say more
 
 
@@ -66,6 +69,16 @@ class Surface:
         rows = coordinates_of(self.free)
         return model_hessian(atoms)[np.ix_(rows, rows)]
 
+    def stretch(self, x: np.ndarray, pairs: Mapping[tuple[int, int], float]) -> np.ndarray:
+        """Direction in which the distances of pairs grow fastest, each with its weight; length 1, or 0 for no pairs."""
+        structure = self.structure(x, self.atoms)
+        direction = np.zeros((len(structure), 3))
+        for (i, j), weight in pairs.items():
+            away = structure.get_distance(i, j, mic=True, vector=True)
+            direction[[i, j]] += weight * np.outer([-1, 1], away / np.linalg.norm(away))
+        flat = self.flat(direction)
+        return flat / max(np.linalg.norm(flat), 1e-12)
+
     def shapes(self, x: np.ndarray) -> np.ndarray:
         """Orthonormal directions that change the shape, one a column: all of them unless the molecule is free."""
         if len(self.free) < len(self.atoms) or self.atoms.pbc.any():
@@ -110,6 +123,7 @@ def follow_mode(
     mode: np.ndarray,
     fmax: float,
     max_calls: int,
+    guide: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[Point, np.ndarray, np.ndarray]:
     """Go uphill along one mode and downhill in all others until no force is left.
 
@@ -120,7 +134,7 @@ def follow_mode(
     hessian : guess in eV/A^2, over the free coordinates.
     mode : the direction to climb along; after every step it is the mode that resembles the last one most, negative
         curvatures first.
-    fmax : largest force on an atom at the end, eV/A.
+    fmax : largest force on an atom at the end, eV/A; the climb goes on to `TIGHT` of it where it can.
 
     Returns
     -------
@@ -128,13 +142,16 @@ def follow_mode(
     """
     point = start
     for _ in range(max_calls):
-        if point.max_force < fmax:
+        if point.max_force < TIGHT * fmax:
             break
         basis = surface.shapes(point.x)
         values, vectors = np.linalg.eigh(basis.T @ hessian @ basis)
         modes = basis @ vectors
-        likeness = np.abs(mode @ modes) * np.where(values < 0, 10.0, np.exp(-np.maximum(values, 0) / 5))
+        resemblance = np.abs(mode @ modes) + (0.0 if guide is None else np.abs(guide(point.x) @ modes))
+        likeness = resemblance * np.where(values < 0, 10.0, np.exp(-np.maximum(values, 0) / 5))
         up = int(np.argmax(likeness))
+        if point.max_force < fmax and values[up] > 0:  # on its way into a minimum
+            break
         lengths = -(point.gradient @ modes) / np.maximum(np.abs(values), SOFTEST)
         lengths[up] *= -1
         step = modes @ lengths

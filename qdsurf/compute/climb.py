@@ -1,18 +1,19 @@
 """One search between two minima: a climb from the top of a path, its saddle verified, and what lies on both sides."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
 
-from qdsurf.compute.ascent import Point, Surface, follow_mode, start_hessian
+from qdsurf.compute.ascent import TIGHT, Point, Surface, follow_mode, start_hessian
 from qdsurf.compute.path import coordinates_of, displacements, geodesic_path, longest
 from qdsurf.compute.relax import relax_one
 from qdsurf.compute.string import relax_string
 from qdsurf.compute.vibrations import CALLS_AN_ATOM, mode_energies, partial_hessian
-from qdsurf.connectivity import differing_bonds
+from qdsurf.connectivity import bond_matrix, differing_bonds
 from qdsurf.units import INVERSE_CM_EV
 
 VERIFIED, BARRIERLESS, SEVERAL, WRONG_ENDS, NOT_CONVERGED, SAME_STATE = STATUSES = (
@@ -28,6 +29,7 @@ SAME_A = 0.5  # and two ends of a path are the same state only if no atom moves 
 SOFT_EV = 0.01
 NO_BARRIER_EV = 0.005  # a saddle that is not this much above the higher end is none: energies are not surer
 MOVES_A = 0.1  # atoms that move more than this between the three states are in the Hessian
+PROBE_A = 0.05  # along the mode, to see whether it falls
 PUSH_A = 0.15  # off the saddle, the farthest atom
 SLIDE_A = 0.3  # along the path from an end that may be no minimum
 ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
@@ -59,7 +61,7 @@ def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
     path, low, high = geodesic_path(*search.ends, through=through), 0, None
     found = _climb(search, path)
     for _ in range(2):
-        if found.status in (VERIFIED, BARRIERLESS) or found.below:
+        if found.status in (VERIFIED, BARRIERLESS) or (found.below and found.status == WRONG_ENDS):
             break
         print(f"the path is relaxed, for {found.reason}", flush=True)
         before = search.surface.calls
@@ -86,12 +88,16 @@ def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
     mode /= np.linalg.norm(mode)
     hessian = start_hessian(surface.guess(path[top]), point, mode, [points[top - 1], points[top + 1]])
     before = surface.calls
+    toward = _reaction_direction(search)
     for _ in range(ATTEMPTS):
         left = search.max_calls - (surface.calls - before)
-        point, mode, hessian = follow_mode(surface, point, hessian, mode, search.fmax, left)
+        point, mode, hessian = follow_mode(surface, point, hessian, mode, search.fmax, left, toward)
         if point.max_force > search.fmax:
             words = f"a force of {point.max_force:.2f} eV/A is left after {surface.calls - before} calls of the climb"
             return _slide(search, path, words)
+        mode = _falling_mode(surface, point, hessian, mode)
+        if mode is None:
+            return _valley(search, path, point)
         status, reason, below = _descend(search, point, mode)
         if status != VERIFIED and len(below) < 2:  # no saddle that is to be kept: it needs no Hessian
             return Verdict(status, reason, point, below=below)
@@ -105,6 +111,24 @@ def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
         point = surface(point.x + PUSH_A * directions[1] / longest(directions[1]))
     words = ", ".join(f"{-mode:.0f}i" for mode in imaginary)
     return Verdict(SEVERAL, f"{len(imaginary)} imaginary modes ({words} cm-1) of {moved} atoms", **found)
+
+
+def _falling_mode(surface: Surface, point: Point, hessian: np.ndarray, followed: np.ndarray) -> np.ndarray | None:
+    """The mode that was followed, else the softest of the model Hessian, if the energy falls along it; one call each."""
+    shapes = surface.shapes(point.x)
+    softest = shapes @ np.linalg.eigh(shapes.T @ hessian @ shapes)[1][:, 0]
+    falls = lambda mode: (surface(point.x + PROBE_A * mode).gradient - point.gradient) @ mode < 0  # noqa: E731
+    return next(filter(falls, (followed, softest)), None)
+
+
+def _reaction_direction(search: Search) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The direction in which bonds that the step breaks grow, and those that it forms shrink; None if it changes none.
+
+    A methyl group that turns has no part in it, which a climb would else follow into a saddle of no interest.
+    """
+    bonded = bond_matrix(search.ends[0])
+    pairs = {pair: 1.0 if bonded[pair] else -1.0 for pair in differing_bonds(*search.ends)}
+    return partial(search.surface.stretch, pairs=pairs) if pairs else None
 
 
 def _top(search: Search, path: Sequence[Atoms]) -> tuple[int, dict[int, Point]]:
@@ -136,22 +160,23 @@ def _imaginary_modes(
     moved = np.flatnonzero(moved[0] | moved[1])
     structure.set_constraint()
     structure.calc = surface.atoms.calc
-    partial = partial_hessian(structure, surface.free[moved])
+    curvature = partial_hessian(structure, surface.free[moved])
     search.calls["hessian"] += CALLS_AN_ATOM * len(moved)
-    energies, modes = mode_energies(partial, structure.get_masses()[surface.free[moved]])
-    imaginary = np.einsum("im,ij,jm->m", modes, partial, modes) / 2 < -SOFT_EV
+    energies, modes = mode_energies(curvature, structure.get_masses()[surface.free[moved]])
+    imaginary = np.einsum("im,ij,jm->m", modes, curvature, modes) / 2 < -SOFT_EV
     rows = coordinates_of(moved)
     directions = np.zeros((imaginary.sum(), len(hessian)))
     directions[:, rows] = modes[:, imaginary].T
     hessian = hessian.copy()
-    hessian[np.ix_(rows, rows)] = partial
+    hessian[np.ix_(rows, rows)] = curvature
     return (energies[imaginary] / INVERSE_CM_EV).tolist(), directions, len(moved), hessian
 
 
 def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str, list[Atoms]]:
     """Relax from both sides of a saddle and say whether that leads to both ends, else to which two minima."""
+    push = PUSH_A * mode / longest(mode)
     fallen = [
-        _fall(search, search.surface.structure(saddle.x + sign * PUSH_A * mode / longest(mode), search.ends[0]))
+        _fall(search, search.surface.structure(saddle.x + sign * push, search.ends[0]), saddle.energy)
         for sign in (1, -1)
     ]
     heights = [saddle.energy - end.get_potential_energy() for end in search.ends]
@@ -177,10 +202,15 @@ class _Fallen(NamedTuple):
     words: str
 
 
-def _fall(search: Search, start: Atoms) -> _Fallen:
-    """Relax a structure and say where it came to rest."""
-    found, result = relax_one(start, search.surface.atoms.calc, search.fmax, 2 * search.max_calls)
-    search.calls["downhill"] += result["force_calls"]
+def _fall(search: Search, start: Atoms, top_eV: float) -> _Fallen:
+    """Relax a structure and say where it came to rest; on a flat hill, try harder."""
+    found = start.copy()
+    found.info = {}  # bonds that a builder asked for would be held
+    for fmax in (search.fmax, TIGHT * search.fmax, search.fmax):
+        found, result = relax_one(found, search.surface.atoms.calc, fmax, 2 * search.max_calls)
+        search.calls["downhill"] += result["force_calls"]
+        if result["converged"] and result["energy_eV"] < top_eV - SAME_EV:
+            break
     if not result["converged"]:
         return _Fallen(None, None, f"no minimum ({result['reason']})")
     same = [side for side, end in enumerate(search.ends) if same_state(found, end)]
@@ -194,6 +224,15 @@ def _fall(search: Search, start: Atoms) -> _Fallen:
     return _Fallen(None, found, words)
 
 
+def _valley(search: Search, path: Sequence[Atoms], point: Point) -> Verdict:
+    """The climb ended where nothing falls: a minimum on the way, or one of the ends."""
+    fallen = _fall(search, search.surface.structure(point.x, search.ends[0]), point.energy)
+    words = f"the climb ended in {fallen.words}"
+    if fallen.side is None and fallen.atoms is not None:
+        return Verdict(NOT_CONVERGED, words, below=[fallen.atoms])
+    return _slide(search, path, words)
+
+
 def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
     """No saddle was found: see whether the higher end, pushed along the path, falls into the other one."""
     higher = int(np.argmax([end.get_potential_energy() for end in search.ends]))
@@ -202,7 +241,7 @@ def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
     step = next((step for step in steps if longest(step) > SLIDE_A), steps[-1])
     start = search.ends[0].copy()
     start.set_positions(way[0] + min(1.0, SLIDE_A / longest(step)) * step, apply_constraint=False)
-    fallen = _fall(search, start)
+    fallen = _fall(search, start, search.ends[higher].get_potential_energy())
     words = f"the {SIDES[higher]} state, pushed {SLIDE_A} A along the path, falls into {fallen.words}"
     return Verdict(BARRIERLESS, words) if fallen.side == 1 - higher else Verdict(NOT_CONVERGED, f"{reason}; {words}")
 
