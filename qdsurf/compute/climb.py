@@ -114,7 +114,7 @@ def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
 
 
 def _falling_mode(surface: Surface, point: Point, hessian: np.ndarray, followed: np.ndarray) -> np.ndarray | None:
-    """The mode that was followed, else the softest of the model Hessian, if the energy falls along it; one call each."""
+    """The mode that was followed, else the softest of the model Hessian, if the energy falls along it; a call each."""
     shapes = surface.shapes(point.x)
     softest = shapes @ np.linalg.eigh(shapes.T @ hessian @ shapes)[1][:, 0]
     falls = lambda mode: (surface(point.x + PROBE_A * mode).gradient - point.gradient) @ mode < 0  # noqa: E731
