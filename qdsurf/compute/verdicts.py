@@ -62,7 +62,7 @@ LIMITS = (
         "reactions.corrected_mae_eV",
         REACTION_ERROR_EV,
         "corrected reference reactions off by",
-        "{:.2f} eV",
+        "{:.3f} eV",
     ),
     Limit(
         "reaction_energies",
