@@ -32,7 +32,8 @@ MAX_STEP_A = 0.1  # longer ones cross ridges, and cost as many calls
 QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate is cheaper than the last one
 # With its bonds held a structure only has to shed what the springs of the builder left.
 HELD_FMAX, HELD_STEPS = 0.5, 30
-HOPELESS_EV_PER_A, HOPELESS_CALLS = 1.0, 50  # a walk that still feels this then is not on its way into a minimum
+# A walk that feels this at ten calls in a row so late is not on its way into a minimum; one call may be a bump.
+HOPELESS_EV_PER_A, HOPELESS_CALLS, HOPELESS_ROW = 1.0, 50, 10
 LOOK_EVERY = 5  # calls after which a walk looks whether its structure is still what it is meant to be
 
 
@@ -237,7 +238,7 @@ class _Walk:
         self.start, self.judge = atoms.copy(), None
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
-        self.calls = self.first_call = self.jumps = 0
+        self.calls = self.first_call = self.jumps = self.strained = 0
 
     def release(self) -> None:
         """Forget the energy of a surface that no longer applies, and what went wrong on it."""
@@ -271,8 +272,9 @@ class _Walk:
                 return ""
             if self.max_force < fmax:
                 return "converged"
-            if self.calls - self.first_call > HOPELESS_CALLS and self.max_force > HOPELESS_EV_PER_A:
-                return f"stopped: a force of {self.max_force:.2f} eV/A is left after {HOPELESS_CALLS} calls"
+            calls = self.calls - self.first_call
+            if calls > HOPELESS_CALLS and self.strained >= HOPELESS_ROW:
+                return f"stopped: a force of {self.max_force:.2f} eV/A is left after {calls} calls"
             if self.judge and self.calls % LOOK_EVERY == 0 and (verdict := self.judge(self.start, self.atoms)):
                 return f"stopped: {verdict}"
         return f"not converged in {max_steps} steps"
@@ -291,6 +293,7 @@ class _Walk:
                 return False
         self.positions, self.energy, self.forces = self.atoms.positions.copy(), energy, forces
         self.max_force = float(np.sqrt((forces**2).sum(axis=1).max()))
+        self.strained = self.strained + 1 if self.max_force > HOPELESS_EV_PER_A else 0
         if self.report:
             self.report(self.calls, self.max_force)
         # From here on a step back is cheaper than the higher rungs of the rescue ladder.

@@ -11,7 +11,7 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
 from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.relax import LOOK_EVERY, MAX_JUMPS, relax_batch, relax_one
+from qdsurf.compute.relax import HOPELESS_EV_PER_A, LOOK_EVERY, MAX_JUMPS, relax_batch, relax_one
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import annotate, content_hash
@@ -193,8 +193,17 @@ class Slope(Calculator):
 
 def test_a_walk_on_a_steep_slope_is_given_up():
     _, result = relax_one(shaken("H2O"), Slope(), 0.1, 100)
-    assert result["reason"].startswith("stopped: a force of 1.") and result["reason"].endswith("left after 50 calls")
+    assert result["reason"].startswith("stopped: a force of 1.") and result["reason"].endswith("left after 51 calls")
     assert result["force_calls"] == 51 and "not_converged" in result["flags"]
+
+
+def test_one_strong_force_gives_up_nothing(monkeypatch):
+    monkeypatch.setattr("qdsurf.compute.relax.HOPELESS_CALLS", 0)
+    start = shaken("H2O")
+    start.positions[1] *= 1.3
+    forces = []
+    _, result = relax_one(start, make_calculator(GFN2), 0.05, 100, report=lambda calls, force: forces.append(force))
+    assert forces[0] > HOPELESS_EV_PER_A and result["converged"]
 
 
 def test_a_structure_that_names_no_bonds_is_not_judged():
