@@ -34,7 +34,8 @@ from qdsurf.structure_io import content_hash
 
 CONFORMERS = "the same bonds"
 METHOD = "eigenvector_following"  # as `barrier_source` in steps.csv
-SEARCHES = 6  # of a step that has minima on its way; the first one included
+# Of a step that has minima on its way, the first one included; and no search begins after so many times `max_calls`.
+SEARCHES, BUDGET = 6, 15
 
 
 def find_saddle(
@@ -139,7 +140,9 @@ def _connect(search: Search, through: Sequence[Atoms]) -> tuple[list[Atoms | Ver
         if None not in way:
             return way, _whole(way)
         print(f"search {number + 1}: {found.reason}", flush=True)
-    return None, found._replace(reason=f"{found.reason}; given up after {SEARCHES} searches")
+        if search.surface.calls + search.calls["downhill"] + search.calls["hessian"] > BUDGET * search.max_calls:
+            break
+    return None, found._replace(reason=f"{found.reason}; given up after {number + 1} searches")
 
 
 def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[Atoms | Verdict | None]:
