@@ -6,6 +6,8 @@ import pytest
 import yaml
 from ase.io import read, write
 
+from qdsurf.connectivity import GONE, bond_ratios, is_metal
+from qdsurf.energetics.bonds import is_bond, molecule_bonds, split_bond
 from qdsurf.errors import BalanceError, InputError
 from qdsurf.reference import FOLDER, GEOMETRIES, REACTIONS, SURFACE_GEOMETRIES, SURFACES, read_reference
 
@@ -47,6 +49,17 @@ def test_the_set_is_read_and_balanced():
     assert set(reference.geometries) == set(reference.molecules) | on_faces
     water = reference.energies["H2O"]
     assert water == pytest.approx(-76.43 * 27.2114, abs=1.0)  # exact non-relativistic energy of water -76.438 Hartree
+
+
+def test_every_metal_has_its_bonds_at_the_reference_level():
+    """A molecule that only touches, as HCOOMe does Ti(NH2)4 (Ti-O 3.6 A), says nothing about a dative bond."""
+    reference = read_reference()
+    for name, molecule in reference.molecules.items():
+        atoms, bonds = reference.geometries[name], molecule_bonds(molecule)
+        for metal in set(atoms.symbols[is_metal(atoms)]):
+            wanted = sum(n for bond, n in bonds.items() if is_bond(bond) and split_bond(bond)[0] == metal)
+            near = bond_ratios(atoms)[atoms.symbols == metal] < GONE
+            assert near[:, atoms.numbers > 1].sum() >= wanted, name
 
 
 def test_a_reaction_that_does_not_balance(broken):
