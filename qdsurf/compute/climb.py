@@ -234,7 +234,7 @@ def _valley(search: Search, path: Sequence[Atoms], point: Point) -> Verdict:
 
 
 def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
-    """No saddle was found: see whether the higher end, pushed along the path, falls into the other one."""
+    """No saddle was found: see whether the higher end, pushed along the path, falls into the other or halfway."""
     higher = int(np.argmax([end.get_potential_energy() for end in search.ends]))
     way = [atoms.positions for atoms in (reversed(path) if higher else path)]
     steps = [positions - way[0] for positions in way[1:]]
@@ -243,7 +243,10 @@ def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
     start.set_positions(way[0] + min(1.0, SLIDE_A / longest(step)) * step, apply_constraint=False)
     fallen = _fall(search, start, search.ends[higher].get_potential_energy())
     words = f"the {SIDES[higher]} state, pushed {SLIDE_A} A along the path, falls into {fallen.words}"
-    return Verdict(BARRIERLESS, words) if fallen.side == 1 - higher else Verdict(NOT_CONVERGED, f"{reason}; {words}")
+    if fallen.side == 1 - higher:
+        return Verdict(BARRIERLESS, words)
+    below = [fallen.atoms] if fallen.side is None and fallen.atoms is not None else []
+    return Verdict(NOT_CONVERGED, f"{reason}; {words}", below=below)
 
 
 def same_state(one: Atoms, other: Atoms) -> bool:
