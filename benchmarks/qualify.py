@@ -3,8 +3,8 @@
     python benchmarks/qualify.py [--materials PbS CdSe] [--minutes 60] [--json]
 
 A test that takes more than its time of processor says so in the table. Structures go to results/qualify, rows to
-docs/explanation/qualification.csv; what is in either is not computed again, unless --materials asks for it.
-`--minutes 0` only prints the table.
+docs/explanation/qualification.csv. What results/qualify holds is not computed again, a row on record only for the
+materials that --materials names. `--minutes 0` computes nothing and makes the table of what is there.
 """
 
 import argparse
@@ -113,11 +113,6 @@ def row(material: str, method: str) -> dict:
     return line | {"why": "; ".join(sorted(why))}
 
 
-def is_begun(material: str, method: str) -> bool:
-    """Whether results/qualify holds anything of a material and method."""
-    return any(read(material, method, test) != "not run" for test in LIMITS_S)
-
-
 def rows_on_record() -> dict[tuple[str, str], dict]:
     """Rows of the table that have at least the strained bulk, or the reason why not."""
     table = pd.read_csv(TABLE).fillna({"why": ""})
@@ -126,6 +121,11 @@ def rows_on_record() -> dict[tuple[str, str], dict]:
         for line in table.to_dict("records")
         if "strained: not run" not in line["why"].split("; ")
     }
+
+
+def tests_not_run(line: dict) -> int:
+    """How many tests a row lacks; one on record is not replaced by one that lacks more."""
+    return line["why"].count(": not run")
 
 
 def markdown(table: pd.DataFrame) -> Iterable[str]:
@@ -157,8 +157,9 @@ def main() -> None:
     for test, name, method in product(LIMITS_S, arguments.materials or names, METHODS):
         if (name, method) not in known and time.monotonic() < end and read(name, method, test) == "not run":
             run(library.material(name), method, test)
-    kept = rows_on_record() | {pair: row(*pair) for pair in product(names, METHODS) if is_begun(*pair)}
-    table = pd.DataFrame([kept.get(pair) or row(*pair) for pair in product(names, METHODS)])
+    record = rows_on_record()
+    rows = {pair: row(*pair) for pair in product(names, METHODS)}
+    table = pd.DataFrame([min(line, record.get(pair, line), key=tests_not_run) for pair, line in rows.items()])
     write_table(TABLE, table)
     print(*markdown(table), sep="\n")
     if arguments.json:

@@ -123,7 +123,7 @@ def follow_mode(
     mode: np.ndarray,
     fmax: float,
     max_calls: int,
-    guide: Callable[[np.ndarray], np.ndarray] | None = None,
+    guide: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[Point, np.ndarray, np.ndarray]:
     """Go uphill along one mode and downhill in all others until no force is left.
 
@@ -132,9 +132,10 @@ def follow_mode(
     Parameters
     ----------
     hessian : guess in eV/A^2, over the free coordinates.
-    mode : the direction to climb along; after every step it is the mode that resembles the last one most, negative
-        curvatures first.
+    mode : the direction to climb along; after every step it is the mode that resembles the last one and the guide most,
+        negative curvatures first.
     fmax : largest force on an atom at the end, eV/A; the climb goes on to `TIGHT` of it where it can.
+    guide : direction at a point that the mode should lean to, length 1 or 0.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def follow_mode(
         basis = surface.shapes(point.x)
         values, vectors = np.linalg.eigh(basis.T @ hessian @ basis)
         modes = basis @ vectors
-        resemblance = np.abs(mode @ modes) + (0.0 if guide is None else np.abs(guide(point.x) @ modes))
+        resemblance = np.abs(mode @ modes) + np.abs(guide(point.x) @ modes)
         likeness = resemblance * np.where(values < 0, 10.0, np.exp(-np.maximum(values, 0) / 5))
         up = int(np.argmax(likeness))
         if point.max_force < fmax and values[up] > 0:  # on its way into a minimum

@@ -121,14 +121,14 @@ def _falling_mode(surface: Surface, point: Point, hessian: np.ndarray, followed:
     return next(filter(falls, (followed, softest)), None)
 
 
-def _reaction_direction(search: Search) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The direction in which bonds that the step breaks grow, and those that it forms shrink; None if it changes none.
+def _reaction_direction(search: Search) -> Callable[[np.ndarray], np.ndarray]:
+    """The direction in which bonds that the step breaks grow, and those that it forms shrink; 0 if it changes none.
 
     A methyl group that turns has no part in it, which a climb would else follow into a saddle of no interest.
     """
     bonded = bond_matrix(search.ends[0])
     pairs = {pair: 1.0 if bonded[pair] else -1.0 for pair in differing_bonds(*search.ends)}
-    return partial(search.surface.stretch, pairs=pairs) if pairs else None
+    return partial(search.surface.stretch, pairs=pairs)
 
 
 def _top(search: Search, path: Sequence[Atoms]) -> tuple[int, dict[int, Point]]:

@@ -11,6 +11,10 @@ from qdsurf.compute.verdicts import MELT_EV_PER_ATOM, MELT_SHIFT_A, judge_uses
 from qdsurf.records import Material
 from qdsurf.units import EV_PER_A2_J_PER_M2, EV_PER_A3_GPA
 
+# Diamond has 442 (10.1063/1.1661636), the most of any crystal: what asks for more is no crystal, but energies that lie
+# thousands of eV apart. The refusal has room for methods that are too stiff.
+STIFFEST_GPA = 1000.0
+
 
 class Outcome(NamedTuple):
     """Structures of one test after their relaxation or single point, and the result of each."""
@@ -38,8 +42,8 @@ def equation_of_state(strains: Sequence[float], energies: Sequence[float | None]
 
     Returns
     -------
-    lattice_constant_error (relative) and bulk_modulus_GPa, both None without a minimum in the range; lattice_constant,
-    words for it.
+    lattice_constant_error (relative) and bulk_modulus_GPa, both None without a minimum in the range or with one that is
+    stiffer than any crystal; lattice_constant, words for it.
 
     References
     ----------
@@ -60,10 +64,12 @@ def equation_of_state(strains: Sequence[float], energies: Sequence[float | None]
         return nothing | {"lattice_constant": f"no minimum between {low:+.1%} and {high:+.1%}"}
     strain = float(minima[0] ** -0.5 - 1)
     # B = V d2E/dV2 with V = volume (1 + s)^3 and x = (1 + s)^-2, where dE/dx = 0.
-    modulus = 4 * curvature(minima[0]) / (9 * volume * (1 + strain) ** 7)
+    modulus = float(4 * curvature(minima[0]) / (9 * volume * (1 + strain) ** 7) * EV_PER_A3_GPA)
+    if modulus > STIFFEST_GPA:
+        return nothing | {"lattice_constant": f"no crystal: the minimum at {strain:+.1%} asks for {modulus:.0f} GPa"}
     return {
         "lattice_constant_error": strain,
-        "bulk_modulus_GPa": float(modulus * EV_PER_A3_GPA),
+        "bulk_modulus_GPa": modulus,
         "lattice_constant": f"{strain:+.1%} against experiment",
     }
 

@@ -69,6 +69,13 @@ def test_a_maximum_is_not_taken_for_the_minimum():
     assert equation_of_state(STRAINS, [-(s**2) for s in STRAINS], VOLUME)["lattice_constant_error"] is None
 
 
+def test_a_minimum_stiffer_than_any_crystal_is_none():
+    """FAPbBr3 in GFN1-xTB, -15038 to -7789 eV over the five cells, asked for 36 TPa."""
+    found = equation_of_state(STRAINS, birch_murnaghan(STRAINS, -0.03, 36_000.0, 4.0), VOLUME)
+    assert found["lattice_constant_error"] is None and found["bulk_modulus_GPa"] is None
+    assert found["lattice_constant"] == "no crystal: the minimum at -3.0% asks for 36000 GPa"
+
+
 def test_silver_with_emt_is_that_of_a_direct_search_and_of_another_fit():
     silver = library.material("Ag")
     cells = strained_cells(silver, STRAINS, 4.0)
