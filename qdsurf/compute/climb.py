@@ -1,6 +1,5 @@
 """One search between two minima: a climb from the top of a path, its saddle verified, and what lies on both sides."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -8,22 +7,17 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
-from qdsurf.compute.ascent import TIGHT, Point, Surface, follow_mode, start_hessian
-from qdsurf.compute.path import coordinates_of, displacements, geodesic_path, longest
-from qdsurf.compute.relax import relax_one
-from qdsurf.compute.string import relax_string
+from qdsurf.compute.ascent import Point, Surface, follow_mode, start_hessian
+from qdsurf.compute.fall import SIDES, Search, fall, same_state
+from qdsurf.compute.path import coordinates_of, displacements, longest
 from qdsurf.compute.vibrations import CALLS_AN_ATOM, mode_energies, partial_hessian
+from qdsurf.compute.ways import Way, find_ways, highest
 from qdsurf.connectivity import bond_matrix, differing_bonds
 from qdsurf.units import INVERSE_CM_EV
 
 VERIFIED, BARRIERLESS, SEVERAL, WRONG_ENDS, NOT_CONVERGED, SAME_STATE = STATUSES = (
     "verified", "barrierless", "several_imaginary_modes", "wrong_ends", "not_converged", "same_state",
 )  # fmt: skip
-SIDES = ("initial", "final")
-# Two structures with the same bonds are the same state when their energies are this close: what then tells them apart
-# is how a methyl group or a leaving molecule lies, or where a relaxation to 0.05 eV/A stopped.
-SAME_EV = 0.05
-SAME_A = 0.5  # and two ends of a path are the same state only if no atom moves farther
 # A mode that falls by less than this over 1 A, half of kT at room temperature, is a free turn and no way to react. In
 # wavenumbers the limit would hide the hop of a heavy atom, which falls steeply and slowly.
 SOFT_EV = 0.01
@@ -46,37 +40,25 @@ class Verdict(NamedTuple):
     below: Sequence[Atoms] = ()  # minima beside a saddle that does not join the ends: two, or one that is on both sides
 
 
-class Search(NamedTuple):
-    """What all parts of a search share; `calls` counts force calls by purpose."""
-
-    ends: Sequence[Atoms]
-    surface: Surface
-    fmax: float
-    max_calls: int
-    calls: Counter
-
-
 def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
-    """Climb from the top of the geodesic; where that leads nowhere, from a relaxed path, and from one about its top."""
-    path, low, high = geodesic_path(*search.ends, through=through), 0, None
-    found = _climb(search, path)
-    for _ in range(2):
-        if found.status in (VERIFIED, BARRIERLESS) or (found.below and found.status == WRONG_ENDS):
+    """Climb from the tops of several paths, one after the other, until one leads somewhere."""
+    found = None
+    for way in find_ways(search, through):
+        if found:
+            print(f"another path is taken, for {found.reason}", flush=True)
+        found = _climb(search._replace(ends=way.ends), way)
+        joined = found.status in (VERIFIED, BARRIERLESS)
+        if way.ends[1] is not search.ends[1]:  # but a minimum on the way
+            found = found._replace(below=found.below or (way.ends if joined else way.ends[1:]))
+        if joined or found.below:
             break
-        print(f"the path is relaxed, for {found.reason}", flush=True)
-        before = search.surface.calls
-        relaxed, top = relax_string(search.surface, path[low:high])
-        search.calls["path"] += search.surface.calls - before
-        path = [*path[:low], *relaxed, *(path[high:] if high else [])]
-        low, high = top - 1, top + 2  # the second time only what lies about the top
-        found = _climb(search, path)
     return found
 
 
-def _climb(search: Search, path: Sequence[Atoms]) -> Verdict:
+def _climb(search: Search, way: Way) -> Verdict:
     """Climb from the top of a path and verify what is found there; a path that is nowhere above its ends has no top."""
-    surface, before = search.surface, search.surface.calls
-    top, points = _top(search, path)
+    surface, (_, path, points) = search.surface, way
+    top, before = highest(search, way), surface.calls
     least = max(end.get_potential_energy() for end in search.ends) + NO_BARRIER_EV
     if top in (0, len(path) - 1) or points[top].energy < least:  # then there may be a hill elsewhere
         points |= {k: surface(surface.flat(path[k].positions)) for k in range(len(path)) if k not in points}
@@ -131,25 +113,6 @@ def _reaction_direction(search: Search) -> Callable[[np.ndarray], np.ndarray]:
     return partial(search.surface.stretch, pairs=pairs)
 
 
-def _top(search: Search, path: Sequence[Atoms]) -> tuple[int, dict[int, Point]]:
-    """Highest image next to the middle of a path, and all images that were looked at; the neighbours are among them."""
-    flat = search.surface.flat
-    points = {
-        k: Point(flat(path[k].positions), end.get_potential_energy(), -flat(end.get_forces()))
-        for k, end in zip((0, len(path) - 1), search.ends, strict=True)
-    }
-    top = len(path) // 2
-    while True:
-        near = [k for k in (top, top - 1, top + 1) if 0 <= k < len(path)]
-        for k in near:
-            if k not in points:
-                points[k] = search.surface(flat(path[k].positions))
-        best = max(near, key=lambda k: points[k].energy)
-        if best == top:
-            return top, points
-        top = best
-
-
 def _imaginary_modes(
     search: Search, point: Point, hessian: np.ndarray
 ) -> tuple[list[float], np.ndarray, int, np.ndarray]:
@@ -176,7 +139,7 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str,
     """Relax from both sides of a saddle and say whether that leads to both ends, else to which two minima."""
     push = PUSH_A * mode / longest(mode)
     fallen = [
-        _fall(search, search.surface.structure(saddle.x + sign * push, search.ends[0]), saddle.energy)
+        fall(search, search.surface.structure(saddle.x + sign * push, search.ends[0]), saddle.energy)
         for sign in (1, -1)
     ]
     heights = [saddle.energy - end.get_potential_energy() for end in search.ends]
@@ -194,39 +157,9 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str,
     return WRONG_ENDS, words, below
 
 
-class _Fallen(NamedTuple):
-    """Where a structure came to rest: which end, None if neither; the minimum, None if none; words for it."""
-
-    side: int | None
-    atoms: Atoms | None
-    words: str
-
-
-def _fall(search: Search, start: Atoms, top_eV: float) -> _Fallen:
-    """Relax a structure and say where it came to rest; on a flat hill, try harder."""
-    found = start.copy()
-    found.info = {}  # bonds that a builder asked for would be held
-    for fmax in (search.fmax, TIGHT * search.fmax, search.fmax):
-        found, result = relax_one(found, search.surface.atoms.calc, fmax, 2 * search.max_calls)
-        search.calls["downhill"] += result["force_calls"]
-        if result["converged"] and result["energy_eV"] < top_eV - SAME_EV:
-            break
-    if not result["converged"]:
-        return _Fallen(None, None, f"no minimum ({result['reason']})")
-    same = [side for side, end in enumerate(search.ends) if same_state(found, end)]
-    if same:
-        side = min(same, key=lambda side: longest(displacements(found, search.ends[side])))
-        return _Fallen(side, search.ends[side], f"the {SIDES[side]} state")
-    above = [result["energy_eV"] - end.get_potential_energy() for end in search.ends]
-    side = int(np.argmin([len(differing_bonds(found, end)) for end in search.ends]))
-    changed = bond_words(found, differing_bonds(found, search.ends[side])) or "the same bonds"
-    words = f"another minimum, {above[side]:+.2f} eV from the {SIDES[side]} state ({changed})"
-    return _Fallen(None, found, words)
-
-
 def _valley(search: Search, path: Sequence[Atoms], point: Point) -> Verdict:
     """The climb ended where nothing falls: a minimum on the way, or one of the ends."""
-    fallen = _fall(search, search.surface.structure(point.x, search.ends[0]), point.energy)
+    fallen = fall(search, search.surface.structure(point.x, search.ends[0]), point.energy)
     words = f"the climb ended in {fallen.words}"
     if fallen.side is None and fallen.atoms is not None:
         return Verdict(NOT_CONVERGED, words, below=[fallen.atoms])
@@ -241,20 +174,9 @@ def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
     step = next((step for step in steps if longest(step) > SLIDE_A), steps[-1])
     start = search.ends[0].copy()
     start.set_positions(way[0] + min(1.0, SLIDE_A / longest(step)) * step, apply_constraint=False)
-    fallen = _fall(search, start, search.ends[higher].get_potential_energy())
+    fallen = fall(search, start, search.ends[higher].get_potential_energy())
     words = f"the {SIDES[higher]} state, pushed {SLIDE_A} A along the path, falls into {fallen.words}"
     if fallen.side == 1 - higher:
         return Verdict(BARRIERLESS, words)
     below = [fallen.atoms] if fallen.side is None and fallen.atoms is not None else []
     return Verdict(NOT_CONVERGED, f"{reason}; {words}", below=below)
-
-
-def same_state(one: Atoms, other: Atoms) -> bool:
-    """Whether two relaxed structures are the same state."""
-    close = abs(one.get_potential_energy() - other.get_potential_energy()) < SAME_EV
-    return close and not differing_bonds(one, other)
-
-
-def bond_words(atoms: Atoms, pairs: set[tuple[int, int]]) -> str:
-    """Pairs of atoms in words, such as Al3-C7."""
-    return ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j}" for i, j in sorted(pairs))

@@ -15,23 +15,21 @@ from qdsurf.compute.climb import (
     BARRIERLESS,
     NO_BARRIER_EV,
     NOT_CONVERGED,
-    SAME_A,
     SAME_STATE,
-    SIDES,
     VERIFIED,
     WRONG_ENDS,
-    Search,
     Verdict,
-    bond_words,
     find_between,
-    same_state,
 )
+from qdsurf.compute.fall import SIDES, Search, bond_words, same_state
+from qdsurf.compute.mapping import match_groups
 from qdsurf.compute.path import assert_path_ends, displacements, longest
 from qdsurf.compute.relax import relax_one
 from qdsurf.connectivity import differing_bonds
 from qdsurf.errors import CalculationError
 from qdsurf.structure_io import content_hash
 
+SAME_A = 0.5  # two ends of a path are the same state only if no atom moves farther
 CONFORMERS = "the same bonds"
 METHOD = "eigenvector_following"  # as `barrier_source` in steps.csv
 # Of a step that has minima on its way, the first one included; and no search begins after so many times `max_calls`.
@@ -87,6 +85,7 @@ def find_saddle(
     try:
         verdict = verdict or _refuse_ends((initial, final), ends)
         if verdict is None:
+            ends[1] = match_groups(*ends)
             way, verdict = _connect(Search(ends, surface, fmax, max_calls, calls), through)
     except CalculationError as error:
         verdict = Verdict(NOT_CONVERGED, f"failed: {error}")
@@ -158,7 +157,8 @@ def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[A
         first, second = second, first
     before = [] if same_state(left, first) else [_between(search, left, first), first]
     after = [] if same_state(second, right) else [second, _between(search, second, right)]
-    return [*before, found._replace(status=VERIFIED, below=()), *after]
+    joined = VERIFIED if found.saddle else BARRIERLESS
+    return [*before, found._replace(status=joined, below=()), *after]
 
 
 def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:

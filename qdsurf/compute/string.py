@@ -16,7 +16,7 @@ MAX_STEP_A = 0.1
 STRAIGHT_EV_PER_A = 0.3  # largest force across the path that a climb copes with
 
 
-def relax_string(surface: Surface, path: Sequence[Atoms]) -> tuple[list[Atoms], int]:
+def relax_string(surface: Surface, path: Sequence[Atoms]) -> list[Atoms]:
     """Move some images of a path downhill across it, keeping them at equal distances.
 
     Each round costs one force call an image; after `ROUNDS`, or when no force across the path is left, it ends.
@@ -28,8 +28,7 @@ def relax_string(surface: Surface, path: Sequence[Atoms]) -> tuple[list[Atoms], 
 
     Returns
     -------
-    images : `MOVING` of them between copies of the two ends.
-    top : the number of the highest one that moves.
+    `MOVING` images between copies of the two ends.
     """
     given = np.array([surface.flat(atoms.positions) for atoms in path])
     places = np.linspace(0, len(path) - 1, MOVING + 2)
@@ -47,7 +46,7 @@ def relax_string(surface: Surface, path: Sequence[Atoms]) -> tuple[list[Atoms], 
         at = _spread_evenly(at)
         if max(rest) < STRAIGHT_EV_PER_A:
             break
-    return [surface.structure(x, path[0]) for x in at], 1 + int(np.argmax([walk[-1].energy for walk in walks]))
+    return [surface.structure(x, path[0]) for x in at]
 
 
 def _step_across(tangent: np.ndarray, walk: Sequence[Point], guess: np.ndarray) -> tuple[np.ndarray, float]:

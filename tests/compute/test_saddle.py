@@ -271,11 +271,10 @@ def test_ends_that_no_path_joins(change, message):
 def test_a_string_keeps_its_ends_and_comes_to_rest_on_the_valley():
     ends = [at(*MINIMA[name]) for name in "AB"]
     surface = Surface(ends[0], Landscape(mueller_brown))
-    images, highest = relax_string(surface, geodesic_path(*ends))
+    images = relax_string(surface, geodesic_path(*ends))
     places = np.array([atoms.positions[0, :2] for atoms in images])
     np.testing.assert_allclose(places[[0, -1]], [MINIMA["A"], MINIMA["B"]])
     np.testing.assert_allclose(np.diff(np.linalg.norm(np.diff(places, axis=0), axis=1)), 0, atol=0.08)
     top = max(mueller_brown(*place)[0] for place in places)
-    assert top == mueller_brown(*places[highest])[0]
     assert top == pytest.approx(mueller_brown(*SADDLES["AB"])[0], abs=0.15)
     assert surface.calls <= ROUNDS * MOVING

@@ -1,0 +1,63 @@
+"""A driven path: the bonds that a step changes are pulled, and everything else settles, until a hill is behind."""
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+
+from qdsurf.compute.ascent import MAX_STEP_A, Point, Surface
+from qdsurf.compute.optimiser import ModelNewton
+from qdsurf.compute.restraints import BROKEN, HeldBonds
+from qdsurf.connectivity import bond_matrix, differing_bonds
+
+PULLS = 8  # parts of the way, so that an atom that goes 4 A moves by half an angstrom at a time
+SETTLE_EV_PER_A, SETTLE_CALLS = 0.3, 12  # a path needs no minima, and a climb copes with such a force
+DOWN_EV = 0.1  # so much below the highest image, the hill is behind
+
+
+def pull_bonds(surface: Surface, initial: Atoms, final: Atoms) -> list[tuple[Atoms, Point]]:
+    """Pull the bonds that differ between two states from one towards the other, and relax the rest each time.
+
+    The springs act one way only: a bond that goes ahead by itself is let go.
+
+    Parameters
+    ----------
+    surface : counts the force calls.
+    initial, final : with at least one bond that differs; the path need not end in the final state.
+
+    Returns
+    -------
+    The images in order, without the initial state, with energy and gradient but for the springs.
+    """
+    pairs = np.array(sorted(differing_bonds(initial, final)))
+    bonded = bond_matrix(initial)[tuple(pairs.T)]
+    first, last = (_distances(atoms, pairs) for atoms in (initial, final))
+    broken = BROKEN * covalent_radii[initial.numbers[pairs]].sum(axis=1)
+    last = np.where(bonded, np.maximum(first, np.minimum(last, broken)), np.minimum(first, last))
+    images, highest = [], initial.get_potential_energy()
+    image = initial
+    for share in np.arange(1, PULLS + 1) / PULLS:
+        springs = HeldBonds(pairs, first + share * (last - first), np.where(bonded, -1, 1))
+        image, point = _settle(surface, image, springs)
+        images.append((image, point))
+        highest = max(highest, point.energy)
+        if point.energy < highest - DOWN_EV:
+            break
+    return images
+
+
+def _distances(atoms: Atoms, pairs: np.ndarray) -> np.ndarray:
+    return np.array([atoms.get_distance(i, j, mic=True) for i, j in pairs])
+
+
+def _settle(surface: Surface, atoms: Atoms, springs: HeldBonds) -> tuple[Atoms, Point]:
+    """Relax under springs; the structure, with energy and gradient but for the springs."""
+    settled = atoms.copy()
+    settled.calc = surface.atoms.calc
+    settled.set_constraint([*atoms.constraints, springs])
+    optimiser = ModelNewton(settled, MAX_STEP_A)
+    optimiser.run(fmax=SETTLE_EV_PER_A, steps=SETTLE_CALLS)
+    surface.calls += optimiser.nsteps
+    settled.set_constraint()
+    forces = surface.flat(settled.get_forces())
+    point = Point(surface.flat(settled.positions).copy(), settled.get_potential_energy(), -forces)
+    return surface.structure(point.x, atoms), point
