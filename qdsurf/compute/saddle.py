@@ -168,7 +168,10 @@ def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:
 
 
 def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
-    """The verdict on a way whose parts are all known: that of the saddle that ends its largest rise."""
+    """The verdict on a way whose parts are all known: that of the saddle that ends its largest rise.
+
+    A way through conformers may rise most to a minimum; no saddle decides then.
+    """
     parts = way[1::2]
     if len(parts) == 1:
         return parts[0]
@@ -183,12 +186,16 @@ def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
     if span < max(0.0, heights[-1] - heights[0]) + NO_BARRIER_EV:
         return Verdict(BARRIERLESS, f"no rise before a saddle; {words}")
     saddles = sum(part.saddle is not None for part in parts)
-    count = "one saddle" if saddles == 1 else f"{saddles} saddles, each"
-    return way[places[deciding]]._replace(status=VERIFIED, reason=f"{count} with one imaginary mode, {words}")
+    count = {0: "no saddle", 1: "one saddle with"}.get(saddles, f"{saddles} saddles, each with")
+    count += " one imaginary mode" if saddles else ""
+    top = way[places[deciding]]
+    if isinstance(top, Atoms):
+        top, words = Verdict(VERIFIED, ""), f"{words}, one of which ends the largest rise"
+    return top._replace(status=VERIFIED, reason=f"{count}, {words}")
 
 
 def energetic_span(energies: Sequence[float]) -> tuple[float, int]:
-    """The largest rise from a minimum to a saddle after it (10.1021/ar1000956), and the number of that saddle.
+    """The largest rise from a minimum to what comes after it (10.1021/ar1000956), and the number of its end.
 
     A minimum on the way that lies below the initial state holds the step up: the way on begins there.
     """

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ from ase.build import add_adsorbate, fcc100
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.morse import MorsePotential
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.mep import NEB
 from ase.optimize import BFGS
 
 from qdsurf.compute import climb, saddle
-from qdsurf.compute.ascent import Surface
+from qdsurf.compute.ascent import Point, Surface
 from qdsurf.compute.climb import STATUSES
 from qdsurf.compute.path import geodesic_path
 from qdsurf.compute.saddle import energetic_span, find_saddle
@@ -266,6 +268,22 @@ def test_ends_that_no_path_joins(change, message):
     with pytest.raises(InputError, match=message):
         find_saddle(at(-1, 0), final, calculator)
     assert calculator.count == 0
+
+
+def test_a_way_through_conformers_may_rise_most_to_a_minimum():
+    def minimum(energy):
+        atoms = Atoms("H")
+        atoms.calc = SinglePointCalculator(atoms, energy=energy)
+        return atoms
+
+    conformers = climb.Verdict(climb.BARRIERLESS, saddle.CONFORMERS)
+    top = climb.Verdict(climb.VERIFIED, "", Point(np.zeros(3), 0.1, np.zeros(3)), imaginary_cm=[-500.0])
+    way = [minimum(0.0), top, minimum(-0.3), conformers, minimum(0.4), conformers, minimum(0.2)]
+    whole = saddle._whole(way)
+    assert whole.status == "verified" and whole.saddle is None and not whole.imaginary_cm
+    assert whole.reason.startswith("one saddle with one imaginary mode, minima at -0.30, +0.40 eV on the way")
+    assert whole.reason.endswith("one of which ends the largest rise")
+    assert saddle._result(saddle._structures(way), whole, Counter())["barrier_eV"] == pytest.approx(0.7)
 
 
 def test_a_string_keeps_its_ends_and_comes_to_rest_on_the_valley():
