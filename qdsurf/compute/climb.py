@@ -8,11 +8,10 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.compute.ascent import Point, Surface, follow_mode, start_hessian
-from qdsurf.compute.fall import SIDES, Search, fall, same_state
+from qdsurf.compute.fall import SIDES, Search, changed_pairs, fall, same_state
 from qdsurf.compute.path import coordinates_of, displacements, longest
 from qdsurf.compute.vibrations import CALLS_AN_ATOM, mode_energies, partial_hessian
 from qdsurf.compute.ways import Way, find_ways, highest
-from qdsurf.connectivity import bond_matrix, differing_bonds
 from qdsurf.units import INVERSE_CM_EV
 
 VERIFIED, BARRIERLESS, SEVERAL, WRONG_ENDS, NOT_CONVERGED, SAME_STATE = STATUSES = (
@@ -108,9 +107,12 @@ def _reaction_direction(search: Search) -> Callable[[np.ndarray], np.ndarray]:
 
     A methyl group that turns has no part in it, which a climb would else follow into a saddle of no interest.
     """
-    bonded = bond_matrix(search.ends[0])
-    pairs = {pair: 1.0 if bonded[pair] else -1.0 for pair in differing_bonds(*search.ends)}
-    return partial(search.surface.stretch, pairs=pairs)
+    initial, final = search.ends
+    grow = {
+        pair: float(np.sign(final.get_distance(*pair, mic=True) - initial.get_distance(*pair, mic=True)))
+        for pair in changed_pairs(search, initial, final)
+    }
+    return partial(search.surface.stretch, pairs=grow)
 
 
 def _imaginary_modes(
@@ -152,7 +154,7 @@ def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str,
     below = [one.atoms for one in fallen]
     if None in below:
         return NOT_CONVERGED, words, []
-    if same_state(*below):  # a turn; the minimum is of use unless it is an end
+    if same_state(search, *below):  # a turn; the minimum is of use unless it is an end
         below = below[:1] if fallen[0].side is None and fallen[1].side is None else []
     return WRONG_ENDS, words, below
 

@@ -11,9 +11,10 @@ from ase.geometry import get_distances
 from scipy.optimize import linear_sum_assignment
 
 from qdsurf.compute.path import displacements, free_atoms
-from qdsurf.connectivity import bond_matrix, differing_bonds, is_molecular
+from qdsurf.connectivity import bond_matrix, differing_bonds, is_molecular, recorded_pairs
 
 MOST = 2000  # ways to exchange groups that are looked at; Ti(NMe2)4 has 384
+RECORDED = {"bonds", "formed", "broken"}  # pairs of atoms in `info`
 IDLE = 0.01  # weight of what atoms move against what bonds that change move
 
 
@@ -77,9 +78,11 @@ def _nearest(own: Atoms, other: Atoms, names: list[int]) -> np.ndarray:
 
 
 def _reordered(atoms: Atoms, order: np.ndarray) -> Atoms:
-    """The same structure with positions, energy and forces in another order."""
-    moved = atoms.copy()
+    """The same structure with positions, recorded bonds, energy and forces in another order."""
+    moved, names = atoms.copy(), np.argsort(order)
     moved.set_positions(atoms.positions[order], apply_constraint=False)
+    for key in RECORDED & set(atoms.info):
+        moved.info[key] = names[np.array(recorded_pairs(atoms, key), dtype=int)].tolist()
     if atoms.calc:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)[order]
         moved.calc = SinglePointCalculator(moved, energy=energy, forces=forces)

@@ -1,5 +1,7 @@
 """A driven path: the bonds that a step changes are pulled, and everything else settles, until a hill is behind."""
 
+from collections.abc import Collection
+
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
@@ -7,36 +9,38 @@ from ase.data import covalent_radii
 from qdsurf.compute.ascent import MAX_STEP_A, Point, Surface
 from qdsurf.compute.optimiser import ModelNewton
 from qdsurf.compute.restraints import BROKEN, HeldBonds
-from qdsurf.connectivity import bond_matrix, differing_bonds
 
 PULLS = 8  # parts of the way, so that an atom that goes 4 A moves by half an angstrom at a time
 SETTLE_EV_PER_A, SETTLE_CALLS = 0.3, 12  # a path needs no minima, and a climb copes with such a force
 DOWN_EV = 0.1  # so much below the highest image, the hill is behind
 
 
-def pull_bonds(surface: Surface, initial: Atoms, final: Atoms) -> list[tuple[Atoms, Point]]:
-    """Pull the bonds that differ between two states from one towards the other, and relax the rest each time.
+def pull_bonds(
+    surface: Surface, initial: Atoms, final: Atoms, changes: Collection[tuple[int, int]]
+) -> list[tuple[Atoms, Point]]:
+    """Pull the bonds that change from one state towards another, and relax the rest each time.
 
     The springs act one way only: a bond that goes ahead by itself is let go.
 
     Parameters
     ----------
     surface : counts the force calls.
-    initial, final : with at least one bond that differs; the path need not end in the final state.
+    initial, final : the path need not end in the final state.
+    changes : pairs of atoms whose bond changes, at least one.
 
     Returns
     -------
     The images in order, without the initial state, with energy and gradient but for the springs.
     """
-    pairs = np.array(sorted(differing_bonds(initial, final)))
-    bonded = bond_matrix(initial)[tuple(pairs.T)]
+    pairs = np.array(sorted(changes))
     first, last = (_distances(atoms, pairs) for atoms in (initial, final))
+    breaks = last > first
     broken = BROKEN * covalent_radii[initial.numbers[pairs]].sum(axis=1)
-    last = np.where(bonded, np.maximum(first, np.minimum(last, broken)), np.minimum(first, last))
+    last = np.where(breaks, np.maximum(first, np.minimum(last, broken)), np.minimum(first, last))
     images, highest = [], initial.get_potential_energy()
     image = initial
     for share in np.arange(1, PULLS + 1) / PULLS:
-        springs = HeldBonds(pairs, first + share * (last - first), np.where(bonded, -1, 1))
+        springs = HeldBonds(pairs, first + share * (last - first), np.where(breaks, -1, 1))
         image, point = _settle(surface, image, springs)
         images.append((image, point))
         highest = max(highest, point.energy)

@@ -21,11 +21,10 @@ from qdsurf.compute.climb import (
     Verdict,
     find_between,
 )
-from qdsurf.compute.fall import SIDES, Search, bond_words, same_state
+from qdsurf.compute.fall import SIDES, Search, bond_words, changed_pairs, same_state, telling_pairs
 from qdsurf.compute.mapping import match_groups
 from qdsurf.compute.path import assert_path_ends, displacements, longest
 from qdsurf.compute.relax import relax_one
-from qdsurf.connectivity import differing_bonds
 from qdsurf.errors import CalculationError
 from qdsurf.structure_io import content_hash
 
@@ -49,8 +48,8 @@ def find_saddle(
     The geodesic path is climbed from its highest image along its tangent. Verified is a saddle whose partial Hessian
     has one imaginary mode and which relaxes into both ends when pushed either way along that mode. Where it relaxes
     into other minima, the ways from the ends to these are searched too; verified is the whole when all its parts are.
-    In a step that changes bonds, conformers count as one state: they are taken to interchange freely, unsearched, and
-    the reason says so.
+    In a step that changes bonds, conformers count as one state (`telling_pairs` says what tells states apart): they
+    are taken to interchange freely, unsearched, and the reason says so.
 
     Parameters
     ----------
@@ -83,10 +82,11 @@ def find_saddle(
             verdict = verdict or Verdict(NOT_CONVERGED, f"the {side} state: {result['reason']}")
     surface = Surface(initial, calculator)
     try:
-        verdict = verdict or _refuse_ends((initial, final), ends)
+        search = Search(ends, surface, fmax, max_calls, calls, telling_pairs(final))
+        verdict = verdict or _refuse_ends(search, (initial, final))
         if verdict is None:
             ends[1] = match_groups(*ends)
-            way, verdict = _connect(Search(ends, surface, fmax, max_calls, calls), through)
+            way, verdict = _connect(search._replace(telling=telling_pairs(ends[1])), through)
     except CalculationError as error:
         verdict = Verdict(NOT_CONVERGED, f"failed: {error}")
     calls["climb"] = surface.calls - calls["path"]
@@ -111,13 +111,13 @@ def find_step(
     return path, result
 
 
-def _refuse_ends(given: Sequence[Atoms], ends: Sequence[Atoms]) -> Verdict | None:
+def _refuse_ends(search: Search, given: Sequence[Atoms]) -> Verdict | None:
     """Ends that are not what they were meant to be, or not two."""
-    for side, before, after, other in zip(SIDES, given, ends, reversed(ends), strict=True):
-        if changed := differing_bonds(before, after):
-            back = " into the other" if same_state(after, other) else ""
+    for side, before, after, other in zip(SIDES, given, search.ends, reversed(search.ends), strict=True):
+        if changed := changed_pairs(search, before, after):
+            back = " into the other" if same_state(search, after, other) else ""
             return Verdict(WRONG_ENDS, f"the {side} state relaxes{back}: {bond_words(after, changed)} changed")
-    if same_state(*ends) and longest(displacements(*ends)) < SAME_A:
+    if same_state(search, *search.ends) and longest(displacements(*search.ends)) < SAME_A:
         return Verdict(SAME_STATE, "both ends have the same bonds and the same energy; give two different minima")
     return None
 
@@ -155,15 +155,15 @@ def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[A
     apart = [longest(displacements(*pair)) for pair in ((left, first), (second, right), (left, second), (first, right))]
     if apart[0] + apart[1] > apart[2] + apart[3]:
         first, second = second, first
-    before = [] if same_state(left, first) else [_between(search, left, first), first]
-    after = [] if same_state(second, right) else [second, _between(search, second, right)]
+    before = [] if same_state(search, left, first) else [_between(search, left, first), first]
+    after = [] if same_state(search, second, right) else [second, _between(search, second, right)]
     joined = VERIFIED if found.saddle else BARRIERLESS
     return [*before, found._replace(status=joined, below=()), *after]
 
 
 def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:
     """What joins two minima before any search: nothing, unless they are conformers in a step that changes bonds."""
-    conformers = differing_bonds(*search.ends) and not differing_bonds(one, other)
+    conformers = changed_pairs(search, *search.ends) and not changed_pairs(search, one, other)
     return Verdict(BARRIERLESS, CONFORMERS) if conformers else None
 
 

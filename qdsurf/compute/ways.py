@@ -8,11 +8,10 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.compute.ascent import Point
-from qdsurf.compute.fall import Search, fall
+from qdsurf.compute.fall import Search, changed_pairs, fall
 from qdsurf.compute.path import geodesic_path
 from qdsurf.compute.pull import pull_bonds
 from qdsurf.compute.string import relax_string
-from qdsurf.connectivity import differing_bonds
 
 STEEP_EV = 0.5  # what a geodesic may rise above its ends before another path is looked for
 FINER = 5  # images between two of a pulled path, both included, beside its top
@@ -33,7 +32,7 @@ def find_ways(search: Search, through: Sequence[Atoms]) -> Iterator[Way]:
     """
     geodesic = _whole_path(search, search.ends, geodesic_path(*search.ends, through=through))
     least = max(end.get_potential_energy() for end in search.ends)
-    changes = bool(differing_bonds(*search.ends))
+    changes = changed_pairs(search, *search.ends)
     if changes and _height(search, geodesic) > least + STEEP_EV:
         both = filter(None, (_pulled(search), geodesic))
         yield from sorted(both, key=partial(_height, search))
@@ -53,7 +52,7 @@ def _pulled(search: Search) -> Way | None:
     It ends where the last image falls, which may be a minimum on the way.
     """
     before = search.surface.calls
-    images = pull_bonds(search.surface, *search.ends)
+    images = pull_bonds(search.surface, *search.ends, changed_pairs(search, *search.ends))
     search.calls["path"] += search.surface.calls - before
     top = int(np.argmax([point.energy for _, point in images]))
     fallen = fall(search, images[-1][0], images[top][1].energy)

@@ -32,10 +32,12 @@ def test_the_nearest_methyl_group_leaves_whatever_its_name(named):
     order = np.arange(len(atoms))
     order[groups[0]], order[groups[named]] = groups[named], groups[0]
     misnamed = final[order]
+    misnamed.info["formed"] = [[int(groups[named][0]), len(atoms) - 1]]
     misnamed.calc = SinglePointCalculator(misnamed, energy=-1.0, forces=2 * misnamed.positions)
     matched = match_groups(atoms, misnamed)
     np.testing.assert_allclose(matched.positions, final.positions, atol=1e-9)
     assert differing_bonds(atoms, matched) == differing_bonds(atoms, final) != set()
+    assert matched.info["formed"] == [[int(groups[0][0]), len(atoms) - 1]]
     assert matched.get_potential_energy() == -1.0
     np.testing.assert_allclose(matched.get_forces(), 2 * matched.positions)
 

@@ -22,7 +22,7 @@ def pulled():
     calculator = make_calculator(CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}))
     ends = [relax_one(atoms, calculator, 0.05, 100)[0] for atoms in read(ENDS, ":")]
     surface = Surface(ends[0], calculator)
-    return ends, surface, pull_bonds(surface, *ends)
+    return ends, surface, pull_bonds(surface, *ends, differing_bonds(*ends))
 
 
 def test_it_ends_beyond_the_hill(pulled):
