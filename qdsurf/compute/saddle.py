@@ -152,13 +152,19 @@ def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[A
     if len(found.below) == 1:
         return [_between(search, left, found.below[0]), found.below[0], _between(search, found.below[0], right)]
     first, second = found.below
-    apart = [longest(displacements(*pair)) for pair in ((left, first), (second, right), (left, second), (first, right))]
-    if apart[0] + apart[1] > apart[2] + apart[3]:
+    if _apart(search, (left, first), (second, right)) > _apart(search, (left, second), (first, right)):
         first, second = second, first
     before = [] if same_state(search, left, first) else [_between(search, left, first), first]
     after = [] if same_state(search, second, right) else [second, _between(search, second, right)]
     joined = VERIFIED if found.saddle else BARRIERLESS
     return [*before, found._replace(status=joined, below=()), *after]
+
+
+def _apart(search: Search, *pairs: tuple[Atoms, Atoms]) -> tuple[int, float]:
+    """How many bonds of pairs of structures differ, and where these are the same, how far atoms move, in A."""
+    return sum(len(changed_pairs(search, *pair)) for pair in pairs), sum(
+        longest(displacements(*pair)) for pair in pairs
+    )
 
 
 def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:
