@@ -9,7 +9,7 @@ from ase import Atoms
 from qdsurf.compute.optimiser import SOFTEST, model_hessian
 from qdsurf.compute.path import coordinates_of, free_atoms, longest
 
-# Measured on the four molecular reactions of benchmarks/saddle.py, both ways: with 0.1 A all are found in 21 to 29
+# Measured on the four molecular reactions of benchmarks/saddle.py, from geodesics: with 0.1 A all are found in 21 to 29
 # calls; with longer steps, or with lengths that adapt to how well the energy is foreseen, some fall off the ridge.
 MAX_STEP_A = 0.1
 # Of fmax, for climbs, and for falls that are hardly deep. Beside soft modes fmax is left far from the saddle, and
