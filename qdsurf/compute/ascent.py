@@ -8,6 +8,7 @@ from ase import Atoms
 
 from qdsurf.compute.optimiser import SOFTEST, model_hessian
 from qdsurf.compute.path import coordinates_of, free_atoms, longest
+from qdsurf.errors import CalculationError
 
 # Measured on the four molecular reactions of benchmarks/saddle.py, from geodesics: with 0.1 A all are found in 21 to 29
 # calls; with longer steps, or with lengths that adapt to how well the energy is foreseen, some fall off the ridge.
@@ -30,6 +31,17 @@ class Point(NamedTuple):
         """Largest force on an atom, eV/A."""
         return longest(self.gradient)
 
+    def checked(self) -> "Point":
+        """The same point.
+
+        Raises
+        ------
+        CalculationError : energy or gradient are not finite.
+        """
+        if not (np.isfinite(self.energy) and np.isfinite(self.gradient).all()):
+            raise CalculationError("energy or forces are not finite")
+        return self
+
 
 class Surface:
     """The energy as a function of the free coordinates; every call of the calculator is counted here.
@@ -50,7 +62,7 @@ class Surface:
         """Run the calculator."""
         self.atoms.positions[self.free] = x.reshape(-1, 3)
         self.calls += 1
-        return Point(x, self.atoms.get_potential_energy(), -self.flat(self.atoms.get_forces()))
+        return Point(x, self.atoms.get_potential_energy(), -self.flat(self.atoms.get_forces())).checked()
 
     def flat(self, vectors: np.ndarray) -> np.ndarray:
         """The part of positions or forces, shape (n, 3), that belongs to the free atoms."""

@@ -1,14 +1,12 @@
 """Which atom of one state is which of another: like groups of a molecule may trade names."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, permutations
 
 import networkx as nx
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.geometry import get_distances
-from scipy.optimize import linear_sum_assignment
 
 from qdsurf.compute.path import displacements, free_atoms
 from qdsurf.connectivity import bond_matrix, differing_bonds, is_molecular, recorded_pairs
@@ -23,7 +21,7 @@ def match_groups(initial: Atoms, final: Atoms) -> Atoms:
 
     Which of three methyl groups leaves is a matter of names, and a path on which the farthest one does is no way to
     react. Groups are alike when an automorphism of the initial state's molecules exchanges them; hydrogen atoms follow
-    the atom that they are bonded to, and trade places among themselves.
+    the atom that they are bonded to, and three of them may have turned.
 
     Parameters
     ----------
@@ -39,8 +37,8 @@ def match_groups(initial: Atoms, final: Atoms) -> Atoms:
         order = np.arange(len(initial))
         for atom, other in exchange.items():
             order[atom] = other
-            if own := hydrogens[atom]:
-                order[own] = _nearest(initial[own], final[hydrogens[other]], hydrogens[other])
+            own = [atom, *hydrogens[atom]]
+            order[own[1:]] = _nearest(initial, final, own, [other, *hydrogens[other]])
         other = _reordered(final, order)
         if (way := _way(initial, other)) < least:
             best, least = other, way
@@ -71,10 +69,17 @@ def _exchanges(atoms: Atoms) -> tuple[dict[int, list[int]], Iterator[dict[int, i
     return hydrogens, nx.isomorphism.GraphMatcher(graph, graph, node_match=alike).isomorphisms_iter()
 
 
-def _nearest(own: Atoms, other: Atoms, names: list[int]) -> np.ndarray:
-    """Which of the other atoms each of some atoms becomes, so that they move least."""
-    apart = get_distances(own.positions, other.positions, own.cell, own.pbc)[1]
-    return np.array(names, dtype=int)[linear_sum_assignment(apart**2)[1]]
+def _nearest(initial: Atoms, final: Atoms, own: Sequence[int], other: Sequence[int]) -> list[int]:
+    """Which hydrogen atoms those of an atom (the first) become: three may have turned, but are no mirror image."""
+    names = other[1:]
+    if len(names) != 3:
+        return list(names)
+    here, there = (
+        atoms.get_distances(k[0], k[1:], mic=True, vector=True) for atoms, k in ((initial, own), (final, other))
+    )
+    turns = [list(turn) for turn in permutations(range(3))]
+    turns = [turn for turn in turns if np.linalg.det(here) * np.linalg.det(there[turn]) > 0]
+    return [names[k] for k in min(turns, key=lambda turn: np.square(there[turn] - here).sum())]
 
 
 def _reordered(atoms: Atoms, order: np.ndarray) -> Atoms:
@@ -82,7 +87,7 @@ def _reordered(atoms: Atoms, order: np.ndarray) -> Atoms:
     moved, names = atoms.copy(), np.argsort(order)
     moved.set_positions(atoms.positions[order], apply_constraint=False)
     for key in RECORDED & set(atoms.info):
-        moved.info[key] = names[np.array(recorded_pairs(atoms, key), dtype=int)].tolist()
+        moved.info[key] = np.sort(names[np.array(recorded_pairs(atoms, key), dtype=int)], axis=-1).tolist()
     if atoms.calc:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)[order]
         moved.calc = SinglePointCalculator(moved, energy=energy, forces=forces)

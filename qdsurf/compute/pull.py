@@ -37,6 +37,7 @@ def pull_bonds(
     breaks = last > first
     broken = BROKEN * covalent_radii[initial.numbers[pairs]].sum(axis=1)
     last = np.where(breaks, np.maximum(first, np.minimum(last, broken)), np.minimum(first, last))
+    surface.calls += 1  # of the initial state, which others have computed in between
     images, highest = [], initial.get_potential_energy()
     image = initial
     for share in np.arange(1, PULLS + 1) / PULLS:
@@ -63,5 +64,5 @@ def _settle(surface: Surface, atoms: Atoms, springs: HeldBonds) -> tuple[Atoms, 
     surface.calls += optimiser.nsteps
     settled.set_constraint()
     forces = surface.flat(settled.get_forces())
-    point = Point(surface.flat(settled.positions).copy(), settled.get_potential_energy(), -forces)
+    point = Point(surface.flat(settled.positions).copy(), settled.get_potential_energy(), -forces).checked()
     return surface.structure(point.x, atoms), point

@@ -85,7 +85,8 @@ def find_saddle(
         search = Search(ends, surface, fmax, max_calls, calls, telling_pairs(final))
         verdict = verdict or _refuse_ends(search, (initial, final))
         if verdict is None:
-            ends[1] = match_groups(*ends)
+            if changed_pairs(search, *ends) and not through:
+                ends[1] = match_groups(*ends)
             way, verdict = _connect(search._replace(telling=telling_pairs(ends[1])), through)
     except CalculationError as error:
         verdict = Verdict(NOT_CONVERGED, f"failed: {error}")
@@ -137,6 +138,7 @@ def _connect(search: Search, through: Sequence[Atoms]) -> tuple[list[Atoms | Ver
                 reason=f"beyond a minimum on the way: {found.reason}"
             )
         if None not in way:
+            way = _direct(way)
             return way, _whole(way)
         print(f"search {number + 1}: {found.reason}", flush=True)
         if search.surface.calls + search.calls["downhill"] + search.calls["hessian"] > BUDGET * search.max_calls:
@@ -156,7 +158,7 @@ def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[A
         first, second = second, first
     before = [] if same_state(search, left, first) else [_between(search, left, first), first]
     after = [] if same_state(search, second, right) else [second, _between(search, second, right)]
-    joined = VERIFIED if found.saddle else BARRIERLESS
+    joined = BARRIERLESS if found.status == BARRIERLESS or found.saddle is None else VERIFIED
     return [*before, found._replace(status=joined, below=()), *after]
 
 
@@ -173,10 +175,21 @@ def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:
     return Verdict(BARRIERLESS, CONFORMERS) if conformers else None
 
 
+def _direct(way: Sequence[Atoms | Verdict]) -> list[Atoms | Verdict]:
+    """A way without the minima between two others that they are conformers of: those interchange as freely."""
+    direct = [way[0]]
+    for part, minimum in zip(way[1::2], way[2::2], strict=True):
+        if len(direct) > 1 and part.reason == direct[-2].reason == CONFORMERS:
+            direct[-1] = minimum
+        else:
+            direct += [part, minimum]
+    return direct
+
+
 def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
     """The verdict on a way whose parts are all known: that of the saddle that ends its largest rise.
 
-    A way through conformers may rise most to a minimum; no saddle decides then.
+    A way through conformers may rise most to a minimum: then no saddle decides, and its modes are nobody's.
     """
     parts = way[1::2]
     if len(parts) == 1:
@@ -191,13 +204,17 @@ def _whole(way: Sequence[Atoms | Verdict]) -> Verdict:
     span, deciding = energetic_span(heights)
     if span < max(0.0, heights[-1] - heights[0]) + NO_BARRIER_EV:
         return Verdict(BARRIERLESS, f"no rise before a saddle; {words}")
-    saddles = sum(part.saddle is not None for part in parts)
-    count = {0: "no saddle", 1: "one saddle with"}.get(saddles, f"{saddles} saddles, each with")
-    count += " one imaginary mode" if saddles else ""
+    saddles = sum(part.status == VERIFIED for part in parts)
+    if not saddles:
+        return Verdict(
+            NOT_CONVERGED, f"the largest rise leads through conformers, and no saddle is on the way; {words}"
+        )
+    count = "one saddle with" if saddles == 1 else f"{saddles} saddles, each with"
     top = way[places[deciding]]
     if isinstance(top, Atoms):
-        top, words = Verdict(VERIFIED, ""), f"{words}, one of which ends the largest rise"
-    return top._replace(status=VERIFIED, reason=f"{count}, {words}")
+        where = "the final state" if top is way[-1] else "one of these"
+        top, words = Verdict(VERIFIED, ""), f"{words}; the largest rise ends in {where}"
+    return top._replace(status=VERIFIED, reason=f"{count} one imaginary mode, {words}")
 
 
 def energetic_span(energies: Sequence[float]) -> tuple[float, int]:

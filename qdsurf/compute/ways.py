@@ -9,7 +9,7 @@ from ase import Atoms
 
 from qdsurf.compute.ascent import Point
 from qdsurf.compute.fall import Search, changed_pairs, fall
-from qdsurf.compute.path import geodesic_path
+from qdsurf.compute.path import displacements, geodesic_path
 from qdsurf.compute.pull import pull_bonds
 from qdsurf.compute.string import relax_string
 
@@ -47,9 +47,10 @@ def find_ways(search: Search, through: Sequence[Atoms]) -> Iterator[Way]:
 
 
 def _pulled(search: Search) -> Way | None:
-    """A path on which the bonds that change are pulled, finer about its top; None where it falls back.
+    """A path on which the bonds that change are pulled, finer about its top; None where it falls back or elsewhere.
 
-    It ends where the last image falls, which may be a minimum on the way.
+    It ends where the last image falls, which may be a minimum on the way. One that is not the final state and lies
+    below both ends is the product of another reaction: a methyl group on its way to lead may meet a proton.
     """
     before = search.surface.calls
     images = pull_bonds(search.surface, *search.ends, changed_pairs(search, *search.ends))
@@ -57,10 +58,15 @@ def _pulled(search: Search) -> Way | None:
     top = int(np.argmax([point.energy for _, point in images]))
     fallen = fall(search, images[-1][0], images[top][1].energy)
     print(f"the bonds were pulled; it falls into {fallen.words}", flush=True)
-    if fallen.side == 0 or fallen.atoms is None:
+    if fallen.atoms is None or not changed_pairs(search, search.ends[0], fallen.atoms):
         return None
+    lowest = min(end.get_potential_energy() for end in search.ends)
+    if changed_pairs(search, fallen.atoms, search.ends[1]) and fallen.atoms.get_potential_energy() < lowest:
+        return None
+    rest = images[-1][0].copy()  # the end of a free molecule may lie turned
+    rest.set_positions(rest.positions + displacements(rest, fallen.atoms), apply_constraint=False)
     path, points = [search.ends[0]], {}
-    for k, (image, point) in enumerate([*images, (fallen.atoms, None)]):
+    for k, (image, point) in enumerate([*images, (rest, None)]):
         if k in (top, top + 1):
             path += geodesic_path(path[-1], image, FINER)[1:-1]
         points |= {len(path): point} if point else {}

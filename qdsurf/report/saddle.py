@@ -109,7 +109,8 @@ def _draw_energies(axes: Axes, path: Sequence[Atoms], result: dict) -> None:
         if number:
             ends = [number - 1 + _BAR / 2, number - _BAR / 2], energies[number - 1 : number + 1]
             axes.plot(*ends, color=style.BLUE, lw=0.7)
-        mode = f", {-result['imaginary_modes_cm'][0]:.0f}i cm$^{{-1}}$" if number == energetic_span(energies)[1] else ""
+        modes = result["imaginary_modes_cm"] if number == energetic_span(energies)[1] else ()
+        mode = "".join(f", {-mode:.0f}i cm$^{{-1}}$" for mode in modes[:1])
         axes.annotate(
             f"{style.number(energy)} eV\n{atoms.info['state']}{mode}", (number, energy), (0, 3), ha="center",
             textcoords="offset points", va="bottom", fontsize=style.SMALL_PT,

@@ -23,6 +23,7 @@ from qdsurf.compute.path import geodesic_path
 from qdsurf.compute.saddle import energetic_span, find_saddle
 from qdsurf.compute.string import MOVING, ROUNDS, relax_string
 from qdsurf.errors import CalculationError, InputError
+from qdsurf.report.saddle import plot_saddle
 
 MUELLER_BROWN = (
     (-2.00, -1.00, 0.0, -10.0, 1.0, 0.0),
@@ -278,12 +279,49 @@ def test_a_way_through_conformers_may_rise_most_to_a_minimum():
 
     conformers = climb.Verdict(climb.BARRIERLESS, saddle.CONFORMERS)
     top = climb.Verdict(climb.VERIFIED, "", Point(np.zeros(3), 0.1, np.zeros(3)), imaginary_cm=[-500.0])
-    way = [minimum(0.0), top, minimum(-0.3), conformers, minimum(0.4), conformers, minimum(0.2)]
+    way = [minimum(0.0), top, minimum(-0.3), conformers, minimum(0.4), top._replace(saddle=None), minimum(0.2)]
     whole = saddle._whole(way)
     assert whole.status == "verified" and whole.saddle is None and not whole.imaginary_cm
-    assert whole.reason.startswith("one saddle with one imaginary mode, minima at -0.30, +0.40 eV on the way")
-    assert whole.reason.endswith("one of which ends the largest rise")
-    assert saddle._result(saddle._structures(way), whole, Counter())["barrier_eV"] == pytest.approx(0.7)
+    assert "minima at -0.30, +0.40 eV on the way" in whole.reason
+    assert whole.reason.endswith("the largest rise ends in one of these")
+    structures = saddle._structures(way)
+    result = saddle._result(structures, whole, Counter())
+    assert result["barrier_eV"] == pytest.approx(0.7)
+    for atoms in structures:
+        atoms.set_array("role", np.array(["adsorbate"]))
+    assert plot_saddle(structures, result, "system", "step").axes
+    # What conformers lie between others is of no account, and a way of nothing but conformers is none.
+    way = [minimum(0.0), conformers, minimum(0.9), conformers, minimum(-0.3), conformers, minimum(0.2)]
+    assert saddle._direct(way) == [way[0], conformers, way[-1]]
+    assert saddle._whole(way)[:2] == (climb.NOT_CONVERGED, saddle._whole(way).reason)
+
+
+def test_names_are_not_exchanged_where_no_bond_changes():
+    """A rotor over fixed posts, half a turn: its atoms have changed places, and that is the step."""
+
+    class Rotor(Landscape):
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            Calculator.calculate(self, atoms, properties, system_changes)
+            self.count += 1
+            pair = self.atoms.positions[:2]
+            x, y, z = pair[1] - pair[0]
+            length, angle = np.hypot(x, y), np.arctan2(y, x)
+            slope = np.array([x, y, 0]) / length * 20 * (length - 0.74)
+            slope += 0.4 * 2 * np.sin(2 * angle) / length**2 * np.array([-y, x, 0]) + np.array([0, 0, 4 * z])
+            forces = np.zeros((len(self.atoms), 3))
+            middle = pair.sum(axis=0) / 2
+            forces[:2] = [slope, -slope] - 2.0 * middle
+            energy = 10 * (length - 0.74) ** 2 + 0.4 * (1 - np.cos(2 * angle)) + 2 * z**2 + 2.0 * middle @ middle
+            self.results = {"energy": energy, "forces": forces}
+
+    posts = [(4, 0, 0), (-4, 0, 0), (0, 4, 0), (0, -4, 0)]
+    ends = [
+        Atoms("H2Ar4", [(-0.37 * side, 0, 0), (0.37 * side, 0, 0), *posts], constraint=FixAtoms([2, 3, 4, 5]))
+        for side in (1, -1)
+    ]
+    ends[1].positions[0, 1] = 0.02  # so that the path knows which way to turn
+    _, result = find_saddle(*ends, Rotor(None))
+    assert result["status"] != "barrierless"
 
 
 def test_a_string_keeps_its_ends_and_comes_to_rest_on_the_valley():
