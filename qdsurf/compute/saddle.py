@@ -45,9 +45,10 @@ def find_saddle(
 ) -> tuple[list[Atoms], dict]:
     """Find and verify the transition state between two minima.
 
-    The geodesic path is climbed from its highest image along its tangent. Verified is a saddle whose partial Hessian
-    has one imaginary mode and which relaxes into both ends when pushed either way along that mode. Where it relaxes
-    into other minima, the ways from the ends to these are searched too; verified is the whole when all its parts are.
+    A path, geodesic or pulled (`compute.ways`), is climbed from its highest image along its tangent. Verified is a
+    saddle whose partial Hessian has one imaginary mode and which relaxes into both ends when pushed either way along
+    that mode. Where it relaxes into other minima, the ways from the ends to these are searched too; verified is the
+    whole when all its parts are.
     In a step that changes bonds, conformers count as one state (`telling_pairs` says what tells states apart): they
     are taken to interchange freely, unsearched, and the reason says so.
 
@@ -57,7 +58,8 @@ def find_saddle(
     calculator : any of ASE's.
     fmax : largest force on an atom at the minima and at the saddle, eV/A.
     max_calls : force calls of the climb.
-    through : structures on the way, such as those of a driven path.
+    through : structures on the way, such as those of a driven path; without them, like groups of the final state may
+        trade names with each other (`compute.mapping`).
 
     Returns
     -------
