@@ -18,8 +18,7 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
 
     The bond graph of the molecules must be the candidate's, every bond named by the template must be formed or
     broken. Extra contacts of a metal centre to the surface or to a second anchor are allowed, and a ligand that has
-    passed to a new partner may still lean on the crystal: they only bind it more firmly. Methyl and methylene groups of
-    a molecule by itself must have kept their shape.
+    passed to a new partner may still lean on the crystal: they only bind it more firmly.
     """
     ratios, anchor = bond_ratios(relaxed), relaxed.arrays["anchor"]
     name = lambda i, j: f"{relaxed.symbols[i]}{i}-{relaxed.symbols[j]}{j}"  # noqa: E731
@@ -33,13 +32,13 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
     gained = {pair for pair in gained if not metal[list(pair)].any()}
     reasons += [f"{name(*pair)} broke" for pair in sorted(lost) if not _dative(relaxed, pair)]
     reasons += [f"{name(*pair)} formed unasked" for pair in sorted(gained)]
-    if (relaxed.arrays["role"] != "substrate").all():
-        reasons += _folded(candidate, relaxed)
     return "; ".join(dict.fromkeys(reasons))
 
 
-def _folded(candidate: Atoms, relaxed: Atoms) -> list[str]:
-    """The methyl and methylene groups of which an angle has changed too far; on a crystal they may lean on it."""
+def folded_groups(candidate: Atoms, relaxed: Atoms) -> list[str]:
+    """Methyl and methylene groups of a free molecule that have lost their shape; on a crystal they may lean on it."""
+    if (relaxed.arrays["role"] == "substrate").any():
+        return []
     partners: dict[int, set[int]] = {}
     for i, j in intended_bonds(candidate):
         partners.setdefault(i, set()).add(j)

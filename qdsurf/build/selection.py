@@ -6,11 +6,13 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.build.families import count_sites
-from qdsurf.build.judgement import judge
+from qdsurf.build.judgement import folded_groups, judge
 from qdsurf.structure_io import content_hash
 
 # Flags that say a structure is no longer what it was meant to be.
 FATAL = ("not_converged", "dissociated", "desorbed", "intercalated", "ligand_lost", "substrate_changed")
+# Potentials without angles: every methyl group folds, and what they say of molecules is for tests of the flow alone.
+SHAPELESS = ("emt",)
 
 
 def select_state(
@@ -33,8 +35,10 @@ def select_state(
     for candidate, final, result in zip(candidates, relaxed, results, strict=True):
         reasons = [] if result["converged"] else [result["reason"]]
         reasons += [flag for flag in result["flags"] if flag in FATAL[1:]]
-        verdict = judge(candidate, final) if result["converged"] else ""
-        fates.append("; ".join([*reasons, *([verdict] if verdict else [])]) or "ok")
+        if result["converged"]:
+            reasons += filter(None, [judge(candidate, final)])
+            reasons += [] if result["calculator"]["name"] in SHAPELESS else folded_groups(candidate, final)
+        fates.append("; ".join(reasons) or "ok")
     accepted = [i for i, fate in enumerate(fates) if fate == "ok"]
     state = {"candidates": [_summary(r, fate) for r, fate in zip(results, fates, strict=True)]}
     if not accepted:
