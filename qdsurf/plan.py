@@ -12,6 +12,7 @@ from qdsurf import library
 from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles
 from qdsurf.build.released import (
     element,
+    is_freed_by_a_proton,
     leaving_group,
     ligand_anion,
     metal_fragment,
@@ -197,7 +198,9 @@ class Plan:
     def gas_roles(self, system: System) -> dict[str, Molecule]:
         """Gas molecules of a system by the role they play in templates."""
         precursor = library.precursor(system.precursor)
-        roles = {"precursor": precursor.molecule, "by_product": precursor.by_product}
+        roles = {"precursor": precursor.molecule}
+        if is_freed_by_a_proton(precursor):
+            roles["by_product"] = precursor.by_product
         return roles | self._rarer_gases(system, precursor) | self.leaving(system.slab, system.ligand)
 
     def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:

@@ -214,6 +214,8 @@ def test_ions_and_ozone_of_the_example_have_the_gas_molecules_that_they_release(
     iodide, sulfide, tma = plan.systems
     for system in (iodide, sulfide):
         assert "exchange_ligand" in plan.reactions(system) and plan.gas_roles(system)["metal_salt"].name == "NaC2H3O2"
+    released = {name for template in plan.reactions(sulfide).values() for name in template.releases}
+    assert "by_product" in plan.gas_roles(iodide) and "by_product" not in released  # Na-S-H is no H2S
     assert {"oxygen_insertion", "ozone_transfer"} <= plan.reactions(tma).keys()
     on_perovskite = config(
         slabs={"CsPbBr3_100_CsBr": slab(layers=3, calculator=PM7)}, precursors=["NaI"], reactions=["D11"]

@@ -1,5 +1,6 @@
 """Gas molecules that steps release: ligands, and pairs of what a bond of the surface, ligand or precursor held."""
 
+from functools import cache
 from typing import NamedTuple
 
 from ase import Atoms
@@ -72,6 +73,12 @@ def ligand_anion(ligand: Ligand, truncate_to_carbons: int | None) -> Piece:
 def leaving_group(precursor: Precursor) -> Piece:
     """A leaving group of a precursor, such as CH3."""
     return _halves(precursor)[1]
+
+
+@cache
+def is_freed_by_a_proton(precursor: Precursor) -> bool:
+    """Whether a leaving group with one proton is the by-product; the sulfur of Na2S still holds the other sodium."""
+    return precursor.metal not in {atom.GetSymbol() for atom in leaving_group(precursor).molecule.GetAtoms()}
 
 
 def metal_fragment(precursor: Precursor) -> Piece:

@@ -8,6 +8,7 @@ from qdsurf import library
 from qdsurf.build.molecules import build_molecule, parse_smiles
 from qdsurf.build.released import (
     element,
+    is_freed_by_a_proton,
     leaving_group,
     ligand_anion,
     metal_fragment,
@@ -79,3 +80,10 @@ def test_a_cation_leaves_with_two_ligands():
     acetate = ligand_anion(library.ligand("oleate"), 2)
     molecule = released(element("Cd"), acetate, acetate)
     assert formula(molecule) == "C4H6CdO4" and molecule.symmetry_number == 2
+
+
+@pytest.mark.parametrize("name", library.names("precursors"))
+def test_a_proton_frees_a_leaving_group_that_is_the_by_product_but_for_one_hydrogen_atom(name):
+    precursor = library.precursor(name)
+    with_a_proton = formula(released(element("H"), leaving_group(precursor)))
+    assert is_freed_by_a_proton(precursor) == (with_a_proton == formula(precursor.by_product))
