@@ -12,10 +12,10 @@ from qdsurf import library
 from qdsurf.build.molecules import build_molecule, describe_model, parse_smiles
 from qdsurf.build.released import (
     element,
-    is_freed_by_a_proton,
     leaving_group,
     ligand_anion,
     metal_fragment,
+    precursor_gases,
     released,
     released_ligand,
     released_salt,
@@ -198,10 +198,9 @@ class Plan:
     def gas_roles(self, system: System) -> dict[str, Molecule]:
         """Gas molecules of a system by the role they play in templates."""
         precursor = library.precursor(system.precursor)
-        roles = {"precursor": precursor.molecule}
-        if is_freed_by_a_proton(precursor):
-            roles["by_product"] = precursor.by_product
-        return roles | self._rarer_gases(system, precursor) | self.leaving(system.slab, system.ligand)
+        return (
+            precursor_gases(precursor) | self._rarer_gases(system, precursor) | self.leaving(system.slab, system.ligand)
+        )
 
     def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:
         """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, pairs of leaving groups."""

@@ -81,6 +81,12 @@ def is_freed_by_a_proton(precursor: Precursor) -> bool:
     return precursor.metal not in {atom.GetSymbol() for atom in leaving_group(precursor).molecule.GetAtoms()}
 
 
+def precursor_gases(precursor: Precursor) -> dict[str, Molecule]:
+    """The precursor, and its by-product where one proton frees it."""
+    freed = {"by_product": precursor.by_product} if is_freed_by_a_proton(precursor) else {}
+    return {"precursor": precursor.molecule} | freed
+
+
 def metal_fragment(precursor: Precursor) -> Piece:
     """A precursor without one leaving group, such as Al(CH3)2."""
     return _halves(precursor)[0]
