@@ -197,10 +197,8 @@ class Plan:
     @remembered
     def gas_roles(self, system: System) -> dict[str, Molecule]:
         """Gas molecules of a system by the role they play in templates."""
-        precursor = library.precursor(system.precursor)
-        return (
-            precursor_gases(precursor) | self._rarer_gases(system, precursor) | self.leaving(system.slab, system.ligand)
-        )
+        precursor, own = library.precursor(system.precursor), self.leaving(system.slab, system.ligand)
+        return precursor_gases(precursor) | self._rarer_gases(system, precursor) | own
 
     def _rarer_gases(self, system: System, precursor: Precursor) -> dict[str, Molecule]:
         """Gas molecules that only some templates name: the recipe's co-reactant, water, O2, pairs of leaving groups."""
