@@ -166,9 +166,8 @@ def _detour(search: Search, left: Atoms, found: Verdict, right: Atoms) -> list[A
 
 def _apart(search: Search, *pairs: tuple[Atoms, Atoms]) -> tuple[int, float]:
     """How many bonds of pairs of structures differ, and where these are the same, how far atoms move, in A."""
-    return sum(len(changed_pairs(search, *pair)) for pair in pairs), sum(
-        longest(displacements(*pair)) for pair in pairs
-    )
+    bonds = sum(len(changed_pairs(search, *pair)) for pair in pairs)
+    return bonds, sum(longest(displacements(*pair)) for pair in pairs)
 
 
 def _between(search: Search, one: Atoms, other: Atoms) -> Verdict | None:

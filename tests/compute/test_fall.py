@@ -8,10 +8,10 @@ from ase import Atoms
 from qdsurf.compute.fall import Search, changed_pairs, telling_pairs
 
 
-def water_on_lead(oxygen_A: float, hydrogen_A: float, away_A: float) -> Atoms:
-    """A lead atom, OH at a height over it, and the proton far from both or on a sulfur atom beside the lead."""
-    atoms = Atoms("PbSOHH", [(0, 0, 0), (5, 0, 0), (0, 0, oxygen_A), (0, 0.96, oxygen_A), (5, 0, hydrogen_A)])
-    atoms.positions[4] = (5, 0, hydrogen_A) if away_A else (0.96, 0, oxygen_A)
+def water_on_lead(oxygen_A: float, split: bool = False) -> Atoms:
+    """Water at a height over a lead atom, or OH there and the proton on the sulfur atom beside it."""
+    proton = (5, 0, 1.35) if split else (0.96, 0, oxygen_A)
+    atoms = Atoms("PbSOHH", [(0, 0, 0), (5, 0, 0), (0, 0, oxygen_A), (0, 0.96, oxygen_A), proton])
     atoms.set_array("role", np.array(["substrate"] * 2 + ["adsorbate"] * 3))
     return atoms
 
@@ -21,7 +21,7 @@ def changes(final: Atoms, one: Atoms, other: Atoms) -> set[tuple[int, int]]:
 
 
 def test_contacts_with_the_crystal_tell_states_apart_only_where_the_step_names_them():
-    adsorbed, lifted, split = water_on_lead(2.5, 0, 0), water_on_lead(4.0, 0, 0), water_on_lead(2.5, 1.35, 1)
+    adsorbed, lifted, split = water_on_lead(2.5), water_on_lead(4.0), water_on_lead(2.5, split=True)
     assert changes(split, adsorbed, lifted) == {(0, 2)}  # nobody has said what the step is
     split.info |= {"formed": [[1, 4]], "broken": [[2, 4]]}
     assert changes(split, adsorbed, lifted) == set()
