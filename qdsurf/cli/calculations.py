@@ -19,14 +19,13 @@ from qdsurf.compute.calculators import assert_supported, describe_calculator, ma
 from qdsurf.compute.qualify import Outcome, qualify
 from qdsurf.compute.relax import relax_batch
 from qdsurf.config import QualificationSpec, RelaxSpec
-from qdsurf.energetics.corrections import (
-    Correction,
-    fit_correction,
-    leave_faces_out,
+from qdsurf.energetics.corrections import Correction, fit_correction, measure_errors
+from qdsurf.energetics.left_out import (
+    bond_of,
+    face_of,
+    leave_each_out,
     leave_one_out,
-    leave_out,
-    measure_errors,
-    reactions_of_metals,
+    metal_of,
     summarise_left_out,
 )
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
@@ -116,15 +115,17 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
         return data, [
             f"{spec.label}: none of {data['reactions']} reactions could be computed; every bond has a wide prior"
         ]
-    left_out = leave_one_out(correction)
-    molecules, faces = left_out[~correction.on_faces], leave_faces_out(correction)
+    left_out, faces = leave_one_out(correction), leave_each_out(correction, face_of)
+    molecules, of_bonds, of_metals = (
+        left[~left["on_face"]]
+        for left in (left_out, leave_each_out(correction, bond_of), leave_each_out(correction, metal_of))
+    )
     data |= {
         "leave_one_out": summarise_left_out(molecules),
         "leave_one_out_known_bonds": summarise_left_out(molecules[~molecules["new_bond"]]),
-        "leave_one_face_out": summarise_left_out(faces) if len(faces) else {"reactions": 0},
-        "leave_one_metal_out": {
-            metal: summarise_left_out(leave_out(correction, group)) for metal, group in reactions_of_metals(correction)
-        },
+        "leave_one_bond_out": summarise_left_out(of_bonds),
+        "leave_one_face_out": summarise_left_out(faces),
+        "leave_one_metal_out": {metal: summarise_left_out(left) for metal, left in of_metals.groupby("left_out")},
         "predict_100_steps_s": _time_prediction(correction),
         "saddles": (saddles := _measure_saddles(spec, correction)).to_dict("records"),
         "saddle_errors": root_mean_squares(saddles),
@@ -173,12 +174,13 @@ def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame
         lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual)}")
     lines += ["", f"{'left out':<11} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
     summaries = {"each one": data["leave_one_out"], "known bonds": data["leave_one_out_known_bonds"]}
-    summaries |= {"one face": data["leave_one_face_out"]} if data["leave_one_face_out"]["reactions"] else {}
-    for name, part in {**summaries, **data["leave_one_metal_out"]}.items():
-        lines.append(
-            f"{name:<11} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
-            f"{part['corrected_largest_eV']:7.3f} {part['coverage_68']:12.0%}"
-        )
+    summaries |= {"one bond": data["leave_one_bond_out"], "one face": data["leave_one_face_out"]}
+    lines += [
+        f"{name:<11} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
+        f"{part['corrected_largest_eV']:7.3f} {part['coverage_68']:12.0%}"
+        for name, part in {**summaries, **data["leave_one_metal_out"]}.items()
+        if part["reactions"]
+    ]
     lines += ["", f"{'saddle':<28} {'barrier':>8} {'corrected':>9} {'reference':>9}  eV"]
     for row in data["saddles"]:
         barriers = row["barrier_eV"], row["corrected_eV"], row["reference_eV"]

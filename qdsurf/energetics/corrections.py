@@ -11,7 +11,7 @@ cancel.) Pairs of unlike partners of a metal have weights as bonds have, narrow 
 a metal and the last would have to err alike. So have the elements of a face, each counted by its bonds to what arrives:
 steps on bare faces, measured like molecules, say how far a face errs beyond its bonds, and with that how far any other
 may. The widths are those of the largest evidence. The closed forms are those of Gaussian processes (Rasmussen and
-Williams, MIT Press 2006, chapters 2 and 5).
+Williams, MIT Press 2006, chapter 2).
 """
 
 from collections import Counter
@@ -40,10 +40,11 @@ from qdsurf.energetics.bonds import (
 from qdsurf.errors import InputError
 from qdsurf.reference import Reference, SurfaceStep
 
-# A bond that was never measured: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
-UNMEASURED_SIGMA_EV = 2.0
+# Of an element without any measured bond nothing is known: as wide as the largest error seen with GFN2-xTB (Cd acetate,
+# 1.94 eV), rounded up.
+UNKNOWN_SIGMA_EV = 2.0
 # Two of these are no error of a bond: the calculator does not have that molecule (Hf-S in PM7: -7.6 eV).
-BEYOND_EV = 2 * UNMEASURED_SIGMA_EV
+BEYOND_EV = 2 * UNKNOWN_SIGMA_EV
 FLOOR_EV = 0.01  # no width below the convergence of the energies
 START_EV = (0.3, 0.3, 0.1, 0.3, 0.1)
 
@@ -118,8 +119,7 @@ class Correction:
         steps = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
         steps = steps.reshape(-1, len(names))
         prior = self.widths.covariance(names)
-        unmeasured = [k for k in range(len(self.bonds), len(names)) if not self._has_width(names[k])]
-        prior[unmeasured, unmeasured] += UNMEASURED_SIGMA_EV**2
+        prior += np.diag(UNKNOWN_SIGMA_EV**2 * unknown(names, self.bonds))
         mean, covariance = np.zeros(len(names)), prior
         if self.bonds:
             across = prior[:, : len(self.bonds)] @ self.counts.T
@@ -132,9 +132,21 @@ class Correction:
         """Bonds and faces of a step that no reaction of the fit contains."""
         return sorted(name for name in set(change) - set(self.bonds) if not is_pair(name))
 
-    def _has_width(self, name: str) -> bool:
-        """Whether others say how large an error that was not measured may be: pairs always, faces once any was."""
-        return is_pair(name) or (is_face(name) and bool(self.on_faces.any()))
+
+def unknown(names: Sequence[str], measured: Sequence[str]) -> np.ndarray:
+    """Whether nothing that was measured says how far a bond or a face may err, shape (len(names),).
+
+    That is so for bonds of an element that no measured bond has, and for faces where none was measured.
+    """
+    partners = {partner for name in measured if is_bond(name) for partner in split_bond(name)[:2]}
+    any_face = any(map(is_face, measured))
+    return np.array(
+        [
+            not any_face if is_face(name) else is_bond(name) and not partners.issuperset(split_bond(name)[:2])
+            for name in names
+        ],
+        dtype=bool,
+    )
 
 
 def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -> pd.DataFrame:
@@ -252,86 +264,3 @@ def with_best_widths(fit: Correction) -> Correction:
     found = minimize(surprise, np.log(START_EV), jac=True, method="L-BFGS-B", bounds=bounds)
     shown = [part.any() for part in parts]  # a width that no reaction shows is not one
     return replace(fit, widths=Widths(*np.where(shown, np.exp(found.x), 0.0).tolist()))
-
-
-def leave_one_out(correction: Correction) -> pd.DataFrame:
-    """Predict every reaction of the fit from all others, at the same widths.
-
-    A bond that only the left-out reaction contains has the wide prior that an unmeasured bond of a step has.
-
-    Returns
-    -------
-    error_eV, predicted_eV, sigma_eV (of the prediction, noise included), one row a reaction.
-    """
-    inverse = np.linalg.inv(correction.covariance)
-    left = inverse @ correction.errors_eV / np.diag(inverse)
-    changed = (correction.counts != 0) & _bonds(correction)
-    alone = (changed & (changed.sum(axis=0) == 1)) * correction.counts
-    variance = 1 / np.diag(inverse) + UNMEASURED_SIGMA_EV**2 * (alone**2).sum(axis=1)
-    table = {"error_eV": correction.errors_eV, "predicted_eV": correction.errors_eV - left}
-    return pd.DataFrame(table | {"sigma_eV": np.sqrt(variance), "new_bond": (alone != 0).any(axis=1)})
-
-
-def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
-    """Predict the reactions of a group from all others, the widths fitted again without them; columns as above."""
-    kept = ~group
-    apart = np.broadcast_to(correction.apart_eV, len(group))
-    rest = with_best_widths(
-        replace(
-            correction,
-            counts=correction.counts[kept],
-            molecules=correction.molecules[kept],
-            errors_eV=correction.errors_eV[kept],
-            apart_eV=apart[kept],
-        )
-    )
-    whole = replace(correction, widths=rest.widths).covariance
-    gain = np.linalg.solve(whole[np.ix_(kept, kept)], whole[np.ix_(kept, group)]).T
-    variance = np.diag(whole[np.ix_(group, group)] - gain @ whole[np.ix_(kept, group)])
-    new = correction.counts[group] * (_bonds(correction) & ~(correction.counts[kept] != 0).any(axis=0))
-    return pd.DataFrame(
-        {
-            "error_eV": correction.errors_eV[group],
-            "predicted_eV": gain @ correction.errors_eV[kept],
-            "sigma_eV": np.sqrt(variance + UNMEASURED_SIGMA_EV**2 * (new**2).sum(axis=1)),
-            "new_bond": (new != 0).any(axis=1),
-        }
-    )
-
-
-def _bonds(correction: Correction) -> np.ndarray:
-    return np.array([is_bond(name) for name in correction.bonds], dtype=bool)
-
-
-def reactions_of_metals(correction: Correction) -> list[tuple[str, np.ndarray]]:
-    """Masks of the reactions in which bonds of each metal change, shape (R,), where others remain for a fit."""
-    metal_of = [split_bond(name)[0] if is_bond(name) and not name.endswith("-H") else "" for name in correction.bonds]
-    groups = []
-    for metal in sorted(set(metal_of) - {""}):
-        own = np.array(metal_of) == metal
-        group = (correction.counts[:, own] != 0).any(axis=1)
-        if not group.all():
-            groups.append((metal, group))
-    return groups
-
-
-def leave_faces_out(correction: Correction) -> pd.DataFrame:
-    """Predict the steps on each face from the molecules and the other faces; columns as above, and face."""
-    face_of = np.array([name.split("@")[1] if is_face(name) else "" for name in correction.bonds])
-    parts = []
-    for face in sorted(set(face_of) - {""}):
-        group = (correction.counts[:, face_of == face] != 0).any(axis=1)
-        parts.append(leave_out(correction, group).assign(face=face))
-    return pd.concat(parts) if parts else pd.DataFrame()
-
-
-def summarise_left_out(left_out: pd.DataFrame) -> dict[str, float]:
-    """Raw and corrected mean absolute errors in eV, and the share of residuals within one standard deviation."""
-    residual = (left_out["error_eV"] - left_out["predicted_eV"]).abs()
-    return {
-        "reactions": len(left_out),
-        "raw_mae_eV": float(left_out["error_eV"].abs().mean()),
-        "corrected_mae_eV": float(residual.mean()),
-        "corrected_largest_eV": float(residual.max()),
-        "coverage_68": float((residual < left_out["sigma_eV"]).mean()),
-    }

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from qdsurf.energetics.bonds import is_bond, parse_counts, split_bond
-from qdsurf.energetics.corrections import fit_correction, leave_one_out, summarise_left_out
+from qdsurf.energetics.corrections import fit_correction
+from qdsurf.energetics.left_out import leave_one_out, summarise_left_out
 from qdsurf.errors import InputError
 from qdsurf.records import Material
 

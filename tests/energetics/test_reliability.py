@@ -6,7 +6,8 @@ import pytest
 
 from qdsurf import library
 from qdsurf.energetics.bonds import format_counts
-from qdsurf.energetics.corrections import fit_correction, leave_one_out, measure_errors
+from qdsurf.energetics.corrections import fit_correction, measure_errors
+from qdsurf.energetics.left_out import leave_one_out
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
 from qdsurf.errors import InputError
 from qdsurf.reference import read_reference

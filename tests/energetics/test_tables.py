@@ -8,7 +8,7 @@ import pytest
 
 from qdsurf import library
 from qdsurf.energetics.bonds import assign_roles
-from qdsurf.energetics.corrections import UNMEASURED_SIGMA_EV, Correction, Widths, fit_correction
+from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, Widths, fit_correction
 from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import SADDLE_SIGMA_EV, assert_balanced, bep_barrier, site_table, step_table
 from qdsurf.errors import BalanceError
@@ -192,7 +192,7 @@ def test_corrections_follow_the_bonds_and_close(system):
 
 def test_what_is_not_in_the_reference_set_is_wide_and_named(system):
     steps = step_table(system, TEMPLATES, errors_of(system)).set_index("step")
-    assert steps.sigma_eV["adduct_surface"] == pytest.approx(np.sqrt(2) * UNMEASURED_SIGMA_EV), "bond and face"
+    assert steps.sigma_eV["adduct_surface"] == pytest.approx(np.sqrt(2) * UNKNOWN_SIGMA_EV), "bond and face"
     assert steps.note["adduct_surface"] == "a note; not in the reference set: Al<-S, S@PbS_100_PbS"
 
 
