@@ -34,8 +34,8 @@ METHODS = {
     "PM7": CalculatorSpec(name="mopac", parameters={"method": "PM7"}),
 }
 SETTINGS = QualificationSpec()
-LIMITS_S = {"strained_bulk": 300, "rattled_bulk": 300}
-LARGEST = 200  # atoms of the bulk cell; one force call of more takes minutes
+LIMITS_S = {"strained_bulk": 900, "rattled_bulk": 900}
+LARGEST = 400  # atoms of the bulk cell
 # Those that stand on a dot's outside, most studied first; then the others as they come.
 FIRST = ("PbS", "CdSe", "CsPbBr3", "PbSe", "CdS", "ZnS", "InP", "HgTe", "CdTe", "PbTe", "InAs", "CsPbI3", "CsPbCl3")
 

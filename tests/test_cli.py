@@ -678,7 +678,7 @@ def test_corrections_show_that_nothing_could_be_computed(capsys, monkeypatch):
     monkeypatch.setattr("qdsurf.cli.calculations.read_reference", lambda: small)
     assert main(["corrections", "--calculator", "emt"]) == 0
     assert (
-        f"emt: none of {len(small.reactions)} reactions could be computed; every bond has a wide prior"
+        f"emt: none of {len(small.reactions)} reactions could be computed; every bond has 2 eV"
         in capsys.readouterr().out
     )
 

@@ -19,7 +19,7 @@ from qdsurf.compute.calculators import assert_supported, describe_calculator, ma
 from qdsurf.compute.qualify import Outcome, qualify
 from qdsurf.compute.relax import relax_batch
 from qdsurf.config import QualificationSpec, RelaxSpec
-from qdsurf.energetics.corrections import Correction, fit_correction, measure_errors
+from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, fit_correction, measure_errors
 from qdsurf.energetics.left_out import (
     bond_of,
     face_of,
@@ -113,18 +113,18 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
     }
     if not len(correction.errors_eV):
         return data, [
-            f"{spec.label}: none of {data['reactions']} reactions could be computed; every bond has a wide prior"
+            f"{spec.label}: none of {data['reactions']} reactions could be computed; "
+            f"every bond has {UNKNOWN_SIGMA_EV:.0f} eV"
         ]
-    left_out, faces = leave_one_out(correction), leave_each_out(correction, face_of)
-    molecules, of_bonds, of_metals = (
-        left[~left["on_face"]]
-        for left in (left_out, leave_each_out(correction, bond_of), leave_each_out(correction, metal_of))
-    )
+    left_out = leave_one_out(correction)
+    molecules = left_out[~left_out["on_face"]]
+    of_bonds = leave_each_out(correction, bond_of).query("not (on_face or unknown)")
+    of_metals = leave_each_out(correction, metal_of).query("not on_face")
     data |= {
         "leave_one_out": summarise_left_out(molecules),
         "leave_one_out_known_bonds": summarise_left_out(molecules[~molecules["new_bond"]]),
         "leave_one_bond_out": summarise_left_out(of_bonds),
-        "leave_one_face_out": summarise_left_out(faces),
+        "leave_one_face_out": summarise_left_out(leave_each_out(correction, face_of)),
         "leave_one_metal_out": {metal: summarise_left_out(left) for metal, left in of_metals.groupby("left_out")},
         "predict_100_steps_s": _time_prediction(correction),
         "saddles": (saddles := _measure_saddles(spec, correction)).to_dict("records"),

@@ -32,10 +32,11 @@ def bond_name(first: str, second: str, dative: bool = False) -> str:
     """Name of a bond; the acceptor of a dative one comes first, of a covalent one the metal, hydrogen last."""
     if dative:
         return f"{first}<-{second}"
-    return "-".join(sorted((first, second), key=lambda one: (one == "H", not _is_metal(one), one)))
+    return "-".join(sorted((first, second), key=lambda one: (one == "H", not is_metal(one), one)))
 
 
-def _is_metal(symbol: str) -> bool:
+def is_metal(symbol: str) -> bool:
+    """Whether the end of a bond is a metal; a carboxylate is none."""
     return symbol != CARBOXYLATE and Element(symbol).is_metal
 
 
@@ -61,7 +62,7 @@ def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:
     around: dict[int, Counter[str]] = {}
     for bond in graph.GetBonds():
         ends = bond.GetBeginAtom(), bond.GetEndAtom()
-        metals = [atom for atom in ends if _is_metal(atom.GetSymbol())]
+        metals = [atom for atom in ends if is_metal(atom.GetSymbol())]
         if not metals and all(atom.GetSymbol() != "H" for atom in ends):
             continue
         if not metals:

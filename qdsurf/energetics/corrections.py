@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from qdsurf.energetics.bonds import (
     format_counts,
     is_bond,
     is_face,
+    is_metal,
     is_pair,
     molecule_bonds,
     parse_counts,
@@ -40,8 +42,7 @@ from qdsurf.energetics.bonds import (
 from qdsurf.errors import InputError
 from qdsurf.reference import Reference, SurfaceStep
 
-# Of an element without any measured bond nothing is known: as wide as the largest error seen with GFN2-xTB (Cd acetate,
-# 1.94 eV), rounded up.
+# A bond of which nothing is known: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
 UNKNOWN_SIGMA_EV = 2.0
 # Two of these are no error of a bond: the calculator does not have that molecule (Hf-S in PM7: -7.6 eV).
 BEYOND_EV = 2 * UNKNOWN_SIGMA_EV
@@ -80,6 +81,7 @@ class Correction:
     widths : of the prior and the noise.
     reference_sigma_eV : uncertainty of the reference energies of reactions themselves.
     apart_eV : uncertainty of reactions at a level of their own, beside the noise; shape (R,), zero elsewhere.
+    beyond : bonds of reactions that the calculator does not have and of no others.
     """
 
     bonds: tuple[str, ...]
@@ -89,6 +91,7 @@ class Correction:
     widths: Widths
     reference_sigma_eV: float
     apart_eV: np.ndarray | float = 0.0
+    beyond: frozenset[str] = frozenset()
 
     @cached_property
     def covariance(self) -> np.ndarray:
@@ -119,7 +122,7 @@ class Correction:
         steps = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
         steps = steps.reshape(-1, len(names))
         prior = self.widths.covariance(names)
-        prior += np.diag(UNKNOWN_SIGMA_EV**2 * unknown(names, self.bonds))
+        prior += np.diag(UNKNOWN_SIGMA_EV**2 * self.unknown(names, self.counts))
         mean, covariance = np.zeros(len(names)), prior
         if self.bonds:
             across = prior[:, : len(self.bonds)] @ self.counts.T
@@ -128,25 +131,35 @@ class Correction:
             covariance = prior - across @ cho_solve(factor, across.T)
         return steps @ mean, steps @ covariance @ steps.T
 
+    def unknown(self, names: Sequence[str], counts: np.ndarray) -> np.ndarray:
+        """Whether reactions say nothing of how far bonds or faces may err, shape (len(names),).
+
+        They do of a bond that changes in one, and where among molecules each of its ends stands at the same end of a
+        bond of its kind (covalent or dative, to a metal or to hydrogen), unless it is beyond the calculator; and of a
+        face if any was measured.
+
+        Parameters
+        ----------
+        counts : bonds gained and lost in these reactions, shape (any number, B).
+        """
+        faces = np.array([is_face(name) for name in self.bonds], dtype=bool)
+        on_face = (counts[:, faces] != 0).any(axis=1)
+        measured = set(compress(self.bonds, (counts != 0).any(axis=0)))
+        among_molecules = compress(self.bonds, (counts[~on_face] != 0).any(axis=0))
+        ends = {end for name in among_molecules for end in _ends(name)}
+
+        def nothing_is_known(name: str) -> bool:
+            if is_face(name):
+                return not on_face.any()
+            return name not in measured and (name in self.beyond or not ends.issuperset(_ends(name)))
+
+        return np.array([nothing_is_known(name) for name in names], dtype=bool)
+
     def unmeasured(self, change: Mapping[str, int]) -> list[str]:
-        """Bonds and faces of a step that no reaction of the fit contains."""
-        return sorted(name for name in set(change) - set(self.bonds) if not is_pair(name))
-
-
-def unknown(names: Sequence[str], measured: Sequence[str]) -> np.ndarray:
-    """Whether nothing that was measured says how far a bond or a face may err, shape (len(names),).
-
-    That is so for bonds of an element that no measured bond has, and for faces where none was measured.
-    """
-    partners = {partner for name in measured if is_bond(name) for partner in split_bond(name)[:2]}
-    any_face = any(map(is_face, measured))
-    return np.array(
-        [
-            not any_face if is_face(name) else is_bond(name) and not partners.issuperset(split_bond(name)[:2])
-            for name in names
-        ],
-        dtype=bool,
-    )
+        """Bonds and faces of a step that no reaction of the fit contains; those of which nothing is known say so."""
+        names = sorted(name for name in set(change) - set(self.bonds) if not is_pair(name))
+        wide = self.unknown(names, self.counts)
+        return [f"{name} ({UNKNOWN_SIGMA_EV:.0f} eV)" if w else name for name, w in zip(names, wide, strict=True)]
 
 
 def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -> pd.DataFrame:
@@ -197,7 +210,7 @@ def _face_bonds(step: SurfaceStep) -> Counter[str]:
 def fit_correction(errors: pd.DataFrame) -> Correction:
     """Fit the errors of bonds to those of reactions, from the table of `measure_errors`.
 
-    Where nothing was measured, every bond has the wide prior.
+    Where nothing was measured, nothing is known of any bond.
 
     Raises
     ------
@@ -212,6 +225,7 @@ def fit_correction(errors: pd.DataFrame) -> Correction:
     if measured.empty:
         return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0, 0.0), sigma)
     bonds, counts = _matrix(measured["bonds"])
+    lost = errors.loc[errors["error_eV"].isna(), "bonds"].fillna("").map(parse_counts)
     return with_best_widths(
         Correction(
             bonds,
@@ -221,6 +235,7 @@ def fit_correction(errors: pd.DataFrame) -> Correction:
             Widths(*START_EV),
             sigma,
             np.where(on_face, measured["reference_sigma_eV"], 0.0),
+            frozenset().union(*lost) - set(bonds),
         )
     )
 
@@ -230,6 +245,15 @@ def _matrix(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
     rows = [parse_counts(text) for text in column.fillna("")]
     names = tuple(sorted({name for row in rows for name in row}))
     return names, np.array([[row[name] for name in names] for row in rows], dtype=float).reshape(len(rows), -1)
+
+
+def _ends(name: str) -> list[tuple]:
+    """Both partners of a bond with their places in bonds of its kind; a pair has none."""
+    if not is_bond(name):
+        return []
+    first, second, dative = split_bond(name)
+    kind = dative, is_metal(first), is_metal(second), second == "H"
+    return [(*kind, "first", first), (*kind, "second", second)]
 
 
 def _group(bond: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from qdsurf.energetics.bonds import is_bond, is_face, split_bond
-from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, unknown, with_best_widths
+from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, with_best_widths
 
 
 def leave_one_out(correction: Correction) -> pd.DataFrame:
@@ -19,16 +19,17 @@ def leave_one_out(correction: Correction) -> pd.DataFrame:
     Returns
     -------
     error_eV, predicted_eV, sigma_eV (of the prediction, noise included), new_bond (whether it has a bond that no other
-    reaction has), on_face; one row a reaction, numbered as in the fit.
+    reaction has), unknown (whether it has one that they say nothing of), on_face; one row a reaction, numbered as in
+    the fit.
     """
     inverse = np.linalg.inv(correction.covariance)
     predicted = correction.errors_eV - inverse @ correction.errors_eV / np.diag(inverse)
     reactions = np.arange(len(correction.errors_eV))
-    rows = [
+    parts = (
         _compare(correction, reactions == k, predicted[[k]], 1 / np.diag(inverse)[[k]], reactions != k)
         for k in reactions
-    ]
-    return pd.concat(rows)
+    )
+    return pd.concat([_nothing(correction), *parts])
 
 
 def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
@@ -54,20 +55,26 @@ def _compare(
     correction: Correction, group: np.ndarray, predicted: np.ndarray, variance: np.ndarray, kept: np.ndarray
 ) -> pd.DataFrame:
     """Predictions beside what was measured; what nothing that was kept knows of widens them."""
-    counts, seen = correction.counts[group], (correction.counts[kept] != 0).any(axis=0)
-    measured = [name for name, there in zip(correction.bonds, seen, strict=True) if there]
-    new = ~seen & np.array([is_bond(name) for name in correction.bonds], dtype=bool)
-    wide = UNKNOWN_SIGMA_EV**2 * unknown(correction.bonds, measured)
+    counts, rest = correction.counts[group], correction.counts[kept]
+    new = ~(rest != 0).any(axis=0) & np.array([is_bond(name) for name in correction.bonds], dtype=bool)
+    unknown = correction.unknown(correction.bonds, rest)
     return pd.DataFrame(
         {
             "error_eV": correction.errors_eV[group],
             "predicted_eV": predicted,
-            "sigma_eV": np.sqrt(variance + counts**2 @ wide),
+            "sigma_eV": np.sqrt(variance + UNKNOWN_SIGMA_EV**2 * counts**2 @ unknown),
             "new_bond": (counts[:, new] != 0).any(axis=1),
+            "unknown": (counts[:, unknown] != 0).any(axis=1),
             "on_face": correction.on_faces[group],
         },
         index=np.flatnonzero(group),
     )
+
+
+def _nothing(correction: Correction) -> pd.DataFrame:
+    """The table of no reaction."""
+    nobody = np.zeros(len(correction.errors_eV), dtype=bool)
+    return _compare(correction, nobody, np.zeros(0), np.zeros(0), ~nobody)
 
 
 def bond_of(name: str) -> str:
@@ -76,7 +83,7 @@ def bond_of(name: str) -> str:
 
 
 def metal_of(name: str) -> str:
-    """The metal of a bond."""
+    """The first end of such a bond, its metal."""
     return split_bond(name)[0] if bond_of(name) else ""
 
 
@@ -90,7 +97,7 @@ def leave_each_out(correction: Correction, key: Callable[[str], str]) -> pd.Data
 
     Parameters
     ----------
-    key : one of the three functions above; "" where a name belongs to none.
+    key : `bond_of`, `metal_of` or `face_of`; "" where a name belongs to none.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def leave_each_out(correction: Correction, key: Callable[[str], str]) -> pd.Data
     keys = np.array([key(name) for name in correction.bonds])
     groups = {one: (correction.counts[:, keys == one] != 0).any(axis=1) for one in sorted({*keys} - {""})}
     parts = [leave_out(correction, group).assign(left_out=one) for one, group in groups.items() if not group.all()]
-    return pd.concat(parts) if parts else leave_one_out(correction).head(0).assign(left_out="")
+    return pd.concat([_nothing(correction).assign(left_out=""), *parts])
 
 
 def summarise_left_out(left_out: pd.DataFrame) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Bond corrections: closed forms, brute force, and what a fit must refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,17 +35,43 @@ def test_one_bond_one_reaction_is_the_textbook_shrinkage():
 
 def test_what_was_never_measured_learns_from_its_like_and_is_as_wide_as_bonds_are():
     fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
-    mean, covariance = fit.predict([{"Zn-C": 1}, {"Al-O": 1}, {"Al<-C": 1}])
-    assert mean == pytest.approx([0.16 / 0.26, 0.0, 0.0]), "the same partner, another one, another kind"
-    assert np.diag(covariance) == pytest.approx([0.25 - 0.16**2 / 0.26, 0.25 - 0.16**2 / 0.26, 0.25])
+    mean, covariance = fit.predict([{"Zn-C": 1}, {"Al-O": 1}])
+    assert mean == pytest.approx([0.16 / 0.26, 0.0]), "the same partner, and another one"
+    assert np.diag(covariance) == pytest.approx([0.25 - 0.16**2 / 0.26] * 2)
     dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
     assert dative.predict([{"Al<-S": 1}, {"Zn<-N": 1}])[0] == pytest.approx([0.16 / 0.26, 0.0]), "the same acceptor"
 
 
-@pytest.mark.parametrize("bond", ["Ti-C", "Al-N", "Al<-N", "Ti<-O", "Ti-H"])
-def test_of_an_element_without_any_measured_bond_nothing_is_known(bond):
-    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.0, 0.0, 0.0, 0.1))
-    assert fit.predict([{bond: 1}])[1][0, 0] == pytest.approx(UNKNOWN_SIGMA_EV**2 + 0.09)
+@pytest.mark.parametrize(
+    ("bond", "like_it"),
+    [
+        ("Zn-O", True),
+        ("Ti<-O2C", True),
+        ("Ti-C", False),  # no covalent bond of titanium
+        ("Al-N", False),  # nor of nitrogen
+        ("Zn<-N", False),
+        ("O-H", False),  # the only one of oxygen
+        ("Al-H", False),  # only nonmetals with hydrogen
+        ("Al-Zn", False),
+        ("C-O", False),
+        ("O2C<-N", False),
+    ],
+)
+def test_a_bond_with_nothing_like_it_is_unknown(bond, like_it):
+    bonds = ["Al-O", "Zn-C", "C-H", "O-H", "Al<-O2C", "Ti<-N"]
+    fit = by_hand(bonds, np.eye(len(bonds)), np.zeros(len(bonds)), Widths(0.3, 0.0, 0.0, 0.0, 0.1))
+    fit = replace(fit, bonds=tuple(name if name != bond else "Pb-O" for name in bonds))
+    sigma = np.sqrt(fit.predict([{bond: 1}])[1][0, 0])
+    assert sigma == pytest.approx(0.3 if like_it else np.hypot(UNKNOWN_SIGMA_EV, 0.3))
+
+
+def test_what_a_calculator_does_not_have_is_unknown():
+    lost = table([{"Al-C": -1, "Al-Br": 1, "Br-H": -1, "C-H": 1}, {"Al-Se": 1}], [np.nan, 0.2])
+    there = table([{"Zn-Br": 1}, {"Br-H": 1}, {"Al-C": 1, "C-H": 1}, {"Zn-Se": -1}], [0.1, 0.3, -0.2, 0.1])
+    fit = fit_correction(pd.concat([there, lost]))
+    assert fit.beyond == {"Al-Br"}
+    _, covariance = fit.predict([{"Al-Br": 1}, {"Zn-C": 1}])
+    assert covariance[0, 0] > UNKNOWN_SIGMA_EV**2 > covariance[1, 1]
 
 
 def test_reactions_that_share_a_molecule_err_together():
@@ -83,7 +111,9 @@ def test_known_errors_are_found_and_the_noise_is_learned():
 
 def test_a_bond_that_was_not_measured_is_named():
     fit = fit_correction(exchanges(0.1)[0])
-    assert fit.unmeasured({"Ti-C": 1, "Al-C": -1}) == ["Ti-C"]
+    assert fit.unmeasured({"Ti-C": 1, "Al-C": -1}) == ["Ti-C (2 eV)"]
+    rest = fit_correction(exchanges(0.1)[0].query("not bonds.str.contains('Al-N')"))
+    assert rest.unmeasured({"Al-N": 1, "C|O": 1}) == ["Al-N"], "aluminium and nitrogen are known; pairs are not named"
 
 
 def test_a_calculator_that_could_compute_nothing_has_priors_only():
@@ -113,7 +143,8 @@ def test_a_molecule_that_a_calculator_does_not_have_leaves_its_bonds_unmeasured(
     energies["Hf(NH2)3SH"] -= 7.6  # as in PM7
     errors = measure_errors(reference, energies).set_index("reaction")
     assert errors.loc["Hf(NH2)4+H2S", ["energy_eV", "error_eV"]].isna().tolist() == [False, True]
-    assert fit_correction(errors.reset_index()).unmeasured({"Hf-S": 1}) == ["Hf-S"]
+    fit = fit_correction(errors.reset_index())
+    assert fit.unmeasured({"Hf-S": 1}) == ["Hf-S (2 eV)"] and fit.beyond == {"Hf-S"}
 
 
 def test_a_fit_survives_the_file(tmp_path):
@@ -144,6 +175,13 @@ def test_a_face_is_wide_where_none_was_measured():
     fit = fit_correction(adducts())
     assert fit.widths.face == 0.0
     assert fit.predict([{"S@A_110_A": 1}])[1][0, 0] == UNKNOWN_SIGMA_EV**2
+
+
+def test_what_only_faces_show_says_nothing_of_other_bonds():
+    molecules = table([{"Zn<-O": 1}, {"Zn<-S": 1}], [0.3, -0.2])
+    fit = fit_correction(pd.concat([molecules, on_faces({"A_110_A": 0.5})]))
+    _, covariance = fit.predict([{"Al<-S": 1}, {"Al<-O": 1}])
+    assert covariance[0, 0] < 1 < UNKNOWN_SIGMA_EV**2 < covariance[1, 1]
 
 
 def test_a_level_of_its_own_is_believed_less():

@@ -35,11 +35,11 @@ def test_leaving_out_the_only_reaction_of_a_bond_says_so():
     left = leave_one_out(fit_correction(pd.concat([errors, element])))
     assert left["new_bond"].tolist() == [False] * len(errors) + [True]
     assert left["sigma_eV"].iloc[-1] > UNKNOWN_SIGMA_EV, "no other bromine"
-    bond = table([{"Al-O": -1, "Al<-O": 1}], [0.5])
-    fit = fit_correction(pd.concat([errors, bond]))
+    dative = table([{"Al-O": -1, "Al<-O": 1}, {"Al<-S": 1}, {"Zn<-O": 1}], [0.5, 0.1, 0.2])
+    fit = fit_correction(pd.concat([errors, dative]))
     left = leave_one_out(fit)
-    assert left["new_bond"].tolist() == [False] * len(errors) + [True]
-    assert fit.widths.bond < left["sigma_eV"].iloc[-1] < UNKNOWN_SIGMA_EV, "as wide as the errors of bonds"
+    assert left["new_bond"].tolist() == [False] * len(errors) + [True] * 3
+    assert left["unknown"].tolist() == [False] * len(errors) + [False, True, True], "S, Zn: no other"
 
 
 def test_a_metal_can_be_left_out_whole():

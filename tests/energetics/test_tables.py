@@ -184,16 +184,19 @@ def test_corrections_follow_the_bonds_and_close(system):
     assert states.correction_eV["ligated"] == 0 and states.total_sigma_eV["ligated"] == 0
     assert states.energy_eV["TMA"] == -30.0, "the correction is counted on the surface states"
     assert steps.note["protonolysis_surface_hydrogen"] == "a note", "all its bonds are in the fit"
-    assert steps.note["dissociation_surface"] == "a note; not in the reference set: Pb-C, Pb-S, Pb@PbS_100_PbS"
+    assert (
+        steps.note["dissociation_surface"]
+        == "a note; not in the reference set: Pb-C (2 eV), Pb-S (2 eV), Pb@PbS_100_PbS"
+    )
     only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.0, 0.0, 0.1), 0.0)
     steps = step_table(system, TEMPLATES, errors_of(system, only)).set_index("step")
-    assert steps.note["dissociation_surface"].endswith("reference set: Al-S, Al<-S, Pb-C, Pb-S, Pb@PbS_100_PbS")
+    assert steps.note["dissociation_surface"].endswith("Al-S (2 eV), Al<-S (2 eV), Pb-C (2 eV), Pb-S (2 eV), Pb@PbS_100_PbS (2 eV)")
 
 
 def test_what_is_not_in_the_reference_set_is_wide_and_named(system):
     steps = step_table(system, TEMPLATES, errors_of(system)).set_index("step")
     assert steps.sigma_eV["adduct_surface"] == pytest.approx(np.sqrt(2) * UNKNOWN_SIGMA_EV), "bond and face"
-    assert steps.note["adduct_surface"] == "a note; not in the reference set: Al<-S, S@PbS_100_PbS"
+    assert steps.note["adduct_surface"] == "a note; not in the reference set: Al<-S (2 eV), S@PbS_100_PbS (2 eV)"
 
 
 def test_shared_errors_are_those_of_the_covariance(system):
