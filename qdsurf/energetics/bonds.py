@@ -36,8 +36,8 @@ def bond_name(first: str, second: str, dative: bool = False) -> str:
 
 
 def is_metal(symbol: str) -> bool:
-    """Whether the end of a bond is a metal; a carboxylate is none."""
-    return symbol != CARBOXYLATE and Element(symbol).is_metal
+    """Whether the end of a bond is a metal, or a molecular cation in its place; a carboxylate is none."""
+    return symbol != CARBOXYLATE and (not Element.is_valid_symbol(symbol) or Element(symbol).is_metal)
 
 
 def molecule_bonds(molecule: ReferenceMolecule) -> Counter[str]:

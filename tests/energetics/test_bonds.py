@@ -75,10 +75,11 @@ CHARGED = {
 }
 
 
+@pytest.mark.parametrize("slab", ["CsPbBr3_100_CsBr", "FAPbBr3_100_FABr"])
 @pytest.mark.parametrize("name", sorted(library.reactions()))
-def test_every_role_of_a_step_is_known_in_a_system_that_has_it(name):
-    """The partners of every bond that a template names, in CsPbBr3 with an acid group at the end of its ligand."""
-    material, facet = find_facet("CsPbBr3_100_CsBr")
+def test_every_role_of_a_step_is_known_in_a_system_that_has_it(name, slab):
+    """The partners of every bond that a template names, in a perovskite with an acid group at the end of its ligand."""
+    material, facet = find_facet(slab)
     bound, water = library.ligand("mercaptopropionate"), library.get("coreactants", "H2O").molecule
     own = assign_roles(library.material(material), facet, bound, library.precursor("TMA"), water)
     change = step_bonds(library.reactions()[name], own)

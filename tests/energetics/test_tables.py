@@ -190,7 +190,9 @@ def test_corrections_follow_the_bonds_and_close(system):
     )
     only = Correction(("Al-C",), np.eye(1), np.eye(1), np.zeros(1), Widths(1.0, 0.0, 0.0, 0.0, 0.1), 0.0)
     steps = step_table(system, TEMPLATES, errors_of(system, only)).set_index("step")
-    assert steps.note["dissociation_surface"].endswith("Al-S (2 eV), Al<-S (2 eV), Pb-C (2 eV), Pb-S (2 eV), Pb@PbS_100_PbS (2 eV)")
+    assert steps.note["dissociation_surface"].endswith(
+        "Al-S (2 eV), Al<-S (2 eV), Pb-C (2 eV), Pb-S (2 eV), Pb@PbS_100_PbS (2 eV)"
+    )
 
 
 def test_what_is_not_in_the_reference_set_is_wide_and_named(system):
