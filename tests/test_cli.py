@@ -159,6 +159,13 @@ def test_words_that_are_not_understood(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("wrong", ["model", "=1", "model=", "model=[1, 2]", "a b=1"])
+def test_a_parameter_is_a_key_and_one_value(wrong, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["corrections", "--calculator", "mace", "--parameter", wrong])
+    assert f"{wrong!r} is not KEY=VALUE with one value, such as model=weights.pth" in capsys.readouterr().err
+
+
 # list
 
 
@@ -598,8 +605,16 @@ def test_relax_errors(fails, folder, tmp_path):
     assert "unknown tblite method 'GFN3-xTB'" in fails("relax", slab, *method, *out)
     ag = folder / "Ag.xyz"
     assert "method" in fails("relax", ag, "--calculator", "emt", "--method", "GFN2-xTB", *out)
+    assert "unknown parameter 'asap'" in fails("relax", ag, "--calculator", "emt", "--parameter", "asap=1", *out)
     assert "frame '3' does not exist" in fails("relax", f"{ag}@3", "--calculator", "emt", *out)
     assert not (tmp_path / "r.xyz").exists()
+
+
+def test_parameters_reach_the_calculator(ok_json, folder, tmp_path):
+    words = ("relax", folder / "Ag.xyz", "--calculator", "emt", "-o", tmp_path / "r.xyz")
+    plain, wider = (ok_json(*words, *more) for more in ((), ("--parameter", "asap_cutoff=true")))
+    (one,), (other,) = ([r["energy_eV"] for r in data["results"]] for data in (plain, wider))
+    assert one != other
 
 
 def test_the_last_of_several_frames_is_taken_aloud(capsys, folder, tmp_path):

@@ -47,13 +47,24 @@ def positive(text: str) -> float:
     return value
 
 
+def key_and_value(text: str) -> tuple[str, bool | int | float | str]:
+    """A parameter and its value, read as YAML reads it."""
+    import yaml  # help needs none
+
+    key, _, word = text.partition("=")
+    value = yaml.safe_load(word)
+    if not key.isidentifier() or not isinstance(value, bool | int | float | str):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with one value, such as model=weights.pth")
+    return key, value
+
+
 def output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
     """Add -o."""
     parser.add_argument("-o", "--output", required=True, metavar=metavar, help=words)
 
 
 def calculator(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add --calculator and --method."""
+    """Add --calculator, --method and --parameter."""
     words = "see `qdsurf list calculators`, or module:Class"
     parser.add_argument(
         "--calculator",
@@ -63,6 +74,14 @@ def calculator(parser: argparse.ArgumentParser, default: str | None = None) -> N
         help=f"{words} (default: {default})" if default else words,
     )
     parser.add_argument("--method", metavar="M", help="method of the calculator, such as GFN2-xTB")
+    parser.add_argument(
+        "--parameter",
+        type=key_and_value,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another parameter of the calculator, as in the configuration, such as model=weights.pth; may be repeated",
+    )
 
 
 def seed(parser: argparse.ArgumentParser, words: str) -> None:

@@ -42,8 +42,8 @@ REFERENCE_RELAXATION = 0.01, 500  # fmax in eV/A and steps, as the workflow rela
 
 
 def _spec(arguments: Namespace) -> CalculatorSpec:
-    parameters = {} if arguments.method is None else {"method": arguments.method}
-    return CalculatorSpec(name=arguments.calculator, parameters=parameters)
+    method = {} if arguments.method is None else {"method": arguments.method}
+    return CalculatorSpec(name=arguments.calculator, parameters=dict(arguments.parameter) | method)
 
 
 def relax(arguments: Namespace) -> tuple[dict, list[str]]:
