@@ -267,8 +267,9 @@ class CalculatorSpec(Record):
 
     @property
     def label(self) -> str:
-        """Short name for tables, such as tblite GFN2-xTB."""
-        return " ".join([self.name, *(str(v) for k, v in sorted(self.parameters.items()) if k in ("method", "model"))])
+        """Short name for tables, such as tblite GFN2-xTB or sevennet 7net-0 D3."""
+        words = [str(v) for k, v in sorted(self.parameters.items()) if k in ("method", "model")]
+        return " ".join([self.name, *words, *(["D3"] if "d3" in self.parameters else [])])
 
     @property
     def folder(self) -> str:

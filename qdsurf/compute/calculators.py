@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ase.calculators.calculator import Calculator
 from ase.data import chemical_symbols
 
-from qdsurf.compute.levels import LEVELS, check_level, make_level, weights_hash
+from qdsurf.compute.levels import D3, LEVELS, check_level, make_level, weights_hash
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records import CalculatorSpec
 
@@ -140,4 +140,5 @@ def describe_calculator(spec: CalculatorSpec) -> dict:
     description = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
     weights = weights_hash(spec)
     description |= {"weights_sha256": weights} if weights else {}
+    description |= {"dftd3": version("dftd3")} if D3 in spec.parameters else {}
     return description | ({"blas": load_fast_blas()} if spec.name == "tblite" else {})

@@ -11,9 +11,12 @@ from tempfile import mkdtemp
 from typing import NamedTuple
 
 from ase.calculators.calculator import Calculator
+from ase.calculators.mixing import SumCalculator
 
 from qdsurf.errors import InputError, unknown
 from qdsurf.records import CalculatorSpec
+
+D3 = "d3"  # parameter of every potential: the functional whose dispersion is added to it
 
 
 class Level(NamedTuple):
@@ -29,7 +32,9 @@ class Level(NamedTuple):
 def make_level(spec: CalculatorSpec) -> Calculator:
     """Build the calculator of a level by its name; raises what `check_level` does."""
     check_level(spec)
-    return LEVELS[spec.name].make(**spec.parameters)
+    calculator = LEVELS[spec.name].make(**_own_parameters(spec))
+    dispersion = _dispersion(spec)
+    return SumCalculator([calculator, dispersion]) if dispersion else calculator
 
 
 def check_level(spec: CalculatorSpec) -> None:
@@ -47,9 +52,34 @@ def check_level(spec: CalculatorSpec) -> None:
     except ImportError as error:
         raise InputError(f"calculator.name: {spec.name} needs {level.module} ({error}); {level.install}") from None
     try:
-        signature(level.make).bind(**spec.parameters)
+        signature(level.make).bind(**_own_parameters(spec))
     except TypeError as error:
         raise InputError(f"calculator.parameters: {spec.name} refuses {dict(spec.parameters)}: {error}") from None
+    _dispersion(spec)
+
+
+def _own_parameters(spec: CalculatorSpec) -> dict:
+    added = {D3} if LEVELS[spec.name].weights else set()
+    return {key: value for key, value in spec.parameters.items() if key not in added}
+
+
+def _dispersion(spec: CalculatorSpec) -> Calculator | None:
+    """D3(BJ) of a functional, 10.1002/jcc.21759, for potentials that were trained on energies without dispersion."""
+    if not LEVELS[spec.name].weights or D3 not in spec.parameters:
+        return None
+    functional = str(spec.parameters[D3])
+    try:
+        from dftd3.ase import DFTD3
+        from dftd3.interface import RationalDampingParam
+    except ImportError as error:
+        raise InputError(f"calculator.parameters.{D3}: needs dftd3 ({error}); `pip install dftd3`") from None
+    try:
+        RationalDampingParam(method=functional)
+    except RuntimeError:
+        raise InputError(
+            f"calculator.parameters.{D3}: {functional!r} is no functional that D3 knows, such as PBE"
+        ) from None
+    return DFTD3(method=functional, damping="d3bj")
 
 
 def weights_hash(spec: CalculatorSpec) -> str | None:

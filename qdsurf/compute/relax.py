@@ -178,7 +178,7 @@ def relax_one(
     start, cpu = time.perf_counter(), time.process_time()
     work = atoms.copy()
     work.calc = calculator
-    forget = getattr(calculator, "forget", calculator.reset)
+    forget = getattr(calculator, "forget", getattr(calculator, "reset", lambda: None))
     forget()
     rescues_before = dict(getattr(calculator, "rescues", {}))
     walk = _Walk(work, forget, report)

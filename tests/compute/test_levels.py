@@ -7,13 +7,17 @@ import shutil
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import molecule
+from ase.build import fcc111, molecule
+from ase.calculators.emt import EMT
 
 from qdsurf.compute.calculators import check_calculator, describe_calculator, known_calculators, make_calculator
 from qdsurf.compute.gpaw import boxed_molecule
 from qdsurf.compute.levels import LEVELS
+from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import CalculationError, InputError
 from qdsurf.records import CalculatorSpec
+from qdsurf.reference import read_reference
+from qdsurf.structure_io import ADSORBATE, annotate
 
 WITH_WEIGHTS = [name for name, level in LEVELS.items() if level.weights]
 
@@ -63,6 +67,32 @@ def test_results_carry_the_hash_of_the_weights(name, tmp_path):
     described = describe_calculator(spec(name, model=str(weights)))
     assert described["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert "weights_sha256" not in describe_calculator(spec(name, model="a-name"))
+
+
+def test_dispersion_is_added_to_a_potential(monkeypatch):
+    dftd3 = pytest.importorskip("dftd3.ase")
+    monkeypatch.setitem(LEVELS, "mace", LEVELS["mace"]._replace(module="json", make=lambda model: EMT()))
+    own, with_d3 = spec("mace", model="name"), spec("mace", model="name", d3="PBE")
+    assert (own.label, with_d3.label) == ("mace name", "mace name D3"), "their results lie in different folders"
+    slab = fcc111("Cu", (2, 2, 2), vacuum=6.0)
+    energies, forces = [], []
+    for calculator in (make_calculator(own), make_calculator(with_d3), dftd3.DFTD3(method="pbe", damping="d3bj")):
+        slab.calc = calculator
+        energies.append(slab.get_potential_energy())
+        forces.append(slab.get_forces())
+    assert energies[1] == pytest.approx(energies[0] + energies[2]) and energies[2] < -1
+    assert forces[1] == pytest.approx(forces[0] + forces[2])
+    _, (result,) = relax_batch([annotate(slab, ADSORBATE)], with_d3, 0.05, 20)
+    assert result["converged"] and result["calculator"]["dftd3"]
+
+
+def test_a_functional_that_d3_does_not_know_is_refused(monkeypatch):
+    pytest.importorskip("dftd3")
+    monkeypatch.setitem(LEVELS, "mace", LEVELS["mace"]._replace(module="json", make=lambda model: EMT()))
+    with pytest.raises(InputError, match="calculator.parameters.d3: 'BPE' is no functional that D3 knows, such as PBE"):
+        check_calculator(spec("mace", model="name", d3="BPE"))
+    with pytest.raises(InputError, match="pyscf refuses .*d3"):
+        check_calculator(spec("pyscf", d3="PBE"))
 
 
 def test_a_program_that_is_not_on_the_path_is_named():
@@ -189,6 +219,22 @@ def test_sevennet_from_a_file_of_weights(tiny_sevennet):
     assert_forces_are_the_gradient(water, 1, 2, 0.01, 5e-3)  # single precision
     described = describe_calculator(spec("sevennet", model=str(tiny_sevennet)))
     assert described["weights_sha256"] == hashlib.sha256(tiny_sevennet.read_bytes()).hexdigest()
+
+
+@pytest.mark.mlip
+def test_sevennet_with_the_weights_that_its_wheel_carries():
+    """AlMe3 on the bare CsPbBr3(100), which the reference level binds by 0.71 eV."""
+    pytest.importorskip("sevenn")
+    pytest.importorskip("dftd3")
+    calculator = make_calculator(spec("sevennet", model="7net-0", d3="PBE"))
+    reference = read_reference()
+    step = next(one for one in reference.surfaces.steps if one.name == "TMA on CsPbBr3(100)")
+    energy = 0.0
+    for name, number in step.stoichiometry.items():
+        atoms = reference.geometries[name].copy()
+        atoms.calc = calculator
+        energy += number * atoms.get_potential_energy()
+    assert energy == pytest.approx(reference.reaction_energy(step), abs=0.2)
 
 
 @pytest.fixture
