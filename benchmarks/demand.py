@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+PARAMETERS = {"sevennet": {"model": "7net-0"}}
 MiB = 1024.0  # of the kibibytes of ru_maxrss
 
 
@@ -23,7 +24,7 @@ def measure(calculator: str, cell: int) -> dict:
     material = library.material("Ag" if calculator == "emt" else "PbS")
     facet = next(f for f in material.facets if tuple(f.miller_index) == (1, 0, 0))
     slab = cut_slab(material, facet, layers=2, supercell=(cell, cell), vacuum=20.0)
-    slab.calc = make_calculator(CalculatorSpec(name=calculator))
+    slab.calc = make_calculator(CalculatorSpec(name=calculator, parameters=PARAMETERS.get(calculator, {})))
     start = time.process_time()
     slab.get_forces()
     seconds = time.process_time() - start

@@ -6,6 +6,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.db import connect
 
+from qdsurf.records import CalculatorSpec
 from qdsurf.structure_io import content_hash, read_json, read_structures, written_whole
 
 STATE_OF = {"molecules": "gas", "slabs": "slab", "ligated": "ligated"}  # elsewhere a state has its template's name
@@ -39,7 +40,7 @@ def collect_structures(folder: Path, jobs: Iterable[str]) -> list[Atoms]:
                 "system": system,
                 "state": state,
                 "candidate": number + 1,
-                "calculator": " ".join(map(str, (calculator["name"], *calculator["parameters"].values()))),
+                "calculator": CalculatorSpec(name=calculator["name"], parameters=calculator["parameters"]).label,
                 "calculator_version": str(calculator["version"]),
                 "converged": result["converged"],
                 "hash": content_hash(atoms),

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
+from qdsurf.records import CalculatorSpec
+
 NOT_RUN = "not run"
 VERDICT_COLUMNS = ["calculator", "material", "question", "fit", "found"]
 
@@ -35,8 +37,7 @@ def verdict_table(qualifications: Iterable[Mapping]) -> pd.DataFrame:
 
 
 def _name(data: Mapping) -> str:
-    calculator = data["calculator"]
-    return " ".join([calculator["name"], *map(str, calculator["parameters"].values())])
+    return CalculatorSpec(name=data["calculator"]["name"], parameters=data["calculator"]["parameters"]).label
 
 
 def _verdicts(data: Mapping) -> list[tuple[str, str, str]]:
