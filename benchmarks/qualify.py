@@ -1,4 +1,4 @@
-"""Strain and shake the bulk of every material with three methods; the table of docs/explanation/choice-of-method.md.
+"""Strain and shake the bulk of every material with four methods; the table of docs/explanation/choice-of-method.md.
 
     python benchmarks/qualify.py [--materials PbS CdSe] [--minutes 60] [--json]
 
@@ -32,6 +32,7 @@ METHODS = {
     "GFN1-xTB": CalculatorSpec(name="tblite", parameters={"method": "GFN1-xTB"}),
     "GFN2-xTB": CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}),
     "PM7": CalculatorSpec(name="mopac", parameters={"method": "PM7"}),
+    "SevenNet-0 D3": CalculatorSpec(name="sevennet", parameters={"model": "7net-0", "d3": "PBE"}),
 }
 SETTINGS = QualificationSpec()
 LIMITS_S = {"strained_bulk": 900, "rattled_bulk": 900}
