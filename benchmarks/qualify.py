@@ -3,7 +3,7 @@
     python benchmarks/qualify.py [--materials PbS CdSe] [--minutes 60] [--json]
 
 A test that takes more than its time of processor says so in the table. Structures go to results/qualify, rows to
-docs/explanation/qualification.csv. What results/qualify holds is not computed again, a row on record only for the
+docs/explanation/qualification.csv. What results/qualify holds is not computed again, a test on record only for the
 materials that --materials names. `--minutes 0` computes nothing and makes the table of what is there.
 """
 
@@ -12,7 +12,7 @@ import json
 import signal
 import time
 from collections.abc import Iterable
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +37,11 @@ METHODS = {
 SETTINGS = QualificationSpec()
 LIMITS_S = {"strained_bulk": 900, "rattled_bulk": 900}
 LARGEST = 400  # atoms of the bulk cell
+TESTS = {"strained_bulk": "strained", "rattled_bulk": "shaken"}
+FIELDS = {
+    "strained": ("lattice_constant_error", "bulk_modulus_GPa"),
+    "shaken": ("energy_drop_eV_per_atom", "largest_shift_A"),
+}
 # Those that stand on a dot's outside, most studied first; then the others as they come.
 FIRST = ("PbS", "CdSe", "CsPbBr3", "PbSe", "CdS", "ZnS", "InP", "HgTe", "CdTe", "PbTe", "InAs", "CsPbI3", "CsPbCl3")
 
@@ -115,34 +120,54 @@ def row(material: str, method: str) -> dict:
 
 
 def rows_on_record() -> dict[tuple[str, str], dict]:
-    """Rows of the table that have at least the strained bulk, or the reason why not."""
-    table = pd.read_csv(TABLE).fillna({"why": ""})
-    return {
-        (line["material"], line["method"]): line
-        for line in table.to_dict("records")
-        if "strained: not run" not in line["why"].split("; ")
+    """Rows of the table as it is."""
+    table = pd.read_csv(TABLE).fillna({"why": ""}).astype(object)
+    return {(line["material"], line["method"]): line for line in table.where(table.notna(), None).to_dict("records")}
+
+
+def reasons(why: str) -> dict[str, list[str]]:
+    """What is missing of each test."""
+    parts = [part for part in why.split("; ") if part]
+    shaken = [part for part in parts if part.startswith("shaken: ")]
+    return {"strained": [part for part in parts if part not in shaken], "shaken": shaken}
+
+
+def ran(line: dict, test: str) -> bool:
+    """Whether a row has a test, or the reason why it failed."""
+    return f"{test}: not run" not in reasons(line["why"])[test]
+
+
+def merge(line: dict, record: dict | None) -> dict:
+    """A row with the tests that only the row on record has."""
+    other = [test for test in FIELDS if record and ran(record, test) and not ran(line, test)]
+    if not other or len(other) == len(FIELDS):
+        return record if other else line
+    (test,) = other
+    why = reasons(line["why"]) | {test: reasons(record["why"])[test]}
+    calls = {
+        key: line[key] + record[key] if line[key] and record[key] else line[key] for key in ("scf_calls", "scf_failed")
     }
-
-
-def tests_not_run(line: dict) -> int:
-    """How many tests a row lacks; one on record is not replaced by one that lacks more."""
-    return sum(part.endswith(": not run") for part in line["why"].split("; "))
+    return line | {key: record[key] for key in FIELDS[test]} | calls | {"why": "; ".join(chain(*why.values()))}
 
 
 def markdown(table: pd.DataFrame) -> Iterable[str]:
-    """The table for people, one row a material and method that was run."""
-    yield "| material | method | lattice constant | bulk modulus, GPa | shaken bulk | SCF failed | missing |"
-    yield "|---|---|---|---|---|---|---|"
-    for one in table[table["scf_calls"].notna()].itertuples():
-        lattice = "" if pd.isna(one.lattice_constant_error) else f"{one.lattice_constant_error:+.1%}"
-        modulus = "" if pd.isna(one.bulk_modulus_GPa) else f"{one.bulk_modulus_GPa:.0f}"
-        shaken = (
-            ""
-            if pd.isna(one.largest_shift_A)
-            else f"{one.energy_drop_eV_per_atom:+.3f} eV per atom, {one.largest_shift_A:.2f} A"
-        )
-        scf = f"{one.scf_failed:.0f} of {one.scf_calls:.0f}"
-        yield f"| {one.material} | {one.method} | {lattice} | {modulus} | {shaken} | {scf} | {one.why} |"
+    """The table for people, one row a material and one column a method."""
+    yield f"| | {' | '.join(METHODS)} |"
+    yield "|---" * (1 + len(METHODS)) + "|"
+    for name, rows in table.groupby("material", sort=False):
+        cells = {one.method: cell(one) for one in rows.itertuples()}
+        yield f"| {name} | {' | '.join(cells[method] for method in METHODS)} |"
+
+
+def cell(one) -> str:
+    """Lattice constant and bulk modulus; energy and shift of the shaken bulk; or why there is none."""
+    missing = {test: ", ".join(words).removeprefix(f"{test}: ") for test, words in reasons(one.why).items()}
+    strained, shaken = missing["strained"], "" if missing["shaken"] == "not run" else missing["shaken"]
+    if not pd.isna(one.lattice_constant_error):
+        strained = f"{one.lattice_constant_error:+.1%}, {one.bulk_modulus_GPa:.0f}"
+    if not pd.isna(one.largest_shift_A):
+        shaken = f"{one.energy_drop_eV_per_atom:+.3f}, {one.largest_shift_A:.2f}"
+    return f"{strained}; {shaken}" if shaken else strained
 
 
 def main() -> None:
@@ -155,12 +180,12 @@ def main() -> None:
     end = time.monotonic() + 60 * arguments.minutes
     names = [*FIRST, *(name for name in library.names("materials") if name not in FIRST)]
     known = {} if arguments.materials else rows_on_record()
-    for test, name, method in product(LIMITS_S, arguments.materials or names, METHODS):
-        if (name, method) not in known and time.monotonic() < end and read(name, method, test) == "not run":
+    for (test, short), name, method in product(TESTS.items(), arguments.materials or names, METHODS):
+        on_record = (name, method) in known and ran(known[name, method], short)
+        if not on_record and time.monotonic() < end and read(name, method, test) == "not run":
             run(library.material(name), method, test)
     record = rows_on_record()
-    rows = {pair: row(*pair) for pair in product(names, METHODS)}
-    table = pd.DataFrame([min(line, record.get(pair, line), key=tests_not_run) for pair, line in rows.items()])
+    table = pd.DataFrame([merge(row(*pair), record.get(pair)) for pair in product(names, METHODS)])
     write_table(TABLE, table)
     print(*markdown(table), sep="\n")
     if arguments.json:
