@@ -71,10 +71,11 @@ class ExperimentalReaction(ReferenceReaction):
 
 
 class SurfaceStep(ReferenceReaction):
-    """A step of a template on a bare, frozen face."""
+    """A step of a template on a frozen face, bare but for the ligand of the step itself."""
 
     slab: str = Field(description="MATERIAL_HKL_TERMINATION")
-    precursor: str
+    precursor: str = Field(description="any where the step has none")
+    ligand: str | None = None
     step: str = Field(description="name of the template")
 
 

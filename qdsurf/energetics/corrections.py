@@ -201,9 +201,10 @@ def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -
 
 
 def _face_bonds(step: SurfaceStep) -> Counter[str]:
-    """Bonds that a step on a bare face changes."""
+    """Bonds that a step on a face changes."""
     material, facet = find_facet(step.slab)
-    roles = assign_roles(library.material(material), facet, None, library.precursor(step.precursor))
+    ligand = library.ligand(step.ligand) if step.ligand else None
+    roles = assign_roles(library.material(material), facet, ligand, library.precursor(step.precursor))
     return step_bonds(library.get("reactions", step.step), roles)
 
 

@@ -60,7 +60,8 @@ def face_records():
     """Records that say which bonds a step on a reference face changes."""
     steps = library.read_record(FOLDER / SURFACES, SurfaceSet).steps
     named = {("materials", find_facet(s.slab)[0]) for s in steps} | {("precursors", s.precursor) for s in steps}
-    return sorted(record(*one) for one in named | {("reactions", s.step) for s in steps})
+    named |= {("reactions", s.step) for s in steps} | {("ligands", s.ligand) for s in steps if s.ligand}
+    return sorted(record(*one) for one in named)
 
 
 def slab_of(w):
