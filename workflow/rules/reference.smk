@@ -33,19 +33,27 @@ rule reference:
         "../scripts/join_structures.py"
 
 
-# Faces: states of a run whose configuration has `refine`, such as config/examples/transfer.yaml.
+# Faces: states that surfaces.yaml names, of a run whose configuration has `refine`, such as config/examples/transfer.yaml.
+SURFACE_SET = library.read_record(FOLDER / SURFACES, SurfaceSet)
+
+
+def rooms_on_faces():
+    """Folders of the run's states and gas molecules that a step on a face needs."""
+    rooms = {
+        room
+        for system in PLAN.config.systems
+        for room in (
+            *PLAN.states(system).values(),
+            *(PLAN.molecule_room(system.slab, gas.name) for gas in PLAN.gas_roles(system).values()),
+        )
+    }
+    named = {f"results/{name}" for step in SURFACE_SET.steps for name in step.stoichiometry}
+    return sorted(rooms & named)
+
+
 rule reference_surfaces:
     input:
-        lambda w: sorted(
-            {
-                f"{room}/refined.extxyz"
-                for system in PLAN.config.systems
-                for room in (
-                    *PLAN.states(system).values(),
-                    PLAN.molecule_room(system.slab, system.precursor),
-                )
-            }
-        ),
+        lambda w: [f"{room}/refined.extxyz" for room in rooms_on_faces()],
     output:
         "results/reference_set/surfaces.extxyz",
     log:
@@ -53,7 +61,7 @@ rule reference_surfaces:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        level=library.read_record(FOLDER / SURFACES, SurfaceSet).level.model_dump(),
+        level=SURFACE_SET.level.model_dump(),
         program=PLAN.config.refine and PLAN.config.refine.label,
         code=code_version("compute.reference", "structure_io"),
     script:
