@@ -3,12 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from qdsurf.kinetics.branching import class_flux, class_shares, loss_per_ligand, lost_classes, reactive_steps, uptake
+from qdsurf.kinetics.branching import (
+    class_flux,
+    class_shares,
+    lasting,
+    loss_per_ligand,
+    lost_classes,
+    reactive_steps,
+    uptake,
+)
 from qdsurf.kinetics.lattice import REACTION_CLASSES
 from qdsurf.kinetics.model import prepare
 from qdsurf.kinetics.network import Network
 from qdsurf.kinetics.recipe import precursor_pressure, schedule_recipe
-from qdsurf.kinetics.solver import Trajectory, integrate
+from qdsurf.kinetics.solver import FINE_TOLERANCE, Trajectory, integrate
 from qdsurf.kinetics.tables import Tables
 from qdsurf.kinetics.uncertainty import power_of_two, run_samples, summarise_samples
 from qdsurf.records import Precursor, Recipe
@@ -122,7 +130,7 @@ def _missing_classes(network: Network) -> list[str]:
 
 def central_results(network: Network, trajectory: Trajectory, precursor: str) -> dict[str, float]:
     """Shares, losses and uptake at the mean energies."""
-    flux = trajectory.flux_per_nm2[-1]
+    flux = lasting(trajectory.flux_per_nm2, FINE_TOLERANCE)
     shares = dict(zip(REACTION_CLASSES, class_shares(class_flux(network, flux)), strict=True))
     return {
         "precursor_surface": shares[SURFACE],

@@ -15,6 +15,26 @@ def reactive_steps(network: Network, reaction_class: str) -> np.ndarray:
     return network.reactive & (np.array(network.classes, dtype=object) == reaction_class)
 
 
+def lasting(flux_per_nm2: np.ndarray, rtol: float) -> np.ndarray:
+    """Net events of each step by the end of a recipe, zero where what came went again.
+
+    A step that runs forth in a pulse and back in the purge leaves the difference of two numbers that are right to rtol.
+
+    Parameters
+    ----------
+    flux_per_nm2 : net events since time zero, nm^-2, shape (..., times, S).
+    rtol : relative tolerance of the integration; a difference counts from ten times that.
+
+    Returns
+    -------
+    numpy.ndarray
+        nm^-2, shape (..., S).
+    """
+    net = flux_per_nm2[..., -1, :]
+    forth_and_back = np.abs(np.diff(flux_per_nm2, axis=-2, prepend=0.0)).sum(axis=-2)
+    return np.where(np.abs(net) <= 10 * rtol * forth_and_back, 0.0, net)
+
+
 def class_flux(network: Network, flux_per_nm2: np.ndarray) -> np.ndarray:
     """Sum the reactive forward-net flux of each reaction class.
 

@@ -8,7 +8,7 @@ all saddles stay.
 import numpy as np
 import pandas as pd
 
-from qdsurf.kinetics.branching import class_flux, uptake
+from qdsurf.kinetics.branching import class_flux, lasting, uptake
 from qdsurf.kinetics.landscape import Shifts
 from qdsurf.kinetics.model import Model
 from qdsurf.kinetics.rates import RateConstants, rate_constants
@@ -33,7 +33,7 @@ def rate_control(model: Model, schedule: Schedule, temperature_K: float, precurs
     """
     rates, names = _perturbed(model, temperature_K)
     ends = integrate_many(model.network, rates, [schedule], temperature_K, rtol=RELATIVE_TOLERANCE)
-    flux = ends.flux_per_nm2[:, -1]
+    flux = lasting(ends.flux_per_nm2, RELATIVE_TOLERANCE)
     return _control_table(model, names, uptake(model.network, flux, precursor), class_flux(model.network, flux))
 
 

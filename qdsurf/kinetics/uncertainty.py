@@ -3,13 +3,13 @@
 import numpy as np
 
 from qdsurf.errors import InputError
-from qdsurf.kinetics.branching import class_flux, class_shares, reactive_steps
+from qdsurf.kinetics.branching import class_flux, class_shares, lasting, reactive_steps
 from qdsurf.kinetics.landscape import sample_shifts
 from qdsurf.kinetics.lattice import REACTION_CLASSES
 from qdsurf.kinetics.model import Model
 from qdsurf.kinetics.network import Network
 from qdsurf.kinetics.recipe import Schedule
-from qdsurf.kinetics.solver import Ends, integrate_many
+from qdsurf.kinetics.solver import RELATIVE_TOLERANCE, Ends, integrate_many
 
 SURFACE, LIGAND, _ = REACTION_CLASSES
 
@@ -29,7 +29,7 @@ def run_samples(
 
 def summarise_samples(network: Network, sampled: Ends) -> dict[str, float]:
     """Probability that the ligand route wins, and percentiles of its share, over the successful samples."""
-    flux = class_flux(network, sampled.flux_per_nm2[:, -1])
+    flux = class_flux(network, lasting(sampled.flux_per_nm2, RELATIVE_TOLERANCE))
     flux = flux[np.isfinite(flux).all(axis=1)]
     share = class_shares(flux)[:, 1]
     share = share[np.isfinite(share)]
@@ -42,13 +42,16 @@ def summarise_samples(network: Network, sampled: Ends) -> dict[str, float]:
 
 
 def probability_ligand_wins(network: Network, flux: np.ndarray) -> float:
-    """Share of samples in which the ligand route carries more than the surface route; NaN where one has no step.
+    """Share of samples in which the ligand route carries more than the surface route, among those in which one does.
+
+    NaN where one has no step, or nothing that it does lasts in any sample.
 
     Parameters
     ----------
     flux : of the classes, nm^-2, shape (samples, 3).
     """
     competes = reactive_steps(network, SURFACE).any() and reactive_steps(network, LIGAND).any()
+    flux = flux[(flux[:, :2] > 0).any(axis=1)]
     return float(np.mean(flux[:, 1] > flux[:, 0])) if competes and len(flux) else float("nan")
 
 

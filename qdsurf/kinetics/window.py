@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from qdsurf.kinetics.analysis import precursor_name
-from qdsurf.kinetics.branching import class_flux, class_shares, loss_per_ligand, lost_classes, uptake
+from qdsurf.kinetics.branching import class_flux, class_shares, lasting, loss_per_ligand, lost_classes, uptake
 from qdsurf.kinetics.landscape import sample_shifts
 from qdsurf.kinetics.model import Model
 from qdsurf.kinetics.ratelaw import compile_law
 from qdsurf.kinetics.rates import RateConstants
 from qdsurf.kinetics.recipe import Piece, schedule_recipe
-from qdsurf.kinetics.solver import integrate_many
+from qdsurf.kinetics.solver import RELATIVE_TOLERANCE, integrate_many
 from qdsurf.kinetics.uncertainty import probability_ligand_wins
 from qdsurf.records import Precursor, Recipe
 
@@ -52,14 +52,14 @@ def selectivity_map(
         schedules = [schedule_recipe(recipe, precursor, temperature, pressure) for pressure in pressures_Pa]
         points = len(schedules)
         ends = integrate_many(network, _repeat(model.rates(temperature), points), schedules, temperature, law=law)
-        flux = ends.flux_per_nm2[:, -1]
+        flux = lasting(ends.flux_per_nm2, RELATIVE_TOLERANCE)
         shares, taken = class_shares(class_flux(network, flux)), uptake(network, flux, gas)
         wins, failed = np.full(points, np.nan), np.full(points, len(ends.problems))
         if shifts is not None:
             rates = model.rates(temperature, shifts)
             for point, schedule in enumerate(schedules):
                 sampled = integrate_many(network, rates, [schedule], temperature, law=law)
-                per_class = class_flux(network, sampled.flux_per_nm2[:, -1])
+                per_class = class_flux(network, lasting(sampled.flux_per_nm2, RELATIVE_TOLERANCE))
                 wins[point] = probability_ligand_wins(network, per_class[np.isfinite(per_class).all(axis=1)])
                 failed[point] = len(sampled.problems)
         for point, pressure in enumerate(pressures_Pa):

@@ -42,6 +42,7 @@ def plot_selectivity_map(points: pd.DataFrame, selectivity: pd.DataFrame, system
     temperature_K, pressure_Pa = selectivity["temperature_K"].iloc[0], selectivity["pressure_Pa"].iloc[0]
     celsius = grid.columns.to_numpy(float) - zero_Celsius
     mesh = axes.pcolormesh(celsius, grid.index, grid, cmap=SHARES, vmin=0, vmax=1, shading="nearest", rasterized=True)
+    axes.set_facecolor(style.PALE)
     _contours(axes, points, celsius)
     inside = (
         grid.index[0] <= pressure_Pa <= grid.index[-1] and celsius[0] <= temperature_K - zero_Celsius <= celsius[-1]
@@ -79,4 +80,6 @@ def _legend(points: pd.DataFrame, marked: bool) -> str:
         if len(wins)
         else "no probability sampled"
     )
+    if points["precursor_ligand"].isna().any():
+        parts[0] += "; grey: what the precursor does there, the purge undoes"
     return "\n".join(parts)
