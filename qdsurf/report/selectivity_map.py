@@ -43,7 +43,7 @@ def plot_selectivity_map(points: pd.DataFrame, selectivity: pd.DataFrame, system
     celsius = grid.columns.to_numpy(float) - zero_Celsius
     mesh = axes.pcolormesh(celsius, grid.index, grid, cmap=SHARES, vmin=0, vmax=1, shading="nearest", rasterized=True)
     axes.set_facecolor(style.PALE)
-    _contours(axes, points, celsius)
+    _contours(axes, points[share.notna()], grid)
     inside = (
         grid.index[0] <= pressure_Pa <= grid.index[-1] and celsius[0] <= temperature_K - zero_Celsius <= celsius[-1]
     )
@@ -55,15 +55,23 @@ def plot_selectivity_map(points: pd.DataFrame, selectivity: pd.DataFrame, system
     height = figure.get_size_inches()[1]
     left = _LEFT / figure.get_size_inches()[0]
     figure.text(left, 1 - 0.12 / height, label_of(system), va="top", fontsize=style.TEXT_PT)
-    figure.text(left, 1 - 0.3 / height, _legend(points, inside), va="top", fontsize=style.SMALL_PT, color=style.GREY)
+    figure.text(
+        left,
+        1 - 0.3 / height,
+        _legend(points[share.notna()], inside, bool(share.isna().any())),
+        va="top",
+        fontsize=style.SMALL_PT,
+        color=style.GREY,
+    )
     return figure
 
 
-def _contours(axes: Axes, points: pd.DataFrame, celsius: np.ndarray) -> None:
+def _contours(axes: Axes, points: pd.DataFrame, grid: pd.DataFrame) -> None:
     wins = points.pivot_table(index="pressure_Pa", columns="temperature_K", values="p_ligand_wins", dropna=False)
     if not wins.size or wins.isna().all(axis=None):
         return
-    values = wins.to_numpy(float)
+    wins = wins.reindex(index=grid.index, columns=grid.columns)
+    values, celsius = wins.to_numpy(float), wins.columns.to_numpy(float) - zero_Celsius
     for level, dashes in LEVELS.items():
         if np.nanmin(values) < level < np.nanmax(values):
             lines = axes.contour(
@@ -72,14 +80,14 @@ def _contours(axes: Axes, points: pd.DataFrame, celsius: np.ndarray) -> None:
             axes.clabel(lines, fmt=f"P = {level:g}", fontsize=style.SMALL_PT)
 
 
-def _legend(points: pd.DataFrame, marked: bool) -> str:
+def _legend(points: pd.DataFrame, marked: bool, undone: bool) -> str:
     wins = points.p_ligand_wins.dropna()
     parts = ["ring: the recipe" if marked else "the recipe lies outside"]
+    if undone:
+        parts[0] += "; grey: what the precursor does, the purge undoes"
     parts.append(
         f"P, the probability that the ligand route wins, is {wins.min():.2f} to {wins.max():.2f} here"
         if len(wins)
         else "no probability sampled"
     )
-    if points["precursor_ligand"].isna().any():
-        parts[0] += "; grey: what the precursor does there, the purge undoes"
     return "\n".join(parts)

@@ -146,6 +146,20 @@ def test_the_map_marks_the_recipe_and_the_contours(points, selectivity):
     assert "the recipe lies outside" in texts(outside)
 
 
+def test_the_map_is_grey_where_nothing_lasts(points, selectivity):
+    row = selectivity[selectivity.system == MISSING]
+    hot = points.temperature_K > points.temperature_K.median()
+    undone = points.assign(
+        precursor_surface=points.precursor_surface.mask(hot, 0.0),
+        precursor_ligand=points.precursor_ligand.mask(hot, 0.0),
+        p_ligand_wins=points.p_ligand_wins.mask(hot, 1.0),
+    )
+    figure = plot_selectivity_map(undone, row, MISSING)
+    assert "grey: what the precursor does, the purge undoes" in texts(figure)
+    assert figure.axes[0].collections[0].get_array().mask.any() and "P = 0.9" not in texts(figure)
+    assert "grey" not in texts(plot_selectivity_map(points, row, MISSING))
+
+
 def test_bars_of_control_are_those_of_the_table_largest_on_top():
     rows = [("step", "slow", 0.9, -0.8), ("step", "fast", 1e-6, 0.0), ("state", "adduct", -0.3, np.nan)]
     control = pd.DataFrame(rows, columns=["kind", "name", "uptake_control", "selectivity_control"]).assign(
