@@ -56,12 +56,29 @@ def record(kind, name):
     return [] if name == "none" else str(library.record_path(kind, name))
 
 
+SURFACE_SET = library.read_record(FOLDER / SURFACES, SurfaceSet)
+
+
 def face_records():
     """Records that say which bonds a step on a reference face changes."""
-    steps = library.read_record(FOLDER / SURFACES, SurfaceSet).steps
+    steps = SURFACE_SET.steps
     named = {("materials", find_facet(s.slab)[0]) for s in steps} | {("precursors", s.precursor) for s in steps}
     named |= {("reactions", s.step) for s in steps} | {("ligands", s.ligand) for s in steps if s.ligand}
     return sorted(record(*one) for one in named)
+
+
+def rooms_on_faces():
+    """Folders of the run's states and gas molecules that a step on a face needs."""
+    rooms = {
+        room
+        for system in PLAN.config.systems
+        for room in (
+            *PLAN.states(system).values(),
+            *(PLAN.molecule_room(system.slab, gas.name) for gas in PLAN.gas_roles(system).values()),
+        )
+    }
+    named = {f"results/{name}" for step in SURFACE_SET.steps for name in step.stoichiometry}
+    return sorted(rooms & named)
 
 
 def slab_of(w):

@@ -34,23 +34,6 @@ rule reference:
 
 
 # Faces: states that surfaces.yaml names, of a run whose configuration has `refine`, such as config/examples/transfer.yaml.
-SURFACE_SET = library.read_record(FOLDER / SURFACES, SurfaceSet)
-
-
-def rooms_on_faces():
-    """Folders of the run's states and gas molecules that a step on a face needs."""
-    rooms = {
-        room
-        for system in PLAN.config.systems
-        for room in (
-            *PLAN.states(system).values(),
-            *(PLAN.molecule_room(system.slab, gas.name) for gas in PLAN.gas_roles(system).values()),
-        )
-    }
-    named = {f"results/{name}" for step in SURFACE_SET.steps for name in step.stoichiometry}
-    return sorted(rooms & named)
-
-
 rule reference_surfaces:
     input:
         lambda w: [f"{room}/refined.extxyz" for room in rooms_on_faces()],
