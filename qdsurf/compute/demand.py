@@ -15,12 +15,13 @@ class Demand(NamedTuple):
     power: float
 
 
-# benchmarks/demand.py on slabs of 18 to 144 atoms. The time of tblite is that with OpenBLAS on an idle machine; those
+# benchmarks/demand.py on slabs of 18 to 256 atoms. The time of tblite is that with OpenBLAS on an idle machine; those
 # of the others were taken beside other work and are too long rather than too short.
 DEMANDS = {
     "emt": Demand(150, 0.0, 0.02, 1.0),
     "tblite": Demand(160, 0.0065, 4.6, 2.2),
     "mopac": Demand(160, 0.013, 7.2, 1.8),
+    "sevennet": Demand(650, 0.0075, 0.45, 1.0),  # SevenNet-0 on the processor
 }
 UNKNOWN = Demand(4000, 0.1, 600.0, 2.0)  # assumed; `--set-resources RULE:mem_mb=N` says better
 BESIDE_MIB = 500  # Snakemake twice and the script that waits for its worker; a queue counts what they share for each
