@@ -56,7 +56,7 @@ def reaction_errors(errors: pd.DataFrame, metals: Collection[str]) -> dict:
     changed = [_metals(bonds) for bonds in measured["bonds"].fillna("")]
     own = [not found.isdisjoint(metals) for found in changed]
     counts = {metal: sum(metal in found for found in changed) for metal in metals}
-    summary = summarise_left_out(leave_one_out(fit_correction(errors))[own]) if any(own) else {"reactions": 0}
+    summary = summarise_left_out(leave_one_out(fit_correction(errors)).loc[own])
     return summary | {"by_metal": counts, "fewest": min(counts.values(), default=0)}
 
 
