@@ -265,9 +265,10 @@ def measure_growth() -> dict[str, float]:
         for _ in range(REPEATS):
             ends, extents = np.empty((LANES, 1, len(law.order))), np.empty((LANES, 1, len(network.steps)))
             clock = time.perf_counter()
-            tried, _ = run_batch(
+            tried, _, _ = run_batch(
                 law, *constants, np.full(LANES, BOLTZMANN_EV_PER_K * 433.15), supplies, pieces, 1, start,
-                np.array([1e-4, 1e-10, 20000, 1e-9]), ends, extents, np.zeros(LANES, dtype=np.int64), np.empty((0, 0)),
+                np.array([1e-4, 1e-10, 20000, 1e-9]), -1, ends, extents, np.zeros((LANES, len(network.steps))),
+                np.zeros(LANES, dtype=np.int64),
             )  # fmt: skip
             best = min(best, (time.perf_counter() - clock) / tried)
         found[str(species)] = 1e6 * best

@@ -1,5 +1,7 @@
 """Who wins: branching between the reaction classes over the cycles of a recipe, its losses, its uptake."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +15,8 @@ from qdsurf.kinetics.branching import (
     uptake,
 )
 from qdsurf.kinetics.lattice import REACTION_CLASSES
-from qdsurf.kinetics.model import prepare
+from qdsurf.kinetics.memory import assert_run_fits
+from qdsurf.kinetics.model import Model, prepare
 from qdsurf.kinetics.network import Network
 from qdsurf.kinetics.recipe import precursor_pressure, schedule_recipe
 from qdsurf.kinetics.solver import FINE_TOLERANCE, Trajectory, integrate
@@ -24,6 +27,21 @@ from qdsurf.records import Precursor, Recipe
 SURFACE, LIGAND, DESORPTION = REACTION_CLASSES
 SHARE_COLUMNS = ("precursor_surface", "precursor_ligand", "ligand_surface")
 SAMPLE_COLUMNS = ("p_ligand_wins", "precursor_ligand_p16", "precursor_ligand_p84")
+
+
+class Analysis(NamedTuple):
+    """Results of a recipe on one system, with the run at the mean energies that they were computed from.
+
+    Attributes
+    ----------
+    coverages, selectivity : tables of `run_kinetics`.
+    model, trajectory : network and run at the mean energies; None for a system without numbers.
+    """
+
+    coverages: pd.DataFrame
+    selectivity: pd.DataFrame
+    model: Model | None = None
+    trajectory: Trajectory | None = None
 
 
 def run_kinetics(
@@ -53,7 +71,8 @@ def run_kinetics(
     Returns
     -------
     coverages : pandas.DataFrame
-        system, time_s and one column per species `name@family`, the occupied share of the family's sites.
+        system, time_s and one column per species `name@family`, the occupied share of the family's sites. Beyond
+        20 cycles, only the first and the last ten have a row for every solver step; the others have one a piece.
     selectivity : pandas.DataFrame
         One row; ligand_loss and cation_loss are per ligand at the start, uptake_per_nm2 is the net number of
         precursor molecules taken up, pressure_Pa is that of the precursor, time_s the length of all cycles.
@@ -61,10 +80,27 @@ def run_kinetics(
     Raises
     ------
     InputError, BalanceError
-        A table is incomplete, does not balance, or does not hold at the temperature asked for.
+        A table is incomplete, does not balance, or does not hold at the temperature asked for; or the run would need
+        more memory than is accepted.
     CalculationError
         The integration failed at the mean energies.
     """
+    done = analyse(system, tables, recipe, precursor, samples, seed, temperature_K, pressure_Pa, cycles)
+    return done.coverages, done.selectivity
+
+
+def analyse(
+    system: str,
+    tables: Tables,
+    recipe: Recipe,
+    precursor: Precursor | None,
+    samples: int,
+    seed: int,
+    temperature_K: float | None = None,
+    pressure_Pa: float | None = None,
+    cycles: int = 1,
+) -> Analysis:
+    """Do what `run_kinetics` does, and return the run at the mean energies too; arguments and errors are the same."""
     temperature = recipe.temperature_K if temperature_K is None else temperature_K
     count = power_of_two(samples)
     schedule = schedule_recipe(recipe, precursor, temperature, pressure_Pa)
@@ -76,9 +112,11 @@ def run_kinetics(
     }
     own = tables.steps[tables.steps["system"] == system]
     if len(own) and not (own["status"] == "ok").any():
-        return pd.DataFrame(columns=["system", "time_s"]), pd.DataFrame([_without_numbers(head, own, count)])
+        empty = pd.DataFrame(columns=["system", "time_s"])
+        return Analysis(empty, pd.DataFrame([_without_numbers(head, own, count)]))
     model = prepare(system, tables)
     network = model.network
+    assert_run_fits(network, len(schedule), cycles, count)
     trajectory = integrate(network, model.rates(temperature), schedule, temperature, cycles)
     sampled = run_samples(model, schedule, temperature, count, seed, cycles)
     row = {
@@ -92,7 +130,7 @@ def run_kinetics(
     }
     if lost_classes(own, network):  # a share of what could be computed would pass for a share of what happens
         row |= dict.fromkeys((*SHARE_COLUMNS, *SAMPLE_COLUMNS), np.nan)
-    return tabulate_coverages(network, trajectory), pd.DataFrame([row])
+    return Analysis(tabulate_coverages(network, trajectory), pd.DataFrame([row]), model, trajectory)
 
 
 def precursor_name(recipe: Recipe, precursor: Precursor | None) -> str:

@@ -13,6 +13,7 @@ SMALLEST_ERROR, SMALLEST_OLD_ERROR = 1e-10, 1e-2
 SHORTEST_STEP = 1e-25  # s
 SITE_TOLERANCE = 1e-8
 SUCCESS, TOO_MANY_STEPS, NOT_FINITE, SITES_LOST, RUNNING = 0, 1, 2, 3, 4
+SPARE_ROWS = 1024  # room for steps beyond the ends of the pieces; the storage grows by half whenever it is full
 COMPILED = {"cache": True, "nogil": True}
 
 
@@ -38,8 +39,9 @@ class Clocks(NamedTuple):
 
 @njit(**COMPILED)
 def run_batch(
-    law, forward, reverse, thermal_eV, supplies, pieces, cycles, start, settings, ends, extents, status, path
-):
+    law, forward, reverse, thermal_eV, supplies, pieces, cycles, start, settings, whole_cycles, ends, extents,
+    exchanged, status,
+):  # fmt: skip
     """Run the pieces of a recipe `cycles` times; a lane whose member has arrived takes the next one.
 
     Parameters
@@ -50,13 +52,18 @@ def run_batch(
         shape (P, 3).
     start : coverages and activities at time zero, shape (N + G,).
     settings : relative tolerance, absolute tolerance of coverages, largest number of steps of a piece, first step in s.
-    ends, extents, status : written here: variables and extents at the end of each piece, shape (B, cycles P, N + G) and
-        (B, cycles P, S), and what became of the member, shape (B,).
-    path : rows (time, y, q) of the accepted steps of the first member are written here, as many as there is room for.
+    whole_cycles : every accepted step of the first member is stored in this many cycles at the beginning and at the
+        end of the run; of the cycles in between only the ends of the pieces. Negative: no step is stored.
+    ends, extents : written here: variables and extents at the end of each piece, shape (B, K, N + G) and (B, K, S).
+        K is `cycles * P`, or 1 to keep the end of the last piece only.
+    exchanged : written here: sum over the pieces of the absolute change of each extent, shape (B, S); zeros on entry.
+    status : written here: what became of the member, shape (B,).
 
     Returns
     -------
-    number of steps tried by all members, number of rows written.
+    total : number of steps tried by all members.
+    path : stored steps of the first member, rows (time, y, q) without time zero.
+    piece_ends : number of the row of `path` in which each piece ends, counted from 1, shape (cycles * P,).
     """
     lanes, work = make_lanes(law), make_workspace(law)
     clocks = Clocks(
@@ -64,6 +71,9 @@ def run_batch(
         np.zeros(LANES), np.zeros(LANES), np.zeros(LANES),
     )  # fmt: skip
     waiting, running, rows, total, elapsed = 0, 0, 0, 0, 0.0
+    stored_pieces = cycles * len(pieces) if whole_cycles >= 0 else 0
+    piece_ends = np.zeros(stored_pieces, dtype=np.int64)
+    path = np.empty((stored_pieces + (SPARE_ROWS if whole_cycles >= 0 else 0), 1 + len(start) + len(law.beta)))
     for lane in range(LANES):
         lanes.y[:, lane] = start
     while True:
@@ -73,7 +83,7 @@ def run_batch(
                 begin(law, lanes, clocks, lane, supplies[waiting, 0], pieces[0], settings[3])
                 waiting, running = waiting + 1, running + 1
         if running == 0:
-            return total, rows
+            return total, path[:rows], piece_ends
         error = step(law, lanes, settings[0], settings[1], work)
         for lane in range(LANES):
             b = clocks.member[lane]
@@ -81,13 +91,20 @@ def run_batch(
                 continue
             total += 1
             outcome = proceed(lanes, clocks, lane, error[lane], settings[2])
-            if error[lane] <= 1.0 and b == 0 and rows < len(path):
-                write_row(path[rows], elapsed + clocks.time[lane], lanes, lane)
-                rows += 1
-            if clocks.time[lane] >= clocks.end[lane]:  # a piece is done
-                place = clocks.place[lane]
-                ends[b, place], extents[b, place] = lanes.y[:, lane], lanes.q[:, lane]
-                elapsed += clocks.end[lane] if b == 0 else 0.0
+            place, arrived = clocks.place[lane], clocks.time[lane] >= clocks.end[lane]
+            if error[lane] <= 1.0 and b == 0 and whole_cycles >= 0:
+                cycle = place // len(pieces)
+                if arrived or cycle < whole_cycles or cycle >= cycles - whole_cycles:
+                    if rows == len(path):
+                        path = enlarge(path)
+                    write_row(path[rows], elapsed + clocks.time[lane], lanes, lane)
+                    rows += 1
+            if arrived:  # a piece is done
+                write_end(lanes, lane, place, ends[b], extents[b], exchanged[b])
+                if b == 0:
+                    elapsed += clocks.end[lane]
+                    if whole_cycles >= 0:
+                        piece_ends[place] = rows
                 if site_defect(law, lanes.y, lane) > SITE_TOLERANCE:
                     outcome = SITES_LOST
                 elif place + 1 == cycles * len(pieces):
@@ -99,6 +116,30 @@ def run_batch(
             if outcome != RUNNING:
                 status[b], running = outcome, running - 1
                 leave(lanes, clocks, lane, start)
+
+
+@njit(**COMPILED)
+def enlarge(path):
+    """Return a copy of the path with room for half as many rows again."""
+    larger = np.empty((len(path) + len(path) // 2, path.shape[1]))
+    larger[: len(path)] = path
+    return larger
+
+
+@njit(**COMPILED)
+def write_end(lanes, lane, place, ends, extents, exchanged):
+    """Write the end of a piece of one member, and add what its steps have done in the piece.
+
+    Parameters
+    ----------
+    place : number of the piece; if `ends` has fewer rows, the last row is overwritten.
+    ends, extents, exchanged : of the member, shape (K, N + G), (K, S) and (S,).
+    """
+    row = min(place, len(ends) - 1)
+    before = min(place - 1, len(ends) - 1)
+    for s in range(len(exchanged)):
+        exchanged[s] += abs(lanes.q[s, lane] - (extents[before, s] if place > 0 else 0.0))
+    ends[row], extents[row] = lanes.y[:, lane], lanes.q[:, lane]
 
 
 @njit(**COMPILED)

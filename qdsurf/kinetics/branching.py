@@ -8,6 +8,7 @@ from qdsurf.kinetics.network import Network
 from qdsurf.units import NM2_PER_M2
 
 LIGAND_FAMILY = "ligand"
+NOISE_FACTOR = 10  # of the tolerance: a difference of two numbers counts from here
 
 
 def reactive_steps(network: Network, reaction_class: str) -> np.ndarray:
@@ -30,9 +31,25 @@ def lasting(flux_per_nm2: np.ndarray, rtol: float) -> np.ndarray:
     numpy.ndarray
         nm^-2, shape (..., S).
     """
-    net = flux_per_nm2[..., -1, :]
-    forth_and_back = np.abs(np.diff(flux_per_nm2, axis=-2, prepend=0.0)).sum(axis=-2)
-    return np.where(np.abs(net) <= 10 * rtol * forth_and_back, 0.0, net)
+    exchanged = np.abs(np.diff(flux_per_nm2, axis=-2, prepend=0.0)).sum(axis=-2)
+    return without_noise(flux_per_nm2[..., -1, :], exchanged, rtol)
+
+
+def without_noise(net_per_nm2: np.ndarray, exchanged_per_nm2: np.ndarray, rtol: float) -> np.ndarray:
+    """Set net events to zero where the integration cannot tell them from nothing.
+
+    Parameters
+    ----------
+    net_per_nm2 : net events of each step, nm^-2, shape (..., S).
+    exchanged_per_nm2 : events in both directions, nm^-2, same shape.
+    rtol : relative tolerance of the integration; a net number counts from ten times that share of the events.
+
+    Returns
+    -------
+    numpy.ndarray
+        nm^-2, shape (..., S).
+    """
+    return np.where(np.abs(net_per_nm2) <= NOISE_FACTOR * rtol * exchanged_per_nm2, 0.0, net_per_nm2)
 
 
 def class_flux(network: Network, flux_per_nm2: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import pandas as pd
 from qdsurf.kinetics.branching import uptake
 from qdsurf.kinetics.model import Model
 from qdsurf.kinetics.rates import collision_flux
-from qdsurf.kinetics.recipe import Piece, Schedule
-from qdsurf.kinetics.solver import integrate, integrate_many
+from qdsurf.kinetics.recipe import Piece
+from qdsurf.kinetics.solver import Trajectory, integrate
 from qdsurf.units import LANGMUIR_PA_S, NM2_PER_M2
 
 LONGEST_PULSE_S = 1e4
@@ -53,8 +53,13 @@ def saturation_dose(curve: pd.DataFrame, share: float = SATURATION) -> float:
     return float(low["dose_Pa_s"] + part * (high["dose_Pa_s"] - low["dose_Pa_s"]))
 
 
-def growth(model: Model, schedule: Schedule, temperature_K: float, gas: str, cycles: int) -> pd.DataFrame:
+def growth(model: Model, run: Trajectory, gas: str, cycles: int) -> pd.DataFrame:
     """Uptake of every cycle, what is left of every species, and whether the limit cycle is reached.
+
+    Parameters
+    ----------
+    run : trajectory of `cycles` cycles, from which the coverages and the ledger are taken too.
+    gas : name of the precursor's molecule.
 
     Returns
     -------
@@ -62,11 +67,8 @@ def growth(model: Model, schedule: Schedule, temperature_K: float, gas: str, cyc
         cycle, growth_per_cycle_per_nm2, total_per_nm2, limit_cycle, one column for each species (coverage at the end).
     """
     network = model.network
-    rates = model.rates(temperature_K)
-    batch = type(rates)(rates.forward_per_s[None], rates.reverse_per_s[None])
-    ends = integrate_many(network, batch, [schedule], temperature_K, cycles)
-    last = slice(len(schedule) - 1, None, len(schedule))
-    coverages, total = ends.coverages[0, last], uptake(network, ends.flux_per_nm2[0, last], gas)
+    last = run.piece_ends.reshape(cycles, -1)[:, -1]
+    coverages, total = run.coverages[last], uptake(network, run.flux_per_nm2[last], gas)
     before = np.vstack([network.initial, coverages[:-1]])
     table = pd.DataFrame(
         {

@@ -62,15 +62,18 @@ def follow(
     start: np.ndarray,
     rtol: float,
     atol: float,
-) -> np.ndarray | None:
+    whole_cycles: int,
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Integrate the pieces of a recipe; the arguments are those of `batch.run_batch` for one member.
 
     Returns
     -------
-    numpy.ndarray
-        Rows (time, variables, extents) beginning with `start`; None where LSODA fails.
+    tuple of numpy.ndarray
+        Rows (time, variables, extents) beginning with `start`, and the number of the row in which each piece ends,
+        shape (cycles * P,). None where LSODA fails.
     """
     rows, species, size = [start[None]], law.species, len(law.order)
+    piece_ends = np.zeros(cycles * len(pieces), dtype=np.int64)
     for place in range(cycles * len(pieces)):
         supply, (duration, supply_rate, depletion) = supplies[place % len(pieces)], pieces[place % len(pieces)]
         state = rows[-1][-1, 1:].copy()
@@ -81,8 +84,11 @@ def follow(
         if table is None:
             return None
         table[:, 0] += rows[-1][-1, 0]
-        rows.append(table)
-    return np.vstack(rows)
+        cycle = place // len(pieces)
+        whole = cycle < whole_cycles or cycle >= cycles - whole_cycles
+        rows.append(table if whole else table[-1:].copy())
+        piece_ends[place] = len(rows[-1]) + (piece_ends[place - 1] if place else 0)
+    return np.vstack(rows), piece_ends
 
 
 def _advance(derivative, jacobian, start: np.ndarray, duration: float, rtol: float, atol: float) -> np.ndarray | None:

@@ -1,11 +1,13 @@
 """Integration of the coverages, and of what every step has done so far, through the cycles of a recipe."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from qdsurf.errors import CalculationError
 from qdsurf.kinetics import batch, lsoda
+from qdsurf.kinetics.memory import WHOLE_CYCLES, assert_run_fits
 from qdsurf.kinetics.network import Network, conservation_laws
 from qdsurf.kinetics.ratelaw import RateLaw, compile_law
 from qdsurf.kinetics.rates import RateConstants
@@ -21,6 +23,8 @@ FIRST_STEP_S = 1e-9  # what is faster is over within the first step, which an L-
 CONSERVATION_TOLERANCE = 1e-8
 STEADY_TOLERANCE = 1e-10  # change of every coverage and rate over a tenfold time
 LONGEST_TIME_S = 1e30
+NO_PATH = -1  # no step is stored
+TIME_TOLERANCE = 1e-9  # relative, of the end of a trajectory; the sum of a million pieces is right to 1e-10
 PROBLEMS = {
     batch.TOO_MANY_STEPS: f"more than {MAXIMUM_STEPS} steps",
     batch.NOT_FINITE: "a rate or coverage is not finite",
@@ -32,18 +36,23 @@ PROBLEMS = {
 class Trajectory:
     """What the surface did, time by time.
 
+    Every solver step of the first and the last `memory.WHOLE_CYCLES` cycles is a row. Of the cycles in between only
+    the end of each piece is a row.
+
     Attributes
     ----------
     time_s : times from the start, shape (t,).
     coverages : occupied share of the own family's sites, shape (t, n).
     flux_per_nm2 : net events of each step since time zero, nm^-2, shape (t, S); negative runs backwards.
     pressures_Pa : partial pressures of the gases, shape (t, g).
+    piece_ends : number of the row in which each piece of each cycle ends, shape (cycles * pieces,).
     """
 
     time_s: np.ndarray
     coverages: np.ndarray
     flux_per_nm2: np.ndarray
     pressures_Pa: np.ndarray
+    piece_ends: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,15 @@ class Ends:
 
     Attributes
     ----------
-    coverages : shape (members, pieces, n); NaN for a member that failed.
-    flux_per_nm2 : net events of each step since time zero, nm^-2, shape (members, pieces, S).
+    coverages : shape (members, pieces, n), or (members, 1, n) at the end of the run; NaN for a member that failed.
+    flux_per_nm2 : net events of each step since time zero, nm^-2, shape (members, pieces, S) or (members, 1, S).
+    exchanged_per_nm2 : sum over all pieces of the absolute change of the net events, nm^-2, shape (members, S).
     problems : what went wrong with a member, by its number.
     """
 
     coverages: np.ndarray
     flux_per_nm2: np.ndarray
+    exchanged_per_nm2: np.ndarray
     problems: dict[int, str]
 
 
@@ -83,34 +94,56 @@ def integrate(
     Returns
     -------
     Trajectory
-        At time zero and after every step that the solver took; each switch of the supply appears once.
+        At time zero and after the steps that the solver took; each switch of the supply appears once. Beyond
+        2 `memory.WHOLE_CYCLES` cycles the cycles in the middle have one row for each piece.
 
     Raises
     ------
+    InputError
+        The trajectory would need more memory than is accepted.
     CalculationError
-        The integration failed, or broke a law of conservation.
+        The integration failed, broke a law of conservation, or did not reach the end of the last cycle.
     """
+    assert_run_fits(network, len(schedule), cycles)
     law = compile_law(network)
     n, size, steps = len(network.species), len(law.order), len(network.steps)
     alone = RateConstants(rates.forward_per_s[None], rates.reverse_per_s[None])
-    path = np.empty((MAXIMUM_STEPS, 1 + size + steps))
-    _, _, status, rows = _run(network, law, alone, [schedule], np.array([temperature_K]), cycles, rtol, path)
+    run = _run(network, law, alone, [schedule], np.array([temperature_K]), cycles, rtol, whole_cycles=WHOLE_CYCLES)
     start = np.concatenate([[0.0], network.initial, activities(network, schedule[0][1]), np.zeros(steps)])
-    table = np.vstack([start, path[:rows]])
-    problem = PROBLEMS.get(status[0], "") or _defect(network, table[:, 1 : 1 + n])
+    table, piece_ends = np.vstack([start, run.path]), run.piece_ends
+    problem = PROBLEMS.get(run.status[0], "") or _defect(network, table[:, 1 : 1 + n])
     if problem:
-        table = lsoda.follow(
+        followed = lsoda.follow(
             law, rates, BOLTZMANN_EV_PER_K * temperature_K, _supplies(network, schedule), _numbers(schedule), cycles,
-            start, 1e-2 * rtol, ABSOLUTE_TOLERANCE,
+            start, 1e-2 * rtol, ABSOLUTE_TOLERANCE, WHOLE_CYCLES,
         )  # fmt: skip
-        second = "LSODA failed too" if table is None else _defect(network, table[:, 1 : 1 + n])
+        second = "LSODA failed too" if followed is None else _defect(network, followed[0][:, 1 : 1 + n])
         if second:
             raise CalculationError(_failure(network, rates, schedule, temperature_K, f"{problem}; {second}"))
+        table, piece_ends = followed
+    _assert_complete(network.system, table[:, 0], piece_ends, schedule, cycles)
     return Trajectory(
         time_s=table[:, 0],
         coverages=table[:, 1 : 1 + n],
         flux_per_nm2=table[:, 1 + size :] * network.step_density_per_m2 / NM2_PER_M2,
         pressures_Pa=table[:, 1 + n : 1 + size] * STANDARD_PRESSURE_PA,
+        piece_ends=piece_ends,
+    )
+
+
+def _assert_complete(system: str, time_s: np.ndarray, piece_ends: np.ndarray, schedule: Schedule, cycles: int) -> None:
+    """Assert that a trajectory holds the end of every piece and reaches the end of the last cycle."""
+    expected = cycles * sum(piece[0] for piece in schedule)
+    count = len(np.unique(piece_ends[piece_ends > 0]))
+    if count != cycles * len(schedule):
+        found = f"holds the ends of {count} pieces instead of {cycles * len(schedule)}"
+    elif piece_ends[-1] != len(time_s) - 1 or not abs(time_s[-1] - expected) <= TIME_TOLERANCE * expected:
+        found = f"ends at {time_s[-1]:.10g} s instead of {expected:.10g} s"
+    else:
+        return
+    raise CalculationError(
+        f"{system}: the trajectory {found}; a trajectory must hold all {cycles} cycles. "
+        "Try fewer cycles with `--cycles`, and report this error with the mechanism and the recipe."
     )
 
 
@@ -122,6 +155,7 @@ def integrate_many(
     cycles: int = 1,
     rtol: float = RELATIVE_TOLERANCE,
     law: RateLaw | None = None,
+    last_only: bool = False,
 ) -> Ends:
     """Integrate many members of one network, each with its own rate constants, temperature and pressures.
 
@@ -130,24 +164,28 @@ def integrate_many(
     rates : shape (members, S).
     schedules : of the members, or one for all; they differ in their pressures only.
     temperatures_K : shape (members,) or a number for all.
+    last_only : keep the end of the last piece only, which needs less memory when there are many cycles.
     """
     temperatures = np.broadcast_to(np.asarray(temperatures_K, dtype=float), len(rates.forward_per_s))
     law = law or compile_law(network)
-    ends, extents, status, _ = _run(network, law, rates, schedules, temperatures, cycles, rtol, np.empty((0, 0)))
-    coverages = ends[:, :, : len(network.species)]
-    flux = extents * network.step_density_per_m2 / NM2_PER_M2
+    run = _run(network, law, rates, schedules, temperatures, cycles, rtol, last_only=last_only)
+    coverages = run.ends[:, :, : len(network.species)]
+    flux, exchanged = (events * network.step_density_per_m2 / NM2_PER_M2 for events in (run.extents, run.exchanged))
     problems = {}
-    for member in np.flatnonzero(status):
+    for member in np.flatnonzero(run.status):
         own = RateConstants(rates.forward_per_s[member], rates.reverse_per_s[member])
         schedule = schedules[member if len(schedules) > 1 else 0]
         try:
             rescued = integrate(network, own, schedule, temperatures[member], cycles, rtol)
         except CalculationError as error:
             coverages[member], flux[member], problems[int(member)] = np.nan, np.nan, str(error)
+            exchanged[member] = np.nan
         else:
-            at = np.searchsorted(rescued.time_s, np.cumsum([p[0] for p in schedule] * cycles) * (1 - 1e-12))
-            coverages[member], flux[member] = rescued.coverages[at], rescued.flux_per_nm2[at]
-    return Ends(coverages, flux, problems)
+            at = rescued.piece_ends
+            exchanged[member] = np.abs(np.diff(rescued.flux_per_nm2[at], axis=0, prepend=0.0)).sum(axis=0)
+            kept = at[-1:] if last_only else at
+            coverages[member], flux[member] = rescued.coverages[kept], rescued.flux_per_nm2[kept]
+    return Ends(coverages, flux, exchanged, problems)
 
 
 def steady_state(
@@ -168,16 +206,25 @@ def steady_state(
     coverages, duration = network.initial, 1e-3
     while duration < LONGEST_TIME_S:
         schedule = [Piece(duration, pressures_Pa)]
-        ends, _, status, _ = _run(
-            network, law, alone, [schedule], temperatures, 1, RELATIVE_TOLERANCE, np.empty((0, 0)), coverages
-        )
-        if status[0] != batch.SUCCESS:
-            raise CalculationError(_failure(network, rates, schedule, temperature_K, PROBLEMS[status[0]]))
-        before, coverages = coverages, ends[0, 0, :n]
+        run = _run(network, law, alone, [schedule], temperatures, 1, RELATIVE_TOLERANCE, coverages=coverages)
+        if run.status[0] != batch.SUCCESS:
+            raise CalculationError(_failure(network, rates, schedule, temperature_K, PROBLEMS[run.status[0]]))
+        before, coverages = coverages, run.ends[0, 0, :n]
         if np.all(np.abs(coverages - before) <= STEADY_TOLERANCE * np.abs(coverages) + ABSOLUTE_TOLERANCE):
             return coverages
         duration *= 10
     raise CalculationError(_failure(network, rates, schedule, temperature_K, "no steady state within 1e30 s"))
+
+
+class _Run(NamedTuple):
+    """Arrays that `batch.run_batch` has written or returned."""
+
+    ends: np.ndarray
+    extents: np.ndarray
+    exchanged: np.ndarray
+    status: np.ndarray
+    path: np.ndarray
+    piece_ends: np.ndarray
 
 
 def _run(
@@ -188,24 +235,28 @@ def _run(
     temperatures_K: np.ndarray,
     cycles: int,
     rtol: float,
-    path: np.ndarray,
+    whole_cycles: int = NO_PATH,
+    last_only: bool = False,
     coverages: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Call the compiled batch; returns ends, extents, status and the number of rows of the path."""
+) -> _Run:
+    """Call the compiled batch; with a path, only the end of the last piece is kept beside it."""
     members, pieces = len(rates.forward_per_s), _numbers(schedules[0])
     supplies = np.array([_supplies(network, schedule) for schedule in schedules])
     # a copy of its own: the compiled functions meet one type of array, and are compiled once
     supplies = np.broadcast_to(supplies, (members, *supplies.shape[1:])).copy()
-    ends = np.full((members, cycles * len(pieces), len(law.order)), np.nan)
-    extents = np.full((members, cycles * len(pieces), len(network.steps)), np.nan)
+    kept = 1 if last_only or whole_cycles != NO_PATH else cycles * len(pieces)
+    ends = np.full((members, kept, len(law.order)), np.nan)
+    extents = np.full((members, kept, len(network.steps)), np.nan)
+    exchanged = np.zeros((members, len(network.steps)))
     status = np.zeros(members, dtype=np.int64)
     start = np.concatenate([network.initial if coverages is None else coverages, supplies[0, 0]])
-    _, rows = batch.run_batch(
+    _, path, piece_ends = batch.run_batch(
         law, np.ascontiguousarray(rates.forward_per_s), np.ascontiguousarray(rates.reverse_per_s),
         BOLTZMANN_EV_PER_K * temperatures_K, supplies, pieces, cycles, start,
-        np.array([rtol, ABSOLUTE_TOLERANCE, MAXIMUM_STEPS, FIRST_STEP_S]), ends, extents, status, path,
+        np.array([rtol, ABSOLUTE_TOLERANCE, MAXIMUM_STEPS, FIRST_STEP_S]), whole_cycles, ends, extents, exchanged,
+        status,
     )  # fmt: skip
-    return ends, extents, status, rows
+    return _Run(ends, extents, exchanged, status, path, piece_ends)
 
 
 def net_turnover(

@@ -5,14 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from qdsurf.kinetics.analysis import precursor_name, run_kinetics
+from qdsurf.kinetics.analysis import analyse, precursor_name
+from qdsurf.kinetics.consistency import assert_tables_agree
 from qdsurf.kinetics.control import CONTROL_COLUMNS, rate_control
 from qdsurf.kinetics.dose import growth, nucleation_delay, saturation_curve, saturation_dose
 from qdsurf.kinetics.ledger import tabulate_ledger
 from qdsurf.kinetics.model import Model, prepare
 from qdsurf.kinetics.pores import penetration
 from qdsurf.kinetics.recipe import Schedule, schedule_recipe
-from qdsurf.kinetics.solver import integrate
 from qdsurf.kinetics.tables import Tables
 from qdsurf.kinetics.uncertainty import power_of_two
 from qdsurf.kinetics.window import MAP_COLUMNS, process_window, selectivity_map
@@ -75,26 +75,30 @@ def study_cycle(case: Case) -> dict[str, pd.DataFrame]:
     -------
     dict of pandas.DataFrame
         By the name of the file; a system without numbers has empty tables and a selectivity that says why.
+
+    Raises
+    ------
+    InputError, BalanceError, CalculationError
+        As `run_kinetics`; CalculationError also where two of the tables contradict one another.
     """
-    coverages, selectivity = run_kinetics(
+    done = analyse(
         case.system, case.tables, case.recipe, case.precursor, case.samples, case.seed, case.temperature_K,
         case.pressure_Pa, case.cycles,
     )  # fmt: skip
-    tables = {"coverages": coverages, "selectivity": selectivity}
-    if not case.has_numbers:
+    tables, model, run = {"coverages": done.coverages, "selectivity": done.selectivity}, done.model, done.trajectory
+    if model is None:
         empty = {"control": CONTROL_COLUMNS, "ledger": ["system"], "growth": ["cycle"], "saturation": ["dose_Pa_s"]}
-        return (
-            tables | {name: pd.DataFrame(columns=columns) for name, columns in empty.items()} | {"dose": _no_dose(case)}
-        )
-    model = prepare(case.system, case.tables)
-    run = integrate(model.network, model.rates(case.temperature), case.schedule, case.temperature, case.cycles)
-    grown = growth(model, case.schedule, case.temperature, case.gas, case.cycles)
-    return tables | {
-        "control": rate_control(model, case.schedule, case.temperature, case.gas),
-        "ledger": tabulate_ledger(model, run.flux_per_nm2[-1], run.coverages[-1]),
-        "growth": grown,
-        **_dose(case, model, grown),
-    }
+        tables |= {name: pd.DataFrame(columns=columns) for name, columns in empty.items()} | {"dose": _no_dose(case)}
+    else:
+        grown = growth(model, run, case.gas, case.cycles)
+        tables |= {
+            "control": rate_control(model, case.schedule, case.temperature, case.gas),
+            "ledger": tabulate_ledger(model, run.flux_per_nm2[-1], run.coverages[-1]),
+            "growth": grown,
+            **_dose(case, model, grown),
+        }
+    assert_tables_agree(tables, case.gas, case.cycles)
+    return tables
 
 
 def _no_dose(case: Case) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from qdsurf.errors import InputError
-from qdsurf.kinetics.branching import class_flux, class_shares, lasting, reactive_steps
+from qdsurf.kinetics.branching import class_flux, class_shares, reactive_steps, without_noise
 from qdsurf.kinetics.landscape import sample_shifts
 from qdsurf.kinetics.lattice import REACTION_CLASSES
 from qdsurf.kinetics.model import Model
@@ -22,14 +22,20 @@ def run_samples(
     Parameters
     ----------
     samples : a power of two.
+
+    Returns
+    -------
+    Ends
+        At the end of the last cycle only: nothing before it is needed, and it would fill the memory.
     """
     rates = model.rates(temperature_K, sample_shifts(model.network, model.tables, samples, seed))
-    return integrate_many(model.network, rates, [schedule], temperature_K, cycles)
+    return integrate_many(model.network, rates, [schedule], temperature_K, cycles, last_only=True)
 
 
 def summarise_samples(network: Network, sampled: Ends) -> dict[str, float]:
     """Probability that the ligand route wins, and percentiles of its share, over the successful samples."""
-    flux = class_flux(network, lasting(sampled.flux_per_nm2, RELATIVE_TOLERANCE))
+    net = without_noise(sampled.flux_per_nm2[:, -1], sampled.exchanged_per_nm2, RELATIVE_TOLERANCE)
+    flux = class_flux(network, net)
     flux = flux[np.isfinite(flux).all(axis=1)]
     share = class_shares(flux)[:, 1]
     share = share[np.isfinite(share)]

@@ -74,7 +74,8 @@ def test_saturation_and_sticking(alumina):
 
 
 def test_growth_reaches_its_limit_cycle_and_the_delay_is_what_was_lost_before(alumina):
-    table = growth(alumina, schedule_recipe(RECIPE, temperature_K=340.0), 340.0, "TMA", 8)
+    run = integrate(alumina.network, alumina.rates(340.0), schedule_recipe(RECIPE, temperature_K=340.0), 340.0, 8)
+    table = growth(alumina, run, "TMA", 8)
     assert table["total_per_nm2"].iloc[-1] == pytest.approx(table["growth_per_cycle_per_nm2"].sum())
     assert table["limit_cycle"].iloc[-1] and not table["limit_cycle"].iloc[0]
     gained = table["total_per_nm2"].iloc[-1] / table["growth_per_cycle_per_nm2"].iloc[-1]
