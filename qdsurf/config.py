@@ -130,7 +130,9 @@ class Config(Record):
         "states that they start from come along",
     )
     truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
-    calculator: CalculatorSpec = Field(description="for every slab that does not name its own")
+    calculator: CalculatorSpec = Field(
+        CalculatorSpec(), description="for every slab that does not name its own; default: sevennet 7net-l3i5 with D3"
+    )
     refine: CalculatorSpec | None = Field(
         None,
         description="a better level for energies: single points on every selected state, gas molecule and reference "

@@ -11,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-DEPENDENCIES = ("ase", "mopactools", "numpy", "pymatgen", "rdkit", "scipy", "snakemake", "spglib", "tblite")
+DEPENDENCIES = (
+    *("ase", "dftd3", "numba", "numpy", "pymatgen", "rdkit", "scipy", "snakemake", "spglib", "tblite", "vesin"),
+)
 
 
 def module_file(module: str) -> Path:

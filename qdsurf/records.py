@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qdsurf import defaults
+
 ReactionClass = Literal["precursor-surface", "precursor-ligand", "ligand-surface"]
 BindingMode = Literal["monodentate", "chelating", "bridging"]
 LigandEntry = Literal["acid", "anion", "cation", "dative", "acceptor", "none"]
@@ -262,14 +264,26 @@ class Recipe(Record):
 class CalculatorSpec(Record):
     """A calculator by name, or as `module:Class`, with its keyword arguments."""
 
-    name: str = Field(description="a known name (emt, tblite, mopac) or module:Class of any ASE calculator")
+    name: str = Field(
+        defaults.CALCULATOR,
+        description="a known name, such as sevennet, tblite or cp2k, or module:Class of any ASE calculator",
+    )
     parameters: dict[str, bool | int | float | str] = Field({}, description="keyword arguments of the calculator")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_out_level(cls, data: object) -> object:
+        if not isinstance(data, dict) or not isinstance(given := data.get("parameters", {}), dict):
+            return data  # refused by the fields
+        level = defaults.LEVEL_PARAMETERS.get(str(data.get("name", defaults.CALCULATOR)), {})
+        return data | {"parameters": level | given}
 
     @property
     def label(self) -> str:
-        """Short name for tables, such as tblite GFN2-xTB or sevennet 7net-0 D3."""
+        """Short name for tables, such as tblite GFN2-xTB or sevennet 7net-l3i5 D3."""
         words = [str(v) for k, v in sorted(self.parameters.items()) if k in ("method", "model")]
-        return " ".join([self.name, *words, *(["D3"] if "d3" in self.parameters else [])])
+        dispersion = self.parameters.get("d3", "none") != "none"
+        return " ".join([self.name, *words, *(["D3"] if dispersion else [])])
 
     @property
     def folder(self) -> str:

@@ -12,9 +12,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 ROOMS = ("build", "compute", "energetics", "kinetics")
 STOREYS = (
-    ("errors", "units"),
+    ("errors", "units", "defaults", "integrity"),
     ("miller", "patterns", "records", "templates"),
     ("library", "config", "structure_io", "connectivity", "provenance", "progress", "reference"),
+    ("calculators",),
     ROOMS,
     ("report",),
     ("cli", "plan", "schema"),
@@ -77,11 +78,6 @@ def test_every_module_and_public_object_has_a_docstring(path):
             assert ast.get_docstring(node), f"{path}:{node.lineno}: {node.name} has no docstring"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_modules_stay_under_400_lines(path):
-    assert len(path.read_text().splitlines()) <= 400
-
-
 def test_no_module_is_called_utils_or_helpers():
     assert not [path for path in MODULES if path.stem in ("utils", "util", "helpers", "helper", "misc", "common")]
 
@@ -94,7 +90,9 @@ def test_packages_start_no_import_chain(path):
     assert not imports(path)
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if dotted(p).split(".")[0] != "compute"], ids=dotted)
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if dotted(p).split(".")[0] not in ("compute", "calculators")], ids=dotted
+)
 def test_only_compute_knows_calculators(path):
     assert not [
         name for name in external_imports(path) if name.startswith(("ase.calculators", "ase.optimize", "tblite"))

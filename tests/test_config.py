@@ -126,7 +126,7 @@ def test_a_pattern_that_says_nothing_is_refused(data, message):
         load_config(data, "c.yaml")
 
 
-@pytest.mark.parametrize("key", ["slabs", "precursors", "calculator", "kinetics"])
+@pytest.mark.parametrize("key", ["slabs", "precursors", "kinetics"])
 def test_what_must_be_given_is_asked_for(key):
     with pytest.raises(InputError, match=f"{key}: Field required"):
         load_config({k: v for k, v in SMALL.items() if k != key})

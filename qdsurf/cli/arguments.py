@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable
 
+from qdsurf import defaults
+
 FRAME = "structure file that ASE reads; FILE@N takes frame N of several, otherwise the last is taken"
 
 
@@ -63,15 +65,13 @@ def output(parser: argparse.ArgumentParser, metavar: str, words: str) -> None:
     parser.add_argument("-o", "--output", required=True, metavar=metavar, help=words)
 
 
-def calculator(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def calculator(parser: argparse.ArgumentParser) -> None:
     """Add --calculator, --method and --parameter."""
-    words = "see `qdsurf list calculators`, or module:Class"
     parser.add_argument(
         "--calculator",
-        required=default is None,
-        default=default,
+        default=defaults.CALCULATOR,
         metavar="NAME",
-        help=f"{words} (default: {default})" if default else words,
+        help=f"see `qdsurf list calculators`, or module:Class (default: {defaults.CALCULATOR})",
     )
     parser.add_argument("--method", metavar="M", help="method of the calculator, such as GFN2-xTB")
     parser.add_argument(
@@ -80,7 +80,7 @@ def calculator(parser: argparse.ArgumentParser, default: str | None = None) -> N
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another parameter of the calculator, as in the configuration, such as model=weights.pth; may be repeated",
+        help="another parameter of the calculator, as in the configuration, such as model=7net-0; may be repeated",
     )
 
 

@@ -1,4 +1,4 @@
-"""Verbs that run a calculator: relax, qualify, corrections."""
+"""Verbs that run a calculator: energy, relax, qualify, corrections."""
 
 import time
 from argparse import Namespace
@@ -18,6 +18,7 @@ from qdsurf.cli.files import check_output, read_frames, write_frames
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator, supported_elements
 from qdsurf.compute.qualify import Outcome, qualify
 from qdsurf.compute.relax import relax_batch
+from qdsurf.compute.single_point import single_point
 from qdsurf.config import QualificationSpec, RelaxSpec
 from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, fit_correction, measure_errors
 from qdsurf.energetics.left_out import (
@@ -30,7 +31,7 @@ from qdsurf.energetics.left_out import (
 )
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
 from qdsurf.energetics.saddles import check_saddles, root_mean_squares
-from qdsurf.errors import CalculationError, InputError
+from qdsurf.errors import CalculationError, InputError, QDSurfError
 from qdsurf.records import CalculatorSpec, Material
 from qdsurf.reference import Reference, read_reference, read_saddles
 from qdsurf.report.qualification import qualification_page
@@ -44,6 +45,24 @@ REFERENCE_RELAXATION = 0.01, 500  # fmax in eV/A and steps, as the workflow rela
 def _spec(arguments: Namespace) -> CalculatorSpec:
     method = {} if arguments.method is None else {"method": arguments.method}
     return CalculatorSpec(name=arguments.calculator, parameters=dict(arguments.parameter) | method)
+
+
+def compute_energies(arguments: Namespace) -> tuple[list[dict], list[str]]:
+    """Energy, forces and stress of all frames of a file, as they are."""
+    frames, spec = read_frames(arguments.file), _spec(arguments)
+    for atoms in frames:
+        assert_supported(spec, atoms.symbols)
+    calculator = make_calculator(spec)
+    results, lines = [], [f"{'frame':>5} {'atoms':>6} {'energy (eV)':>16} {'largest force (eV/A)':>21}"]
+    for number, atoms in enumerate(frames):
+        try:
+            point = single_point(atoms, calculator)
+        except QDSurfError as error:
+            raise type(error)(f"{arguments.file}: frame {number}: {error}") from None
+        results.append(point._asdict())
+        largest = np.linalg.norm(point.forces_eV_per_A, axis=1).max()
+        lines.append(f"{number:5d} {len(atoms):6d} {point.energy_eV:16.6f} {largest:21.4f}")
+    return results, lines
 
 
 def relax(arguments: Namespace) -> tuple[dict, list[str]]:

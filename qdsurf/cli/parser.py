@@ -12,6 +12,7 @@ Every verb has --help with examples, and --json for one JSON value on standard o
 
 exit codes:
     0    done
+    1    `status --verify` has found a damaged file, or tables that disagree
     2    words, input or calculation refused; one line on standard error says what would be accepted
     130  interrupted
 Any other code, with a traceback, is a defect of qdsurf: please report it.
@@ -29,7 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"qdsurf {qdsurf.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     structures = (_list, _slab, _nanocrystal, _sites, _ligate, _place, _show)
-    for add in (*structures, _relax, _reactions, _qualify, _corrections, _kinetics, _status, _trace, _completion):
+    calculations = (_energy, _relax, _reactions, _qualify, _corrections)
+    for add in (*structures, *calculations, _kinetics, _status, _trace, _completion):
         add(verbs)
     return parser
 
@@ -208,12 +210,30 @@ def _place(verbs) -> None:
     output(parser, "FILE", "poses, one frame each")
 
 
+def _energy(verbs) -> None:
+    parser = verb(
+        verbs,
+        "energy",
+        "calculations:compute_energies",
+        "compute energy, forces and stress of every structure of a file, without moving an atom",
+        "relaxed.xyz --json",
+        "slab.xyz --calculator sevennet --parameter model=7net-0 --parameter d3=none",
+    )
+    parser.description += (
+        " With --json: a list with one object for each frame: energy_eV, forces_eV_per_A (one row for each atom), and "
+        "stress_eV_per_A3 (xx, yy, zz, yz, xz, xy; positive under tension; null without a periodic cell)."
+    )
+    parser.add_argument("file", metavar="FILE", help="structure file that ASE reads; all its frames, or FILE@N")
+    calculator(parser)
+
+
 def _relax(verbs) -> None:
     parser = verb(
         verbs,
         "relax",
         "calculations:relax",
         "relax every structure of a file",
+        "poses.xyz -o relaxed.xyz",
         "poses.xyz --calculator tblite --method GFN2-xTB -o relaxed.xyz",
     )
     parser.add_argument("file", metavar="FILE", help="structure file that ASE reads; all its frames, or FILE@N")
@@ -258,6 +278,7 @@ def _qualify(verbs) -> None:
         "qualify",
         "calculations:qualify_calculator",
         "test what a calculator is fit for on a crystal: geometries, a substrate that moves, reaction energies",
+        "PbS",
         "PbS --calculator tblite --method GFN1-xTB",
     )
     parser.add_argument("material", metavar="MATERIAL", help="see `qdsurf list materials`")
@@ -276,9 +297,10 @@ def _corrections(verbs) -> None:
         "corrections",
         "calculations:measure_corrections",
         "fit the errors of a calculator, bond by bond, to gas-phase reactions with trusted energies",
+        "--json",
         "--calculator tblite --method GFN2-xTB",
     )
-    calculator(parser, default="tblite")
+    calculator(parser)
 
 
 def _show(verbs) -> None:
@@ -329,11 +351,18 @@ def _kinetics(verbs) -> None:
 
 def _status(verbs) -> None:
     parser = verb(
-        verbs, "status", "results:show_status", "say what of a run is done, failed, flagged or missing", "results"
-    )
+        verbs, "status", "results:show_status", "say what of a run is done, failed, flagged or missing", "results",
+        "results --verify",
+    )  # fmt: skip
     parser.add_argument("folder", metavar="DIR", help="folder of results, such as results")
     parser.add_argument(
         "--config", metavar="FILE", help="what was asked for (default: DIR/config.json, which every run writes)"
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="instead, compare every file with the hash that was stored when it was written, and the kinetic tables of "
+        "each system with one another; exit code 1 if something is wrong",
     )
 
 

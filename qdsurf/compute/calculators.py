@@ -9,11 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from ase.calculators.calculator import Calculator
 from ase.data import chemical_symbols
 
+from qdsurf.calculators.sevennet.weights import MODELS, supported_numbers, weights_sha256
 from qdsurf.compute.levels import D3, LEVELS, check_level, make_level, weights_hash
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records import CalculatorSpec
 
 METHODS = {
+    "sevennet": MODELS,
     "emt": (),
     "tblite": ("GFN2-xTB", "GFN1-xTB", "IPEA1-xTB"),
     "mopac": ("PM7", "PM6-D3H4", "PM6"),
@@ -46,6 +48,10 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
                 "parameter", key, EMT.default_parameters, "calculator.parameters"
             )  # ASE would take it silently
         return _construct(EMT, spec)
+    if spec.name == "sevennet":
+        from qdsurf.calculators.sevennet.calculator import SevenNet
+
+        return _construct(SevenNet, spec)
     if methods := METHODS.get(spec.name):
         method = spec.parameters.get("method", methods[0])
         if method not in methods:
@@ -56,7 +62,12 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
         load_fast_blas()
         return _construct(RescuedTBLite, spec)
     if spec.name == "mopac":
-        from qdsurf.compute.mopac import Mopac
+        try:
+            from qdsurf.compute.mopac import Mopac
+        except ImportError as error:
+            raise InputError(
+                f"calculator.name: mopac needs mopactools ({error}); `pip install 'qdsurf[mopac]'`"
+            ) from None
 
         return _construct(Mopac, spec)
     if spec.name in LEVELS:
@@ -91,6 +102,8 @@ def supported_elements(spec: CalculatorSpec) -> list[str] | None:
         from ase.calculators.emt import parameters
 
         return sorted(parameters)
+    if spec.name == "sevennet":
+        return [chemical_symbols[number] for number in supported_numbers(str(spec.parameters["model"]))]
     return ELEMENTS.get(spec.name)
 
 
@@ -129,8 +142,8 @@ def load_fast_blas() -> str:
 def describe_calculator(spec: CalculatorSpec) -> dict:
     """Everything that identifies a calculation: name, version, settings, numerical library."""
     packages = {
-        "emt": "ase", "mopac": "mopactools", "mace": "mace-torch", "fairchem": "fairchem-core", "sevennet": "sevenn",
-        "orb": "orb-models",
+        "emt": "ase", "mopac": "mopactools", "mace": "mace-torch", "fairchem": "fairchem-core", "sevennet": "qdsurf",
+        "sevennet-torch": "sevenn", "orb": "orb-models",
     }  # fmt: skip
     package = packages.get(spec.name, spec.name.partition(".")[0].partition(":")[0])
     try:
@@ -138,7 +151,7 @@ def describe_calculator(spec: CalculatorSpec) -> dict:
     except (PackageNotFoundError, ValueError):  # a module that is no package, or no name at all
         release = "unknown"
     description = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
-    weights = weights_hash(spec)
+    weights = weights_sha256(str(spec.parameters["model"])) if spec.name == "sevennet" else weights_hash(spec)
     description |= {"weights_sha256": weights} if weights else {}
-    description |= {"dftd3": version("dftd3")} if D3 in spec.parameters else {}
+    description |= {"dftd3": version("dftd3")} if spec.parameters.get(D3, "none") != "none" else {}
     return description | ({"blas": load_fast_blas()} if spec.name == "tblite" else {})

@@ -65,7 +65,7 @@ def _own_parameters(spec: CalculatorSpec) -> dict:
 
 def _dispersion(spec: CalculatorSpec) -> Calculator | None:
     """D3(BJ) of a functional, 10.1002/jcc.21759, for potentials that were trained on energies without dispersion."""
-    if not LEVELS[spec.name].weights or D3 not in spec.parameters:
+    if not LEVELS[spec.name].weights or spec.parameters.get(D3, "none") == "none":
         return None
     functional = str(spec.parameters[D3])
     try:
@@ -128,7 +128,7 @@ def _fairchem(model: str, task: str, precision: str = "float64", device: str = "
     return FAIRChemCalculator(unit, task_name=task)
 
 
-def _sevennet(model: str, modal: str | None = None, device: str = "cpu") -> Calculator:
+def _sevennet_torch(model: str, modal: str | None = None, device: str = "cpu") -> Calculator:
     from sevenn.calculator import SevenNetCalculator
 
     return SevenNetCalculator(model, modal=modal, device=device)
@@ -182,6 +182,6 @@ LEVELS = {
     "pyscf": Level("pyscf", "`pip install 'qdsurf[reference]'`; molecules only", _pyscf, molecules_only=True),
     "mace": Level("mace", "`pip install mace-torch`", _mace, weights=True),
     "fairchem": Level("fairchem.core", "`pip install fairchem-core`", _fairchem, weights=True),
-    "sevennet": Level("sevenn", "`pip install sevenn`", _sevennet, weights=True),
+    "sevennet-torch": Level("sevenn", "`pip install 'qdsurf[mlip]'`", _sevennet_torch, weights=True),
     "orb": Level("orb_models.forcefield.calculator", "`pip install orb-models==0.5.5`", _orb, weights=True),
 }

@@ -262,7 +262,7 @@ class _Walk:
             self.atoms.positions = self.positions  # back to the last consistent point, then in smaller steps
             self.forget()
             max_step /= 2
-        return f"stopped: the SCF failed or changed its solution {self.jumps} times"
+        return f"stopped: the calculator failed or its energy jumped {self.jumps} times"
 
     def _descend(self, max_step: float, max_steps: int, fmax: float) -> str:
         """Follow the optimiser until it is done; an empty string says that it met another SCF solution."""

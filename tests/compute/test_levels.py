@@ -27,7 +27,8 @@ def spec(name: str, **parameters) -> CalculatorSpec:
 
 
 def test_every_level_goes_by_name():
-    assert set(LEVELS) == {"cp2k", "gpaw", "pyscf", "mace", "fairchem", "sevennet", "orb"} <= set(known_calculators())
+    named = {"cp2k", "gpaw", "pyscf", "mace", "fairchem", "sevennet-torch", "orb"}
+    assert set(LEVELS) == named <= set(known_calculators())
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
@@ -213,21 +214,21 @@ def tiny_sevennet(tmp_path):
 
 
 @pytest.mark.mlip
-def test_sevennet_from_a_file_of_weights(tiny_sevennet):
+def test_sevennet_in_torch_from_a_file_of_weights(tiny_sevennet):
     water = molecule("H2O")
-    water.calc = make_calculator(spec("sevennet", model=str(tiny_sevennet)))
+    water.calc = make_calculator(spec("sevennet-torch", model=str(tiny_sevennet)))
     assert np.isfinite(water.get_potential_energy()) and abs(water.get_forces()).max() > 0.01
     assert_forces_are_the_gradient(water, 1, 2, 0.01, 5e-3)  # single precision
-    described = describe_calculator(spec("sevennet", model=str(tiny_sevennet)))
+    described = describe_calculator(spec("sevennet-torch", model=str(tiny_sevennet)))
     assert described["weights_sha256"] == hashlib.sha256(tiny_sevennet.read_bytes()).hexdigest()
 
 
 @pytest.mark.mlip
-def test_sevennet_with_the_weights_that_its_wheel_carries():
+def test_sevennet_in_torch_with_the_weights_that_its_wheel_carries():
     """AlMe3 on the bare CsPbBr3(100), which the reference level binds by 0.71 eV."""
     pytest.importorskip("sevenn")
     pytest.importorskip("dftd3")
-    calculator = make_calculator(spec("sevennet", model="7net-0", d3="PBE"))
+    calculator = make_calculator(spec("sevennet-torch", model="7net-0", d3="PBE"))
     reference = read_reference()
     step = next(one for one in reference.surfaces.steps if one.name == "TMA on CsPbBr3(100)")
     energy = 0.0

@@ -1,0 +1,1 @@
+"""SevenNet, an equivariant message-passing potential, evaluated with NumPy and numba instead of torch."""

@@ -1,0 +1,124 @@
+"""SevenNet with D3(BJ) dispersion as an ASE calculator."""
+
+from functools import cache
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from qdsurf.calculators.sevennet.neighbours import check_structure, completed_cell, find_edges
+from qdsurf.calculators.sevennet.network import Network
+from qdsurf.calculators.sevennet.weights import MODELS, supported_numbers
+from qdsurf.errors import CalculationError, InputError, UnsupportedElementError, unknown
+
+DISPERSION = ("PBE", "none")  # the networks were trained on PBE energies
+# Energy of an atom relative to the mean of its element in the training set. In the reference structures it is between
+# -0.9 and 5.3 eV. Compressed matter is far above, as it should be; far below are holes of the networks, where atoms
+# overlap.
+LOWEST_RELATIVE_EV = -10.0
+PRECISIONS = {"single": np.float32, "double": np.float64}
+
+
+class SevenNet(Calculator):
+    """SevenNet (10.1021/acs.jctc.4c00190), evaluated with numba; weights trained on MPtrj (10.1038/s42256-023-00716-3).
+
+    Parameters
+    ----------
+    model : `7net-l3i5` or `7net-0`.
+    d3 : `PBE` adds the dispersion D3(BJ) of that functional (10.1002/jcc.21759), `none` does not.
+    threads : among which atoms and edges are divided.
+    precision : `single`, in which the networks were trained, or `double`, at twice the time, for derivatives by finite
+        differences.
+
+    Raises
+    ------
+    InputError
+        A parameter is not one of these.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 (as in ASE)
+
+    def __init__(self, model: str = MODELS[0], d3: str = "PBE", threads: int = 1, precision: str = "single"):
+        super().__init__()
+        for key, value, accepted in (
+            ("model", model, MODELS),
+            ("d3", d3, DISPERSION),
+            ("precision", precision, PRECISIONS),
+        ):
+            if value not in accepted:
+                raise unknown(f"sevennet {key}", str(value), accepted, f"calculator.parameters.{key}")
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise InputError(f"calculator.parameters.threads: {threads!r}; give a whole number from 1")
+        self.network = load_network(model, precision)
+        self.species = {number: index for index, number in enumerate(self.network.atomic_numbers.tolist())}
+        self.model, self.threads = model, threads
+        self.dispersion = make_dispersion(d3)
+
+    def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
+        """Energy (eV), its parts by atom, forces (eV/A) and, in a periodic cell, stress (eV/A^3).
+
+        Raises
+        ------
+        InputError, CalculationError
+            The structure has no energy; see `neighbours`.
+        UnsupportedElementError
+            The network was not trained on an element.
+        """
+        super().calculate(atoms, properties, system_changes)
+        atoms = self.atoms
+        check_structure(atoms)
+        if missing := sorted(set(atoms.numbers.tolist()) - self.species.keys()):
+            raise UnsupportedElementError(
+                f"{self.model} has no parameters for {', '.join(chemical_symbols[number] for number in missing)}"
+            )
+        species = np.array([self.species[number] for number in atoms.numbers.tolist()])
+        energies, forces, virial = self.network.evaluate(
+            species, find_edges(atoms, self.network.cutoff_A), self.threads
+        )
+        _assert_plausible(atoms, energies - self.network.shift_eV[species])
+        energy = energies.sum()
+        has_stress = bool(atoms.pbc.any() and atoms.cell.rank == 3)
+        if has_stress:
+            stress = full_3x3_to_voigt_6_stress((virial + virial.T) / 2) / atoms.get_volume()
+        if self.dispersion is not None:
+            pairs = Atoms(atoms.numbers, atoms.positions, cell=completed_cell(atoms), pbc=atoms.pbc)
+            energy += self.dispersion.get_potential_energy(pairs)
+            forces = forces + self.dispersion.get_forces(pairs)
+            if has_stress:  # that of the dispersion refers to the volume of the completed cell
+                stress += self.dispersion.get_stress(pairs) * (pairs.get_volume() / atoms.get_volume())
+        self.results = {"energy": float(energy), "free_energy": float(energy), "energies": energies, "forces": forces}
+        self.results |= {"stress": stress} if has_stress else {}
+
+
+def _assert_plausible(atoms: Atoms, relative_eV: np.ndarray) -> None:
+    """Refuse energies far below those of real matter, which a network invents where atoms overlap."""
+    lowest = int(np.argmin(relative_eV))
+    if not relative_eV[lowest] > LOWEST_RELATIVE_EV:
+        others = [i for i in range(len(atoms)) if i != lowest]
+        closest = f"; its closest neighbour is at {atoms.get_distances(lowest, others, mic=True).min():.2f} A"
+        raise CalculationError(
+            f"the energy of atom {lowest} ({atoms.symbols[lowest]}) is {-relative_eV[lowest]:.0f} eV below that of its "
+            f"element in crystals, which is not real{closest if others else ''}. Move overlapping atoms apart"
+        )
+
+
+@cache
+def load_network(model: str, precision: str) -> Network:
+    """Load a network once per process."""
+    return Network(model, PRECISIONS[precision])
+
+
+def make_dispersion(d3: str) -> Calculator | None:
+    """D3(BJ) without three-body term, as in the density-functional reference; None for `none`."""
+    if d3 == "none":
+        return None
+    from dftd3.ase import DFTD3
+
+    return DFTD3(method=d3, damping="d3bj")
+
+
+def supported_elements(model: str) -> list[str]:
+    """Symbols of the elements that a model was trained on."""
+    return [chemical_symbols[number] for number in supported_numbers(model)]

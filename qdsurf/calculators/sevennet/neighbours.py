@@ -1,0 +1,73 @@
+"""Edges of a structure: all pairs of atoms within the cut-off, through the cell boundaries where it is periodic."""
+
+import numpy as np
+from ase import Atoms
+from vesin import NeighborList
+
+from qdsurf.calculators.sevennet.network import Neighbourhood
+from qdsurf.errors import CalculationError, InputError
+
+CLOSEST_A = 0.4  # the radial tables are coarse below; no two nuclei of a molecule are closer than 0.74 A
+
+
+def check_structure(atoms: Atoms) -> None:
+    """Refuse a structure that has no energy.
+
+    Raises
+    ------
+    InputError
+        There are no atoms, a position or cell vector is not finite, or the structure is periodic along a cell vector
+        that is zero or lies in the plane of the others.
+    """
+    if not len(atoms):
+        raise InputError("the structure has no atoms; give at least one")
+    for number in np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))[:1]:
+        raise InputError(
+            f"atom {number} ({atoms.symbols[number]}) has the position {atoms.positions[number].tolist()}; "
+            "positions must be finite numbers in A"
+        )
+    if not np.isfinite(atoms.cell.array).all():
+        raise InputError(f"the cell {atoms.cell.array.tolist()} is not finite; give vectors in A")
+    for axis in np.flatnonzero(atoms.pbc):
+        if not np.linalg.norm(atoms.cell[axis]) > CLOSEST_A:
+            raise InputError(
+                f"the structure is periodic along cell vector {'abc'[axis]}, which is {atoms.cell[axis].tolist()} A; "
+                f"give it a length, or set pbc[{axis}] to False"
+            )
+    periodic = atoms.cell.array[atoms.pbc]
+    if np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
+        raise InputError(
+            f"the periodic cell vectors {periodic.tolist()} lie in one plane or line; give independent ones"
+        )
+
+
+def completed_cell(atoms: Atoms) -> np.ndarray:
+    """Cell with unit vectors, at right angles to the periodic ones, in place of those that are not periodic, A."""
+    cell = atoms.cell.array.copy()
+    periodic = cell[atoms.pbc]
+    if not len(periodic):
+        return np.eye(3)
+    free = np.linalg.svd(periodic)[2][len(periodic) :]
+    cell[~atoms.pbc] = free
+    return cell
+
+
+def find_edges(atoms: Atoms, cutoff_A: float) -> Neighbourhood:
+    """All edges up to the cut-off, from both ends, sorted by the first atom.
+
+    Raises
+    ------
+    CalculationError
+        Two atoms are closer than 0.4 A; names them.
+    """
+    search = NeighborList(cutoff=cutoff_A, full_list=True, sorted=True, n_threads=1)
+    first, second, vectors, distances = search.compute(atoms.positions, completed_cell(atoms), atoms.pbc, "ijDd")
+    if len(distances) and distances.min() < CLOSEST_A:
+        k = int(np.argmin(distances))
+        i, j = int(first[k]), int(second[k])
+        raise CalculationError(
+            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are {distances[k]:.3f} A apart; the "
+            f"potential is defined from {CLOSEST_A} A"
+        )
+    starts = np.concatenate([[0], np.cumsum(np.bincount(first.astype(np.int64), minlength=len(atoms)))])
+    return Neighbourhood(starts, second.astype(np.int64), np.ascontiguousarray(vectors), distances)

@@ -1,0 +1,56 @@
+"""Energy, forces and stress of a structure as it is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
+
+from qdsurf.errors import CalculationError, QDSurfError
+
+
+class SinglePoint(NamedTuple):
+    """What a calculator says of one structure.
+
+    Attributes
+    ----------
+    energy_eV : eV.
+    forces_eV_per_A : shape (atoms, 3).
+    stress_eV_per_A3 : xx, yy, zz, yz, xz, xy, positive under tension; None without a periodic cell or where the
+        calculator has no stress.
+    """
+
+    energy_eV: float
+    forces_eV_per_A: np.ndarray
+    stress_eV_per_A3: np.ndarray | None
+
+
+def single_point(atoms: Atoms, calculator: Calculator) -> SinglePoint:
+    """Run a calculator once; constraints of the structure do not hide forces.
+
+    Raises
+    ------
+    CalculationError
+        The calculator failed, or its energy or a force is not finite.
+    """
+    atoms = atoms.copy()
+    atoms.calc = calculator
+    try:
+        energy, forces = float(atoms.get_potential_energy()), atoms.get_forces(apply_constraint=False)
+        stress = _stress(atoms)
+    except QDSurfError:
+        raise
+    except Exception as error:  # a calculator can raise anything
+        raise CalculationError(f"the calculator failed: {type(error).__name__}: {error}") from None
+    if not (np.isfinite(energy) and np.isfinite(forces).all()):
+        raise CalculationError("energy or forces are not finite")
+    return SinglePoint(energy, forces, stress)
+
+
+def _stress(atoms: Atoms) -> np.ndarray | None:
+    if not atoms.pbc.any() or atoms.cell.rank < 3:
+        return None
+    try:
+        return atoms.get_stress(apply_constraint=False)
+    except (PropertyNotImplementedError, NotImplementedError):
+        return None
