@@ -1,9 +1,9 @@
-"""Strain and shake the bulk of every material with four methods; the table of docs/explanation/choice-of-method.md.
+"""Strain and shake the bulk of every material with five methods; writes docs/benchmarks/qualification.md.
 
     python benchmarks/qualify.py [--materials PbS CdSe] [--minutes 60] [--json]
 
 A test that takes more than its time of processor says so in the table. Structures go to results/qualify, rows to
-docs/explanation/qualification.csv. What results/qualify holds is not computed again, a test on record only for the
+docs/benchmarks/qualification.csv. What results/qualify holds is not computed again, a test on record only for the
 materials that --materials names. `--minutes 0` computes nothing and makes the table of what is there.
 """
 
@@ -21,14 +21,16 @@ from qdsurf import library
 from qdsurf.build.bulk import build_test
 from qdsurf.compute.qualify import Outcome, equation_of_state, scf_robustness, stability
 from qdsurf.compute.relax import relax_batch
+from qdsurf.compute.verdicts import MELT_EV_PER_ATOM, MELT_SHIFT_A
 from qdsurf.config import QualificationSpec
 from qdsurf.records import CalculatorSpec, Material
-from qdsurf.report.tables import write_table
-from qdsurf.structure_io import read_json, read_structures, write_json, write_structures
+from qdsurf.structure_io import read_json, read_structures, write_json, write_structures, write_table
 
 STORE = Path("results/qualify")
-TABLE = Path(__file__).parent.parent / "docs/explanation/qualification.csv"
+TABLE = Path(__file__).parent.parent / "docs/benchmarks/qualification.csv"
+PAGE = TABLE.with_suffix(".md")
 METHODS = {
+    "SevenNet-l3i5 D3": CalculatorSpec(),
     "GFN1-xTB": CalculatorSpec(name="tblite", parameters={"method": "GFN1-xTB"}),
     "GFN2-xTB": CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}),
     "PM7": CalculatorSpec(name="mopac", parameters={"method": "PM7"}),
@@ -152,11 +154,32 @@ def merge(line: dict, record: dict | None) -> dict:
 
 def markdown(table: pd.DataFrame) -> Iterable[str]:
     """The table for people, one row a material and one column a method."""
-    yield f"| | {' | '.join(METHODS)} |"
+    yield "# Every material strained and shaken\n"
+    yield "Written by `python benchmarks/qualify.py`; [qualification.csv](qualification.csv) holds the same rows.\n"
+    yield (
+        "Strained: error of the lattice constant, and bulk modulus in GPa. Shaken: atoms of the bulk are displaced at "
+        "random and relaxed again; energy relative to the crystal in eV per moving atom (negative: the method leaves "
+        "the crystal), and largest shift in A. A reason stands where a test has no result.\n"
+    )
+    yield from summary(table)
+    yield f"\n| | {' | '.join(METHODS)} |"
     yield "|---" * (1 + len(METHODS)) + "|"
     for name, rows in table.groupby("material", sort=False):
         cells = {one.method: cell(one) for one in rows.itertuples()}
         yield f"| {name} | {' | '.join(cells[method] for method in METHODS)} |"
+
+
+def summary(table: pd.DataFrame) -> Iterable[str]:
+    """How many materials each method keeps, and how far its lattice constants are off."""
+    yield "| method | materials strained | lattice constant within 3 % | mean error | materials shaken | keeps the crystal |"
+    yield "|---|---|---|---|---|---|"
+    for method, rows in table.groupby("method", sort=False):
+        errors = rows["lattice_constant_error"].dropna().astype(float).abs()
+        drops = rows[["energy_drop_eV_per_atom", "largest_shift_A"]].dropna().astype(float)
+        kept = (
+            (drops["energy_drop_eV_per_atom"] > -MELT_EV_PER_ATOM) & (drops["largest_shift_A"] < MELT_SHIFT_A)
+        ).sum()
+        yield (f"| {method} | {len(errors)} | {(errors <= 0.03).sum()} | {errors.mean():.1%} | {len(drops)} | {kept} |")
 
 
 def cell(one) -> str:
@@ -186,8 +209,9 @@ def main() -> None:
             run(library.material(name), method, test)
     record = rows_on_record()
     table = pd.DataFrame([merge(row(*pair), record.get(pair)) for pair in product(names, METHODS)])
-    write_table(TABLE, table)
-    print(*markdown(table), sep="\n")
+    write_table(TABLE, table, checked=False)
+    PAGE.write_text("\n".join(markdown(table)) + "\n")
+    print(PAGE.read_text())
     if arguments.json:
         print(json.dumps(table.astype(object).where(table.notna(), None).to_dict("records")))
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ase.calculators.calculator import Calculator
 from ase.data import chemical_symbols
 
-from qdsurf.calculators.sevennet.weights import MODELS, supported_numbers, weights_sha256
+from qdsurf.calculators.sevennet.weights import MODELS, trained_elements, weights_sha256
 from qdsurf.compute.levels import D3, LEVELS, check_level, make_level, weights_hash
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records import CalculatorSpec
@@ -103,7 +103,7 @@ def supported_elements(spec: CalculatorSpec) -> list[str] | None:
 
         return sorted(parameters)
     if spec.name == "sevennet":
-        return [chemical_symbols[number] for number in supported_numbers(str(spec.parameters["model"]))]
+        return trained_elements(str(spec.parameters["model"]))
     return ELEMENTS.get(spec.name)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ase.calculators.calculator import Calculator
 from ase.calculators.mixing import SumCalculator
 
+from qdsurf.calculators.dispersion import Dispersion
 from qdsurf.errors import InputError, unknown
 from qdsurf.records import CalculatorSpec
 
@@ -67,19 +68,7 @@ def _dispersion(spec: CalculatorSpec) -> Calculator | None:
     """D3(BJ) of a functional, 10.1002/jcc.21759, for potentials that were trained on energies without dispersion."""
     if not LEVELS[spec.name].weights or spec.parameters.get(D3, "none") == "none":
         return None
-    functional = str(spec.parameters[D3])
-    try:
-        from dftd3.ase import DFTD3
-        from dftd3.interface import RationalDampingParam
-    except ImportError as error:
-        raise InputError(f"calculator.parameters.{D3}: needs dftd3 ({error}); `pip install dftd3`") from None
-    try:
-        RationalDampingParam(method=functional)
-    except RuntimeError:
-        raise InputError(
-            f"calculator.parameters.{D3}: {functional!r} is no functional that D3 knows, such as PBE"
-        ) from None
-    return DFTD3(method=functional, damping="d3bj")
+    return Dispersion(str(spec.parameters[D3]))
 
 
 def weights_hash(spec: CalculatorSpec) -> str | None:

@@ -8,9 +8,10 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from qdsurf.calculators.sevennet.neighbours import check_structure, completed_cell, find_edges
+from qdsurf.calculators.dispersion import Dispersion
+from qdsurf.calculators.sevennet.neighbours import check_structure, find_edges
 from qdsurf.calculators.sevennet.network import Network
-from qdsurf.calculators.sevennet.weights import MODELS, supported_numbers
+from qdsurf.calculators.sevennet.weights import MODELS
 from qdsurf.errors import CalculationError, InputError, UnsupportedElementError, unknown
 
 DISPERSION = ("PBE", "none")  # the networks were trained on PBE energies
@@ -54,7 +55,7 @@ class SevenNet(Calculator):
         self.network = load_network(model, precision)
         self.species = {number: index for index, number in enumerate(self.network.atomic_numbers.tolist())}
         self.model, self.threads = model, threads
-        self.dispersion = make_dispersion(d3)
+        self.dispersion = None if d3 == "none" else Dispersion(d3)
 
     def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
         """Energy (eV), its parts by atom, forces (eV/A) and, in a periodic cell, stress (eV/A^3).
@@ -83,11 +84,10 @@ class SevenNet(Calculator):
         if has_stress:
             stress = full_3x3_to_voigt_6_stress((virial + virial.T) / 2) / atoms.get_volume()
         if self.dispersion is not None:
-            pairs = Atoms(atoms.numbers, atoms.positions, cell=completed_cell(atoms), pbc=atoms.pbc)
-            energy += self.dispersion.get_potential_energy(pairs)
-            forces = forces + self.dispersion.get_forces(pairs)
-            if has_stress:  # that of the dispersion refers to the volume of the completed cell
-                stress += self.dispersion.get_stress(pairs) * (pairs.get_volume() / atoms.get_volume())
+            energy += self.dispersion.get_potential_energy(atoms)
+            forces = forces + self.dispersion.get_forces(atoms)
+            if has_stress:
+                stress += self.dispersion.get_stress(atoms)
         self.results = {"energy": float(energy), "free_energy": float(energy), "energies": energies, "forces": forces}
         self.results |= {"stress": stress} if has_stress else {}
 
@@ -95,30 +95,18 @@ class SevenNet(Calculator):
 def _assert_plausible(atoms: Atoms, relative_eV: np.ndarray) -> None:
     """Refuse energies far below those of real matter, which a network invents where atoms overlap."""
     lowest = int(np.argmin(relative_eV))
-    if not relative_eV[lowest] > LOWEST_RELATIVE_EV:
-        others = [i for i in range(len(atoms)) if i != lowest]
-        closest = f"; its closest neighbour is at {atoms.get_distances(lowest, others, mic=True).min():.2f} A"
-        raise CalculationError(
-            f"the energy of atom {lowest} ({atoms.symbols[lowest]}) is {-relative_eV[lowest]:.0f} eV below that of its "
-            f"element in crystals, which is not real{closest if others else ''}. Move overlapping atoms apart"
-        )
+    if relative_eV[lowest] > LOWEST_RELATIVE_EV:
+        return
+    others = [i for i in range(len(atoms)) if i != lowest]
+    closest = atoms.get_distances(lowest, others, mic=True).min(initial=np.inf)
+    raise CalculationError(
+        f"the energy of atom {lowest} ({atoms.symbols[lowest]}) is {-relative_eV[lowest]:.0f} eV below that of its "
+        f"element in crystals, which is not real; its closest neighbour is at {closest:.2f} A. Move overlapping "
+        "atoms apart"
+    )
 
 
 @cache
 def load_network(model: str, precision: str) -> Network:
     """Load a network once per process."""
     return Network(model, PRECISIONS[precision])
-
-
-def make_dispersion(d3: str) -> Calculator | None:
-    """D3(BJ) without three-body term, as in the density-functional reference; None for `none`."""
-    if d3 == "none":
-        return None
-    from dftd3.ase import DFTD3
-
-    return DFTD3(method=d3, damping="d3bj")
-
-
-def supported_elements(model: str) -> list[str]:
-    """Symbols of the elements that a model was trained on."""
-    return [chemical_symbols[number] for number in supported_numbers(model)]

@@ -4,6 +4,7 @@ import numpy as np
 from ase import Atoms
 from vesin import NeighborList
 
+from qdsurf.calculators.dispersion import completed_cell
 from qdsurf.calculators.sevennet.network import Neighbourhood
 from qdsurf.errors import CalculationError, InputError
 
@@ -39,17 +40,6 @@ def check_structure(atoms: Atoms) -> None:
         raise InputError(
             f"the periodic cell vectors {periodic.tolist()} lie in one plane or line; give independent ones"
         )
-
-
-def completed_cell(atoms: Atoms) -> np.ndarray:
-    """Cell with unit vectors, at right angles to the periodic ones, in place of those that are not periodic, A."""
-    cell = atoms.cell.array.copy()
-    periodic = cell[atoms.pbc]
-    if not len(periodic):
-        return np.eye(3)
-    free = np.linalg.svd(periodic)[2][len(periodic) :]
-    cell[~atoms.pbc] = free
-    return cell
 
 
 def find_edges(atoms: Atoms, cutoff_A: float) -> Neighbourhood:

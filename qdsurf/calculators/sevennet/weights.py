@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from qdsurf.errors import InputError, unknown
 
@@ -50,9 +51,9 @@ def read_weights(model: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def supported_numbers(model: str) -> list[int]:
-    """Atomic numbers that a model was trained on."""
-    return read_weights(model)["atomic_numbers"].tolist()
+def trained_elements(model: str) -> list[str]:
+    """Symbols of the elements that a model was trained on."""
+    return [chemical_symbols[number] for number in read_weights(model)["atomic_numbers"].tolist()]
 
 
 def weights_sha256(model: str) -> str:
