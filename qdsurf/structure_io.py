@@ -1,4 +1,8 @@
-"""Files between the rooms: structures as extended XYZ, results as JSON, both written whole or not at all."""
+"""Files between the stages: structures as extended XYZ, tables as CSV, results as JSON.
+
+Each file is written whole or not at all. A check file beside it (see `qdsurf.integrity`) shows later whether the file
+is still what was written.
+"""
 
 import hashlib
 import json
@@ -7,11 +11,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
 
 from qdsurf.errors import InputError
+from qdsurf.integrity import assert_intact, check_file, check_text
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported where it is used: most verbs of the command line do without
 
 SUBSTRATE, LIGAND, ADSORBATE, COREACTANT = "substrate", "ligand", "adsorbate", "coreactant"
 
@@ -57,39 +66,100 @@ def written_whole(path: Path) -> Iterator[Path]:
 def write_atomically(path: Path, text: str) -> None:
     """Write text so that a reader, or a resumed run, never sees half of it."""
     with written_whole(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, data: object) -> None:
-    """Write plain data (numbers, strings, NumPy scalars and arrays) as JSON."""
-    write_atomically(path, json.dumps(data, indent=1, default=lambda x: x.tolist(), allow_nan=True) + "\n")
+@contextmanager
+def _written_with_check(path: Path, checked: bool, **counts: int) -> Iterator[Path]:
+    """Lend a path as `written_whole`; the check file is replaced just before the file itself."""
+    with written_whole(path) as temporary:
+        yield temporary
+        if checked:
+            write_atomically(check_file(path), check_text(path, temporary, **counts))
+        else:
+            check_file(path).unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: object, checked: bool = True) -> None:
+    """Write plain data (numbers, strings, NumPy scalars and arrays) as JSON.
+
+    Parameters
+    ----------
+    checked : write a check file beside it, so that `read_json` finds later damage.
+    """
+    text = json.dumps(data, indent=1, default=lambda x: x.tolist(), allow_nan=True) + "\n"
+    with _written_with_check(path, checked) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path):
-    """Read JSON; a damaged file is named."""
+    """Read JSON.
+
+    Raises
+    ------
+    InputError : the file is missing, is no JSON, or does not agree with its check file.
+    """
+    path = Path(path)
     try:
-        return json.loads(Path(path).read_text())
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from None
+    assert_intact(path)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not readable as JSON: {error}") from None
 
 
-def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = "") -> None:
+def write_table(path: Path, table: "pd.DataFrame", checked: bool = True) -> None:
+    """Write a table as CSV; numbers keep ten significant digits, missing ones stay empty.
+
+    Parameters
+    ----------
+    checked : write a check file beside it, so that `read_table` finds later damage.
+    """
+    text = table.to_csv(index=False, float_format="%.10g")
+    with _written_with_check(path, checked, rows=len(table)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read a CSV file with a header.
+
+    Raises
+    ------
+    InputError : the file is missing, is no CSV, or does not agree with its check file.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    assert_intact(path)
+    try:
+        return pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: not readable as CSV: {error}") from None
+
+
+def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = "", checked: bool = True) -> None:
     """Write structures with their columns and constraints as extended XYZ.
 
     Parameters
     ----------
     reason : why there is no structure; kept in the file where `images` is empty, for `read_reason`.
+    checked : write a check file beside it, so that `read_structures` finds later damage.
     """
     from ase.io import write  # the slowest import there is, and tables do without
 
     images = [_without_empty_words(atoms) for atoms in ([images] if isinstance(images, Atoms) else images)]
-    with written_whole(path) as temporary:
+    with _written_with_check(path, checked, frames=len(images)) as temporary:
         if images:
             write(temporary, images, format="extxyz")
         else:
-            temporary.write_text(f"# {reason or 'no structure'}\n")
+            temporary.write_text(f"# {reason or 'no structure'}\n", encoding="utf-8")
 
 
 def _without_empty_words(atoms: Atoms) -> Atoms:
@@ -106,13 +176,15 @@ def read_structures(path: Path) -> list[Atoms]:
 
     Raises
     ------
-    InputError : there is no such file, ASE cannot read it, or a frame has no atoms or infinite numbers.
+    InputError : there is no such file, it does not agree with its check file, ASE cannot read it, or a frame has no
+        atoms or infinite numbers.
     """
     from ase.io import read
 
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    assert_intact(path)
     if read_reason(path):
         return []
     try:

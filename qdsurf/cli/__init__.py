@@ -12,7 +12,7 @@ from importlib import import_module
 from qdsurf.cli.parser import build_parser
 from qdsurf.errors import QDSurfError
 
-SUCCESS, REFUSED, INTERRUPTED = 0, 2, 130  # 2 as argparse; 128 + SIGINT as shells
+SUCCESS, DISAGREES, REFUSED, INTERRUPTED = 0, 1, 2, 130  # 2 as argparse; 128 + SIGINT as shells
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    Exit code: 0 for success, 2 for an error that a user can mend, which is printed as one line, 130 after Ctrl-C.
+    Exit code: 0 for success, 1 if `status --verify` has found something, 2 for an error that a user can mend, which is
+    printed as one line, 130 after Ctrl-C.
     """
     words = sys.argv[1:] if argv is None else argv
     arguments = build_parser().parse_args([_shield(word) for word in words])
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("qdsurf: interrupted", file=sys.stderr)
         return INTERRUPTED
-    return SUCCESS
+    return DISAGREES if isinstance(data, dict) and data.get("passed") is False else SUCCESS
 
 
 def _shield(word: str) -> str:

@@ -97,7 +97,7 @@ def write_frames(name: str, frames: Sequence[Atoms]) -> None:
     """Write structures in the format that the name asks for, whole or not at all."""
     kind = check_output(name, len(frames))
     if kind in ("xyz", EXTENDED_XYZ):
-        return write_structures(Path(name), frames)
+        return write_structures(Path(name), frames, checked=False)
     note(f"{name}: the format {kind} does not keep the columns with roles and charges; .xyz does")
     try:
         with written_whole(Path(name)) as temporary:

@@ -14,8 +14,7 @@ from qdsurf.kinetics.study import Case, study_cycle, study_pore, study_range
 from qdsurf.kinetics.tables import Tables, read_tables
 from qdsurf.records import Precursor, Recipe
 from qdsurf.report import figures
-from qdsurf.report.tables import write_table
-from qdsurf.structure_io import write_atomically
+from qdsurf.structure_io import write_atomically, write_table
 
 MAP_POINTS, MAP_SAMPLES = (25, 25), 64
 
@@ -34,7 +33,7 @@ def run_recipe(arguments: Namespace) -> tuple[dict, list[str]]:
         results["penetration"] = study_pore(case, results["dose"], arguments.pore_nm)
     folder = Path(arguments.output)
     for name, table in results.items():
-        write_table(folder / f"{name}.csv", table)
+        write_table(folder / f"{name}.csv", table, checked=False)
     write_atomically(folder / "mechanism.yaml", export_mechanism(system, tables, case.temperature))
     written = [*(f"{name}.csv" for name in results), *_draw(case, results, folder), "mechanism.yaml"]
     row = results["selectivity"].iloc[0].to_dict() | results["dose"].iloc[0].to_dict()

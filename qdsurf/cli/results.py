@@ -6,16 +6,18 @@ from pathlib import Path
 from qdsurf.config import load_config
 from qdsurf.plan import Plan
 from qdsurf.progress import duration
-from qdsurf.report.status import FATES, summarise_results
+from qdsurf.report.status import FATES, summarise_results, verify_results
 from qdsurf.report.trace import trace_row
 
 SHORT_HASH = 12  # digits of a SHA-256 that are shown
 
 
 def show_status(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Say how far a run is, and why what has failed did."""
+    """Say how far a run is, and why what has failed did; with --verify, whether its files are as they were written."""
     folder = Path(arguments.folder)
     folder = folder / "results" if (folder / "results").is_dir() else folder
+    if arguments.verify:
+        return _verify(folder)
     config = Path(arguments.config or folder / "config.json")
     known = arguments.config or config.is_file()
     data = summarise_results(folder, Plan(load_config(config)).rooms if known else None)
@@ -34,6 +36,22 @@ def show_status(arguments: Namespace) -> tuple[dict, list[str]]:
     if not known:
         lines += ["", f"{config}: no such file; with --config FILE what has not begun is counted too"]
     return data | {"total": total}, lines
+
+
+def _verify(folder: Path) -> tuple[dict, list[str]]:
+    """Compare the files of a run with their check files, and the kinetic tables of each system with one another."""
+    data = verify_results(folder)
+    damaged, disagreeing = data["damaged"], data["disagreeing"]
+    lines = [
+        f"{data['folder']}: {data['checked']} files checked, {len(damaged)} damaged; "
+        f"{data['compared']} kinetic results compared, {len(disagreeing)} disagreeing"
+    ]
+    if damaged:
+        lines += ["", "damaged:"]
+        lines += [f"  {one['file']}: {one['found']} instead of {one['expected']}. {one['advice']}" for one in damaged]
+    if disagreeing:
+        lines += ["", "disagreeing:", *(f"  {one['folder']}: {one['reason']}" for one in disagreeing)]
+    return data, lines
 
 
 def trace(arguments: Namespace) -> tuple[dict, list[str]]:

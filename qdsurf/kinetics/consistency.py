@@ -26,8 +26,20 @@ def assert_tables_agree(tables: Mapping[str, pd.DataFrame], precursor: str, cycl
     Raises
     ------
     CalculationError
-        Two tables disagree. The message names both, and gives both numbers.
+        Two tables disagree; the message names both, and gives both numbers. Or a column is missing or holds no number.
     """
+    try:
+        _compare_tables(tables, precursor, cycles)
+    except (ValueError, KeyError, IndexError, TypeError) as error:  # of tables that were read from damaged files
+        names = ", ".join(f"{name}.csv" for name in CHECKED)
+        raise CalculationError(
+            f"The tables {names} cannot be compared ({type(error).__name__}: {error}); each must have the columns with "
+            "which it was written, and numbers in them. Compute the kinetics of this system again."
+        ) from None
+
+
+def _compare_tables(tables: Mapping[str, pd.DataFrame], precursor: str, cycles: int | None) -> None:
+    """Make all comparisons, from the times to the uptake."""
     coverages, selectivity, ledger, growth = (tables[name] for name in CHECKED)
     system = str(selectivity["system"].iloc[0])
     if coverages.empty and ledger.empty and growth.empty:

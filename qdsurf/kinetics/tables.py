@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from qdsurf.errors import InputError
+from qdsurf.structure_io import read_table
 
 COLUMNS = {
     "states": ("system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "mass_amu"),
@@ -45,7 +46,7 @@ def read_tables(folder: Path) -> Tables:
 
     Raises
     ------
-    InputError : names the file, and the columns that are missing.
+    InputError : a file is missing or damaged, or has not all columns; the message names file and columns.
     """
     return Tables(*(_read_table(Path(folder), name) for name in COLUMNS))
 
@@ -57,10 +58,7 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame | None:
             return None
         needed = ", ".join(f"{table}.csv" for table in COLUMNS if table not in OPTIONAL)
         raise InputError(f"{path}: no such file; the folder must hold {needed}")
-    try:
-        table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as CSV: {error}") from None
+    table = read_table(path)
     missing = [column for column in COLUMNS[name] if column not in table]
     if missing:
         raise InputError(f"{path}: has no column {', '.join(missing)}")

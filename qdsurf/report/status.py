@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from qdsurf.errors import InputError
-from qdsurf.structure_io import read_json
+from qdsurf.config import System
+from qdsurf.errors import CalculationError, InputError
+from qdsurf.integrity import verify_folder
+from qdsurf.structure_io import read_json, read_table
 
 # Each room and the file that says that a job of it is done.
 ROOMS = {
@@ -67,6 +69,56 @@ def summarise_results(folder: Path, expected: Mapping[str, Iterable[str]] | None
         "cpu_s": round(sum(result.get("cpu_s") or 0.0 for result in results), 1),
         "last_result": str(last.relative_to(folder)),
         "last_result_age_s": round(time.time() - last.stat().st_mtime, 1),
+    }
+
+
+def verify_results(folder: Path) -> dict:
+    """Compare every file of a run with its check file, and the kinetic tables of each system with one another.
+
+    A file without a check file, of a user or of an older version, is not counted. Tables of which one is missing or
+    damaged are not compared.
+
+    Parameters
+    ----------
+    folder : results of a run.
+
+    Returns
+    -------
+    Plain data: `checked` (number of files), `damaged` (file relative to `folder`, found, expected, advice), `compared`
+    (number of systems), `disagreeing` (folder, reason) and `passed`, whether both lists are empty.
+
+    Raises
+    ------
+    InputError : there is no such folder, or no file in it can be checked.
+    """
+    from qdsurf.kinetics.consistency import CHECKED, assert_tables_agree  # the rest does without the solver
+
+    folder = Path(folder)
+    checked, damages = verify_folder(folder)
+    compared, disagreeing = 0, []
+    for place in sorted(path for path in (folder / "kinetics").glob("*~*~*") if path.is_dir()):
+        try:
+            tables = {name: read_table(place / f"{name}.csv") for name in CHECKED}
+        except InputError:
+            continue  # missing, or among the damaged ones
+        compared += 1
+        try:
+            assert_tables_agree(tables, System.parse(place.name).precursor)
+        except CalculationError as error:
+            disagreeing.append({"folder": str(place.relative_to(folder)), "reason": str(error)})
+    if not checked and not compared:
+        raise InputError(f"{folder}: no file with a stored hash here; give the folder of results of a run")
+    damaged = [
+        {"file": str(one.path.relative_to(folder)), "found": one.found, "expected": one.expected, "advice": one.advice}
+        for one in damages
+    ]
+    return {
+        "folder": str(folder),
+        "checked": checked,
+        "damaged": damaged,
+        "compared": compared,
+        "disagreeing": disagreeing,
+        "passed": not damaged and not disagreeing,
     }
 
 

@@ -22,7 +22,7 @@ from qdsurf.kinetics.model import Model, prepare
 from qdsurf.kinetics.recipe import Piece
 from qdsurf.kinetics.solver import integrate
 from qdsurf.kinetics.study import Case, study_cycle
-from qdsurf.report.tables import write_table
+from qdsurf.structure_io import read_table, write_table
 
 SYSTEM = "PbS_111_Pb~acetate~TMA"
 RECIPE = library.recipe("alumina_thermal_40C")
@@ -49,7 +49,7 @@ def stored(tables: dict[str, pd.DataFrame], folder: Path) -> dict[str, pd.DataFr
     """The tables as their files have them, with ten digits."""
     for name, table in tables.items():
         write_table(folder / f"{name}.csv", table)
-    return {name: pd.read_csv(folder / f"{name}.csv") for name in tables}
+    return {name: read_table(folder / f"{name}.csv") for name in tables}
 
 
 def test_tables_as_they_are_computed_and_stored_agree(tables, tmp_path):
@@ -128,6 +128,23 @@ def test_a_changed_table_is_named_with_both_numbers(tables, name, change, messag
 def test_without_the_number_of_cycles_a_cut_growth_table_is_still_found(tables):
     tables["growth"] = tables["growth"].iloc[:-1]
     with pytest.raises(CalculationError, match="by growth.csv"):
+        assert_tables_agree(tables, "TMA")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("ledger", lambda t: t.astype(str).replace({"end_per_nm2": {t["end_per_nm2"].astype(str).iloc[-1]: "-1.2.3"}})),
+        ("coverages", lambda t: t.drop(columns="time_s")),
+        ("growth", lambda t: t.drop(columns="adduct@ligand")),
+        ("selectivity", lambda t: t.iloc[:0]),
+    ],
+)
+def test_tables_that_cannot_be_compared_are_an_error_with_words(tables, name, change):
+    tables[name] = change(tables[name])
+    with pytest.raises(
+        CalculationError, match=r"(cannot be compared|by ledger.csv).*Compute the kinetics of this system again"
+    ):
         assert_tables_agree(tables, "TMA")
 
 

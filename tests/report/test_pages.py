@@ -80,4 +80,5 @@ def test_every_structure_with_an_energy_is_exported_with_its_origin(results):
         ("Ag_111_Ag~none~TMA", "adduct_surface", "emt"),
     ]
     assert rows[3].hash == f"h{origin['hash']}" and rows[3].energy == -3.5 and rows[3].input_hash == "i123e45678901"
-    assert sorted(path.name for path in results.glob("*") if path.is_file()) == ["qdsurf.db", "structures.extxyz"]
+    written = sorted(path.name for path in results.glob("*") if path.is_file())
+    assert written == [".structures.extxyz.check", "qdsurf.db", "structures.extxyz"]

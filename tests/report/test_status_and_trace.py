@@ -17,9 +17,9 @@ from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import InputError
 from qdsurf.provenance import file_hash
 from qdsurf.records import CalculatorSpec
-from qdsurf.report.status import summarise_results
+from qdsurf.report.status import summarise_results, verify_results
 from qdsurf.report.trace import trace_row
-from qdsurf.structure_io import annotate, read_structures, write_json, write_structures
+from qdsurf.structure_io import annotate, read_structures, write_json, write_structures, write_table
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "Ag_111_Ag~methylamine~TMA"
@@ -116,9 +116,73 @@ def test_what_failed_is_unfinished_or_missing_is_named_with_its_reason(results):
     assert found["ligated/Ag_111_Ag~methylamine"] == ("unfinished", "2 relaxations done")
     assert found[f"adsorbed/{SYSTEM}/adduct_surface"] == ("flagged", "loose_scf")
     assert (
-        found["slabs/Ag_111_Ag"][0] == "failed" and "result.json: not readable as JSON" in found["slabs/Ag_111_Ag"][1]
+        found["slabs/Ag_111_Ag"][0] == "failed"
+        and "result.json: other content instead of" in found["slabs/Ag_111_Ag"][1]
     )
     assert summary["rooms"]["molecules"] == {"done": 2, "flagged": 0, "failed": 1, "unfinished": 0, "missing": 1}
+
+
+def test_a_file_that_is_no_json_fails_its_job_without_a_check_file_too(results):
+    write_json(results / "slabs/Ag_111_Ag/result.json", [], checked=False)
+    (results / "slabs/Ag_111_Ag/result.json").write_text('[{"energy_eV": -1')
+    fate, reason = fates(summarise_results(results))["slabs/Ag_111_Ag"]
+    assert fate == "failed" and "result.json: not readable as JSON" in reason
+
+
+def test_verification_names_what_was_found_and_what_was_written(results, capsys):
+    everything = cli.main(["status", str(results), "--verify"])
+    words = capsys.readouterr().out
+    count = len(list(results.rglob(".*.check")))
+    assert everything == 0 and count > 30
+    assert f"{results}: {count} files checked, 0 damaged; 0 kinetic results compared, 0 disagreeing" in words
+    candidates = results / "molecules/emt/TMA/candidates.extxyz"
+    frames = candidates.read_text().splitlines(keepends=True)
+    candidates.write_text("".join(frames[: len(frames) // 2]))
+    (results / "slabs/Ag_111_Ag/state.json").write_text("{}")
+    (results / "slabs/Ag_111_Ag/result.json").unlink()
+    assert cli.main(["status", str(results.parent), "--verify"]) == 1
+    words = capsys.readouterr().out
+    assert f"{count - 1} files checked, 2 damaged" in words
+    assert "  molecules/emt/TMA/candidates.extxyz: 1 frame instead of 2 frames. Start snakemake again" in words
+    assert f"or delete {candidates.with_name('.candidates.extxyz.check')} to use it as it is." in words
+    assert cli.main(["status", str(results), "--verify", "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["checked"] == count - 1 and data["passed"] is False and data["disagreeing"] == []
+    assert [one["file"] for one in data["damaged"]] == [
+        "molecules/emt/TMA/candidates.extxyz",
+        "slabs/Ag_111_Ag/state.json",
+    ]
+
+
+def test_verification_compares_the_kinetic_tables_of_each_system(tmp_path, capsys):
+    coverages = pd.DataFrame(
+        {"system": SYSTEM, "time_s": [0.0, 2.0], "free@surface": [1.0, 0.9], "x@surface": [0, 0.1]}
+    )
+    ledger = [("surface", "free@surface", 5.0, 4.5), ("surface", "x@surface", 0.0, 0.5), ("gas", "TMA", 0.0, -0.5)]
+    growth = {"cycle": [1], "growth_per_cycle_per_nm2": [0.5], "total_per_nm2": [0.5], "limit_cycle": [False]}
+    tables = {
+        "coverages": coverages,
+        "selectivity": pd.DataFrame({"system": [SYSTEM], "time_s": [2.0], "uptake_per_nm2": [0.5]}),
+        "ledger": pd.DataFrame(ledger, columns=["kind", "name", "start_per_nm2", "end_per_nm2"]),
+        "growth": pd.DataFrame(growth | {"free@surface": [0.9], "x@surface": [0.1]}),
+    }
+    folder = tmp_path / "kinetics" / SYSTEM
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table)
+    assert cli.main(["status", str(tmp_path), "--verify"]) == 0
+    assert "4 files checked, 0 damaged; 1 kinetic results compared, 0 disagreeing" in capsys.readouterr().out
+    write_table(folder / "coverages.csv", coverages.iloc[:1])
+    assert cli.main(["status", str(tmp_path), "--verify"]) == 1
+    words = capsys.readouterr().out
+    assert f"  kinetics/{SYSTEM}: {SYSTEM}: end of the run in s: 0 by coverages.csv, but 2 by selectivity.csv" in words
+    (folder / "coverages.csv").write_text("system,time_s\n")
+    data = verify_results(tmp_path)
+    assert len(data["damaged"]) == 1 and data["compared"] == 0, "a damaged table is named once"
+
+
+def test_a_folder_without_stored_hashes_cannot_be_verified(tmp_path, capsys):
+    assert cli.main(["status", str(tmp_path), "--verify"]) == 2
+    assert "no file with a stored hash here; give the folder of results of a run" in capsys.readouterr().err
 
 
 def test_the_age_is_that_of_the_newest_file(results):

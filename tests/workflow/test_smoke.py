@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ from ase.db import connect
 from workflow.conftest import ROOT, comparable_files, copy_tree, planned_rules, run_snakemake
 
 from qdsurf.config import load_config
+from qdsurf.integrity import verify_folder
 from qdsurf.plan import Plan
 from qdsurf.provenance import file_hash
-from qdsurf.report.status import summarise_results
+from qdsurf.report.status import summarise_results, verify_results
 from qdsurf.report.trace import trace_row
 from qdsurf.structure_io import content_hash, read_structures
 
@@ -124,12 +126,102 @@ def test_the_run_knows_what_it_was_to_do_and_that_it_is_done(smoke):
     summary = summarise_results(smoke / "results", rooms)
     assert sum(map(len, rooms.values())) == sum(sum(counts.values()) for counts in summary["rooms"].values())
     assert not {"missing", "unfinished"} & {job["fate"] for job in summary["jobs"]}
-    assert not [path for path in (smoke / "results").rglob("*") if path.suffix == ".part" or path.name[0] == "."]
+    assert not list((smoke / "results").rglob("*.part"))
+    hidden = list((smoke / "results").rglob(".*"))
+    assert hidden and all(path.suffix == ".check" for path in hidden)
 
 
 def test_a_long_batch_names_its_molecules_and_says_how_long_it_takes(smoke):
     lines = (smoke / "logs/relax_reference/emt.log").read_text().splitlines()
     assert re.match(r"reference/emt 1/\d+ \S+: .* force calls, .*; about \d+ \w+ left$", lines[0])
+
+
+def test_every_structure_table_and_json_file_can_be_verified(smoke):
+    results = smoke / "results"
+    written = [path for path in results.rglob("[!.]*") if path.suffix in (".csv", ".extxyz", ".json")]
+    verified = verify_results(results)
+    assert verified["checked"] == len(written) > 100 and verified["compared"] == 3 and verified["passed"]
+
+
+@pytest.fixture
+def again(smoke, tmp_path):
+    """A copy of the finished tree, and a function that runs Snakemake on it.
+
+    The records are in another place, which would be a reason to do everything again; so only ages count.
+    """
+    tree = shutil.copytree(smoke, tmp_path / "tree", ignore=shutil.ignore_patterns(".snakemake"))
+
+    def run(*more: str) -> str:
+        # without the last option, Snakemake waits for a minute at the end
+        options = ("--configfile", "config/smoke.yaml", "--max-jobs-per-timespan", "100/1s")
+        done = run_snakemake(tree, *more, *options, "--rerun-triggers", "mtime")
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    return tree, run
+
+
+def cut(path: Path, lines: int, keep_time: bool) -> None:
+    """Keep the first lines of a file, and its age if that is asked for."""
+    before = path.stat()
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+    if keep_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def assert_restored(smoke: Path, tree: Path) -> None:
+    """All structures, tables and figures are those of the undisturbed run again, and no file is damaged."""
+    names = comparable_files(smoke)
+    assert names == comparable_files(tree)
+    assert [name for name in names if (smoke / name).read_bytes() != (tree / name).read_bytes()] == []
+    assert verify_results(tree / "results")["passed"]
+
+
+def test_a_table_that_was_cut_is_computed_again_although_its_age_is_the_same(smoke, again):
+    tree, run = again
+    name = "results/energetics/Ag_111_Ag~none~TMA/steps.csv"
+    assert "Nothing to be done" in run("-n")
+    cut(tree / name, 2, keep_time=True)
+    damage = f"Damaged result {name}: 1 row instead of 2 rows"
+    said = run("-n")
+    assert said.count(f"{damage}; a run without -n computes it again.") == 1
+    assert not (tree / f"{name}.damaged").exists(), "a dry run changes nothing"
+    said = run()
+    assert said.count(damage) == said.count("Damaged") == 1, "only the main process looks"
+    assert f"a copy is kept as {name}.damaged" in said
+    assert_restored(smoke, tree)
+    assert len((tree / f"{name}.damaged").read_text().splitlines()) == 2
+    assert "Nothing to be done" in run("-n")
+    run("--delete-all-output")
+    assert verify_folder(tree / "results") == (1, []), "of config.json"
+    assert "relax_molecule" in run("-n")
+
+
+@pytest.mark.slow
+def test_whatever_is_damaged_is_computed_again_with_all_that_depends_on_it(smoke, again):
+    tree, run = again
+    results = tree / "results"
+    cut(results / "energetics/Ag_111_O~none~TMA/steps.csv", 2, keep_time=False)
+    candidates = results / "adsorbed/Ag_111_Ag~none~TMA/adduct_surface/candidates.extxyz"
+    cut(candidates, int(candidates.read_text().split()[0]) + 2, keep_time=True)
+    cut(results / "ligated/Ag_111_Ag~methylamine/state.json", 5, keep_time=True)
+    cut(results / "molecules/emt/methylamine/result.json", 5, keep_time=False)
+    cut(results / "bulk/emt/Ag/qualification.json", 5, keep_time=True)
+    said = run()
+    assert said.count("Damaged result") == 5 and "candidates.extxyz: 1 frame instead of 2 frames" in said
+    assert_restored(smoke, tree)
+    assert len(list(results.rglob("*.damaged"))) == 5
+    assert "Nothing to be done" in run("-n")
+
+
+def test_a_damaged_result_is_found_again_after_a_start_that_has_computed_nothing(smoke, again):
+    tree, run = again
+    name = "results/kinetics/Ag_111_Ag~none~TMA/selectivity.csv"
+    cut(tree / name, 1, keep_time=True)
+    run("--unlock")  # reads the rules, and does nothing else
+    assert "1 row" in run("-n") and (tree / f"{name}.damaged").exists()
+    run()
+    assert_restored(smoke, tree)
 
 
 @pytest.mark.slow

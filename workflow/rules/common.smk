@@ -1,18 +1,22 @@
 # What all rooms share: the checked configuration, and functions from wildcards to records.
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 # One thread a job; Snakemake fills the cores with jobs.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from qdsurf import library
 from qdsurf.compute import demand
 from qdsurf.compute.vibrations import CALLS_AN_ATOM
 from qdsurf.config import System, find_facet, load_config
 from qdsurf.errors import QDSurfError
+from qdsurf.integrity import verify_folder
 from qdsurf.plan import Plan
 from qdsurf.provenance import code_version
 from qdsurf.reference import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
@@ -24,6 +28,32 @@ try:
     PLAN = read_plan(dict(config), ", ".join(map(str, workflow.configfiles)))
 except QDSurfError as error:
     raise WorkflowError(f"The configuration is refused before anything runs.\n{error}") from None
+
+
+def discard_damaged(folder):
+    """Have Snakemake compute every damaged result again, and what depends on it; a copy is kept as NAME.damaged.
+
+    Snakemake does not compute a missing file again while everything that depends on it is up to date. It does so for a
+    file that is marked as incomplete, whatever its age, so the file stays where it is and gets this mark.
+    """
+    damaged = verify_folder(folder)[1]
+    for damage in damaged:
+        words = f"Damaged result {damage.path}: {damage.found} instead of {damage.expected}"
+        if workflow.output_settings.dryrun:
+            logger.warning(f"{words}; a run without -n computes it again.")
+        else:
+            copy = shutil.copy2(damage.path, f"{damage.path}.damaged")
+            logger.warning(f"{words}; a copy is kept as {copy}, and the file is computed again.")
+    if damaged and not workflow.output_settings.dryrun:
+        from snakemake.io import IOFile
+        from snakemake.persistence.file import FilePersistence
+
+        files = [IOFile(str(damage.path)) for damage in damaged]
+        FilePersistence(nolock=True).started(SimpleNamespace(output=files))
+
+
+if workflow.is_main_process:
+    discard_damaged("results")
 
 
 wildcard_constraints:

@@ -1,6 +1,6 @@
 from qdsurf.config import System, load_config
 from qdsurf.plan import Plan
-from qdsurf.report.tables import write_table
+from qdsurf.structure_io import write_table
 
 plan = Plan(load_config(snakemake.params.config))
 tables = plan.collect(System.parse(snakemake.wildcards.system))

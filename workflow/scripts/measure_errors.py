@@ -1,8 +1,7 @@
 from qdsurf.build.selection import select_each
 from qdsurf.energetics.corrections import measure_errors
 from qdsurf.reference import read_reference
-from qdsurf.report.tables import write_table
-from qdsurf.structure_io import read_json, read_structures
+from qdsurf.structure_io import read_json, read_structures, write_table
 
 energies = select_each(
     read_structures(snakemake.input.candidates),

@@ -1,7 +1,6 @@
 from pathlib import Path
 
-import pandas as pd
-
 from qdsurf.report.figures import plot_selectivity, save
+from qdsurf.structure_io import read_table
 
-save(plot_selectivity(pd.read_csv(snakemake.input.table)), Path(snakemake.output.svg).with_suffix(""))
+save(plot_selectivity(read_table(snakemake.input.table)), Path(snakemake.output.svg).with_suffix(""))

@@ -5,8 +5,7 @@ from qdsurf.config import System
 from qdsurf.kinetics.export import export_mechanism
 from qdsurf.kinetics.study import Case, study_cycle, study_range
 from qdsurf.kinetics.tables import read_tables
-from qdsurf.report.tables import write_table
-from qdsurf.structure_io import write_atomically
+from qdsurf.structure_io import write_atomically, write_table
 
 given, how, system = snakemake.input, snakemake.params, snakemake.wildcards.system
 tables, recipe = read_tables(Path(given.states).parent), library.read_record(given.recipe, library.Recipe)

@@ -1,13 +1,11 @@
-import pandas as pd
-
 from qdsurf import library
 from qdsurf.report.figures import plot_energy_profile, plot_kinetics, save
 from qdsurf.report.viewer import write_page
-from qdsurf.structure_io import read_reason, read_structures
+from qdsurf.structure_io import read_reason, read_structures, read_table
 
 given, shown, system = snakemake.input, snakemake.output, snakemake.wildcards.system
-tables = {name: pd.read_csv(given[name]) for name in snakemake.params.tables}
-unrefined = tuple(map(pd.read_csv, given.unrefined))
+tables = {name: read_table(given[name]) for name in snakemake.params.tables}
+unrefined = tuple(map(read_table, given.unrefined))
 figures = plot_kinetics(tables, library.read_record(given.recipe, library.Recipe), system)
 figures["profile"] = plot_energy_profile(tables["states"], tables["steps"], system, unrefined)
 for name, figure in figures.items():

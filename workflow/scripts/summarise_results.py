@@ -1,10 +1,8 @@
-import pandas as pd
-
 from qdsurf.report.summary import write_summary
 from qdsurf.report.tables import join_tables
-from qdsurf.structure_io import write_atomically
+from qdsurf.structure_io import read_table, write_atomically
 
 given = snakemake.input
-selectivity, states, steps = map(pd.read_csv, (given.selectivity, given.states, given.steps))
+selectivity, states, steps = map(read_table, (given.selectivity, given.states, given.steps))
 page = write_summary(selectivity, join_tables(given.control), states, steps, snakemake.params.recipe)
 write_atomically(snakemake.output[0], page)
