@@ -44,7 +44,8 @@ def imported_modules(module: str) -> frozenset[str]:
 def code_version(*modules: str) -> str:
     """Hash of the package files that these modules use, directly or through other modules.
 
-    Snakemake compares parameters between runs, so a rule that carries this value reruns when its code changes.
+    Snakemake compares parameters between runs, so a rule that carries this value reruns when its code changes. Files
+    in a folder `data` beside a module, such as the weights of a potential, count as its code.
     """
     seen: set[str] = set()
     queue = list(modules)
@@ -53,9 +54,11 @@ def code_version(*modules: str) -> str:
         if module not in seen:
             seen.add(module)
             queue += imported_modules(module)
+    files = sorted(module_file(module) for module in seen)
+    data = sorted({path for file in files for path in (file.parent / "data").glob("*.npz")})
     digest = hashlib.sha256()
-    for module in sorted(seen):
-        digest.update(module_file(module).read_bytes())
+    for path in (*files, *data):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

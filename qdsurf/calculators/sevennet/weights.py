@@ -10,7 +10,7 @@ from ase.data import chemical_symbols
 
 from qdsurf.errors import InputError, unknown
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent / "data"
 MODELS = ("7net-l3i5", "7net-0")  # the first is the default
 FORMAT = 1
 
