@@ -29,10 +29,12 @@ from qdsurf.config import Config, System, find_facet, load_config
 from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.collect import GIBBS_COLUMNS, Tables, collect_tables, thermal_gas
 from qdsurf.energetics.corrections import Correction, fit_correction
+from qdsurf.energetics.saddles import SaddleCorrection, fit_saddle_correction
 from qdsurf.energetics.thermochemistry import state_correction
 from qdsurf.errors import InputError, QDSurfError
 from qdsurf.records import CalculatorSpec, Ligand, LigandEntry, Molecule, Precursor
-from qdsurf.structure_io import read_json, read_structures
+from qdsurf.reference import read_saddles
+from qdsurf.structure_io import read_json, read_structures, read_table
 from qdsurf.templates import Reaction
 
 
@@ -155,6 +157,11 @@ class Plan:
         """Tables of the errors on the reference reactions: of a slab's calculator, last that of its energies."""
         names = ["errors"] + ["refined_errors"] * (self.config.refine is not None)
         return [f"results/reference/{self.calculator(slab).folder}/{name}.csv" for name in names]
+
+    def barriers(self, slab: str) -> list[str]:
+        """Table of a calculator's barriers of the reference saddles, where the configuration verifies barriers."""
+        wanted = self.config.barriers == "verified"
+        return [f"results/reference/{self.calculator(slab).folder}/saddles.csv"] if wanted else []
 
     def state_files(self, room: str) -> list[str]:
         """What a room has selected, and its better energy where the configuration asks for one."""
@@ -281,11 +288,18 @@ class Plan:
         """
         own = library.recipe(self.config.kinetics.recipe).temperature_K
         others = [t for t in self.config.thermochemistry.temperatures_K if t != own]
-        correction = fit_correction(pd.read_csv(self.errors(system.slab)[-1]))
-        gibbs = [self._tables_at(system, temperature, correction)[0][GIBBS_COLUMNS] for temperature in others]
-        return *self._tables_at(system, own, correction), pd.concat([pd.DataFrame(columns=GIBBS_COLUMNS), *gibbs])
+        correction = fit_correction(read_table(self.errors(system.slab)[-1]))
+        of_saddles = SaddleCorrection()
+        for path in self.barriers(system.slab):
+            of_saddles = fit_saddle_correction(read_table(path), read_saddles()[0].saddles, correction)[0]
+        gibbs = [self._tables_at(system, t, correction, of_saddles)[0][GIBBS_COLUMNS] for t in others]
+        return *self._tables_at(system, own, correction, of_saddles), pd.concat(
+            [pd.DataFrame(columns=GIBBS_COLUMNS), *gibbs]
+        )
 
-    def _tables_at(self, system: System, temperature: float, correction: Correction) -> Tables:
+    def _tables_at(
+        self, system: System, temperature: float, correction: Correction, of_saddles: SaddleCorrection
+    ) -> Tables:
         """States, steps and sites of a system at one temperature."""
         states = {name: self.state(room) for name, room in self.states(system).items()}
         substrate = read_json(f"{self.qualification(system.slab)}/qualification.json")["substrate"]
@@ -314,7 +328,7 @@ class Plan:
         return collect_tables(
             str(system), roles, states, gases, names, self.reactions(system),
             correction, temperature, self.model(system.ligand), self.note(system.slab),
-            {name: read_json(path) for name, path in self.saddle_files(system).items()},
+            {name: read_json(path) for name, path in self.saddle_files(system).items()}, of_saddles,
         )  # fmt: skip
 
     def mode_files(self, system: System) -> list[str]:

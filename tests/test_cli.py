@@ -676,7 +676,7 @@ def test_corrections_of_gfn2(ok_json, monkeypatch):
     assert set(rows) == {r.name for r in small.reactions} and data["measured_reactions"] == len(rows) == 3
     water = rows["CsBr+H2O"]
     assert water["error_eV"] == pytest.approx(water["energy_eV"] - water["reference_eV"])
-    assert {"raw_mae_eV", "corrected_mae_eV", "coverage_68"} <= data["leave_one_out"].keys()
+    assert {"mae_raw_eV", "mae_left_out_eV", "within_sigma"} <= data["molecules"].keys()
     assert data["calculator"]["parameters"] == {"method": "GFN2-xTB"} and data["predict_100_steps_s"] > 0
 
 

@@ -17,6 +17,7 @@ from qdsurf.build.slab import cut_wide_slab
 from qdsurf.cli.files import check_output, read_frames, write_frames
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator, supported_elements
 from qdsurf.compute.qualify import Outcome, qualify
+from qdsurf.compute.reference import saddle_barriers
 from qdsurf.compute.relax import relax_batch
 from qdsurf.compute.single_point import single_point
 from qdsurf.config import QualificationSpec, RelaxSpec
@@ -30,12 +31,11 @@ from qdsurf.energetics.left_out import (
     summarise_left_out,
 )
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
-from qdsurf.energetics.saddles import check_saddles, root_mean_squares
+from qdsurf.energetics.saddles import fit_saddle_correction, summarise_saddles
 from qdsurf.errors import CalculationError, InputError, QDSurfError
 from qdsurf.records import CalculatorSpec, Material
 from qdsurf.reference import Reference, read_reference, read_saddles
 from qdsurf.report.qualification import qualification_page
-from qdsurf.structure_io import ADSORBATE, annotate
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
 QUALIFICATION_SEED = 0
@@ -123,7 +123,7 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
     data = {
         "calculator": describe_calculator(spec),
         "level": reference.level.label,
-        "molecules": len(reference.molecules),
+        "reference_molecules": len(reference.molecules),
         "reactions": len(reference.measured),
         "measured_reactions": len(correction.errors_eV),
         "widths_eV": asdict(correction.widths),
@@ -136,18 +136,21 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
             f"every bond has {UNKNOWN_SIGMA_EV:.0f} eV"
         ]
     left_out = leave_one_out(correction)
-    molecules = left_out[~left_out["on_face"]]
+    molecules, on_faces = left_out[~left_out["on_face"]], left_out[left_out["on_face"]]
     of_bonds = leave_each_out(correction, bond_of).query("not (on_face or unknown)")
     of_metals = leave_each_out(correction, metal_of).query("not on_face")
+    of_faces = summarise_left_out(leave_each_out(correction, face_of))
+    of_saddles, saddles = fit_saddle_correction(saddle_barriers(spec), read_saddles()[0].saddles, correction)
     data |= {
-        "leave_one_out": summarise_left_out(molecules),
-        "leave_one_out_known_bonds": summarise_left_out(molecules[~molecules["new_bond"]]),
-        "leave_one_bond_out": summarise_left_out(of_bonds),
-        "leave_one_face_out": summarise_left_out(leave_each_out(correction, face_of)),
-        "leave_one_metal_out": {metal: summarise_left_out(left) for metal, left in of_metals.groupby("left_out")},
+        "molecules": summarise_left_out(molecules),
+        "surface_states": summarise_left_out(on_faces) | {"mae_surface_left_out_eV": of_faces.get("mae_left_out_eV")},
+        "saddles": summarise_saddles(saddles, of_saddles),
+        "known_bonds": summarise_left_out(molecules[~molecules["new_bond"]]),
+        "one_bond_left_out": summarise_left_out(of_bonds),
+        "one_metal_left_out": {metal: summarise_left_out(left) for metal, left in of_metals.groupby("left_out")},
+        "one_surface_left_out": of_faces,
+        "saddle_table": saddles.to_dict("records"),
         "predict_100_steps_s": _time_prediction(correction),
-        "saddles": (saddles := _measure_saddles(spec, correction)).to_dict("records"),
-        "saddle_errors": root_mean_squares(saddles),
     }
     return data, _corrections_in_words(spec, data, errors, left_out)
 
@@ -157,17 +160,6 @@ def _measure(spec: CalculatorSpec, reference: Reference) -> pd.DataFrame:
     structures = build_reference(reference, supported_elements(spec))
     relaxed, results = relax_batch(structures, spec, *REFERENCE_RELAXATION, label="reference")
     return measure_errors(reference, select_each(structures, relaxed, results))
-
-
-def _measure_saddles(spec: CalculatorSpec, correction: Correction) -> pd.DataFrame:
-    """Single points of the reference saddles and their initial states."""
-    records, structures = read_saddles()
-    known = supported_elements(spec)
-    pairs = {n: pair for n, pair in structures.items() if known is None or set(pair[0].symbols) <= set(known)}
-    frames = [annotate(atoms.copy(), ADSORBATE) for pair in pairs.values() for atoms in pair]
-    energies = [result["energy_eV"] for result in relax_batch(frames, spec, 0.0, 0, label="saddles")[1]]
-    found = dict(zip(pairs, zip(energies[::2], energies[1::2], strict=True), strict=True))
-    return check_saddles(records, structures, found, correction)
 
 
 def _time_prediction(correction: Correction) -> float:
@@ -191,25 +183,34 @@ def _corrections_in_words(spec: CalculatorSpec, data: dict, errors: pd.DataFrame
     for row in errors.itertuples():
         words = f"{row.reaction:<28} {row.energy_eV:8.3f} {row.reference_eV:9.3f} {row.error_eV:+7.3f}"
         lines.append(words if np.isnan(row.error_eV) else f"{words} {next(residual)}")
-    lines += ["", f"{'left out':<11} {'reactions':>9} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
-    summaries = {"each one": data["leave_one_out"], "known bonds": data["leave_one_out_known_bonds"]}
-    summaries |= {"one bond": data["leave_one_bond_out"], "one face": data["leave_one_face_out"]}
+    lines += ["", f"{'left out':<12} {'number':>6} {'raw':>6} {'corrected':>9} {'largest':>7} {'within sigma':>12}"]
+    summaries = {
+        "one molecule": data["molecules"],
+        "known bonds": data["known_bonds"],
+        "one bond": data["one_bond_left_out"],
+        "one step": data["surface_states"],
+        "one surface": data["one_surface_left_out"],
+        **data["one_metal_left_out"],
+    }
     lines += [
-        f"{name:<11} {part['reactions']:9d} {part['raw_mae_eV']:6.3f} {part['corrected_mae_eV']:9.3f} "
-        f"{part['corrected_largest_eV']:7.3f} {part['coverage_68']:12.0%}"
-        for name, part in {**summaries, **data["leave_one_metal_out"]}.items()
-        if part["reactions"]
+        f"{name:<12} {part['number']:6d} {part['mae_raw_eV']:6.3f} {part['mae_left_out_eV']:9.3f} "
+        f"{part['largest_left_out_eV']:7.3f} {part['within_sigma']:12.0%}"
+        for name, part in summaries.items()
+        if part["number"]
     ]
-    lines += ["", f"{'saddle':<28} {'barrier':>8} {'corrected':>9} {'reference':>9}  eV"]
-    for row in data["saddles"]:
-        barriers = row["barrier_eV"], row["corrected_eV"], row["reference_eV"]
-        lines.append(f"{row['saddle']:<28} {barriers[0]:8.3f} {barriers[1]:9.3f} {barriers[2]:9.3f}")
-    root = data["saddle_errors"]
-    lines.append(f"{'root mean square error':<28} {root['raw_rms_eV']:8.3f} {root['corrected_rms_eV']:9.3f}")
+    lines += ["", f"{'saddle':<28} {'barrier':>8} {'corrected':>9} {'left out':>8} {'reference':>9}  eV"]
+    lines += [
+        f"{row['saddle']:<28} {row['barrier_eV']:8.3f} {row['corrected_eV']:9.3f} {row['left_out_eV']:8.3f} "
+        f"{row['reference_eV']:9.3f}"
+        for row in data["saddle_table"]
+    ]
+    saddles = data["saddles"]
     return [
         *lines,
         "",
-        f"{spec.label} against {data['level']}: {data['molecules']} molecules, {data['measured_reactions']} of "
-        f"{data['reactions']} reactions; mean absolute errors in eV; "
+        f"barriers take {saddles['share']:.2f} of the correction of their reaction energy; mean absolute error "
+        f"{saddles['mae_raw_eV']:.3f} eV raw, {saddles['mae_left_out_eV']:.3f} eV with each saddle left out",
+        f"{spec.label} against {data['level']}: {data['reference_molecules']} molecules, {data['measured_reactions']} "
+        f"of {data['reactions']} reactions; mean absolute errors in eV; "
         f"100 steps are corrected in {1e3 * data['predict_100_steps_s']:.1f} ms",
     ]

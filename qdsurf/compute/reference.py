@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
 from ase.units import Bohr, Hartree
 
+from qdsurf.compute.calculators import supported_elements
 from qdsurf.compute.kohn_sham import KohnSham, converged, mean_field_of
 from qdsurf.compute.relax import relax_batch
 from qdsurf.errors import CalculationError
 from qdsurf.records import CalculatorSpec
-from qdsurf.reference import PointLevel, ReferenceLevel
+from qdsurf.reference import PointLevel, ReferenceLevel, read_saddles
+from qdsurf.structure_io import ADSORBATE, annotate
 
 ENERGY_GRID, NONLOCAL_GRID = 3, 1  # PySCF's levels
 GRADIENT_HARTREE_PER_BOHR = 2e-3  # largest; 0.1 eV/A
@@ -53,6 +56,26 @@ def compute_reference(atoms: Atoms, level: ReferenceLevel) -> Atoms:
         "programs": f"pyscf {version('pyscf')}, geometric {version('geometric')}",
     }
     return relaxed
+
+
+def saddle_barriers(spec: CalculatorSpec) -> pd.DataFrame:
+    """Barriers of a calculator at the geometries of the reference saddles and of their initial states.
+
+    Returns
+    -------
+    saddle, barrier_eV, reference_eV; one row for each saddle whose elements the calculator has and whose energies it
+    could compute.
+    """
+    known = supported_elements(spec)
+    pairs = {name: pair for name, pair in read_saddles()[1].items() if known is None or {*pair[0].symbols} <= {*known}}
+    frames = [annotate(atoms.copy(), ADSORBATE) for pair in pairs.values() for atoms in pair]
+    energies = [result["energy_eV"] for result in relax_batch(frames, spec, 0.0, 0, label="saddles")[1]]
+    rows = [
+        (name, top - initial, pair[1].info["energy_eV"] - pair[0].info["energy_eV"])
+        for (name, pair), initial, top in zip(pairs.items(), energies[::2], energies[1::2], strict=True)
+        if initial is not None and top is not None
+    ]
+    return pd.DataFrame(rows, columns=["saddle", "barrier_eV", "reference_eV"])
 
 
 def strip_states(rooms: Mapping[str, Sequence[Atoms]], level: PointLevel, program: str) -> list[Atoms]:

@@ -9,6 +9,7 @@ from ase import Atoms
 from qdsurf.config import ThermochemistrySpec
 from qdsurf.energetics.bonds import Roles
 from qdsurf.energetics.corrections import Correction
+from qdsurf.energetics.saddles import SaddleCorrection
 from qdsurf.energetics.states import Gas, System, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import site_table, step_table
 from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correction
@@ -60,9 +61,10 @@ def collect_tables(
     model: str,
     note: str = "",
     saddles: Mapping[str, dict] | None = None,
+    saddle_correction: SaddleCorrection = SaddleCorrection(),  # noqa: B008 (immutable)
 ) -> Tables:
     """States, steps, sites and shared errors of one system, each as its own function says."""
-    system = System(name, roles, states, gases, names, model, note, saddles or {})
+    system = System(name, roles, states, gases, names, model, note, saddles or {}, saddle_correction)
     errors = state_errors(system, templates, correction)
     return (
         state_table(system, templates, errors, temperature_K),

@@ -115,12 +115,12 @@ def summarise_left_out(left_out: pd.DataFrame) -> dict[str, float]:
     Of no reactions there is only their number.
     """
     if left_out.empty:
-        return {"reactions": 0}
+        return {"number": 0}
     residual = (left_out["error_eV"] - left_out["predicted_eV"]).abs()
     return {
-        "reactions": len(left_out),
-        "raw_mae_eV": float(left_out["error_eV"].abs().mean()),
-        "corrected_mae_eV": float(residual.mean()),
-        "corrected_largest_eV": float(residual.max()),
-        "coverage_68": float((residual < left_out["sigma_eV"]).mean()),
+        "number": len(left_out),
+        "mae_raw_eV": float(left_out["error_eV"].abs().mean()),
+        "mae_left_out_eV": float(residual.mean()),
+        "largest_left_out_eV": float(residual.max()),
+        "within_sigma": float((residual < left_out["sigma_eV"]).mean()),
     }

@@ -49,7 +49,7 @@ def reaction_errors(errors: pd.DataFrame, metals: Collection[str]) -> dict:
 
     Returns
     -------
-    reactions and, where there are any, raw_mae_eV, corrected_mae_eV (each predicted from all other reactions) and the
+    number and, where there are any, mae_raw_eV, mae_left_out_eV (each predicted from all other reactions) and the
     rest of `summarise_left_out`; by_metal, the number for each metal; fewest, the smallest of these.
     """
     measured = errors.dropna(subset="error_eV")

@@ -1,55 +1,73 @@
-"""Is a saddle half as wrong as its step? Barriers of molecules at the trusted level against corrected ones."""
+"""Errors of barriers: what share of the correction of its step a saddle point takes, fitted for each calculator."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from ase import Atoms
 
 from qdsurf.energetics.bonds import molecule_bonds
 from qdsurf.energetics.corrections import Correction
-from qdsurf.reference import ReferenceMolecule, SaddleSet
+from qdsurf.reference import ReferenceMolecule, ReferenceSaddle
 
-# Of a verified barrier, beyond the errors of the states that it lies between: `check_saddles` has found no more with
-# GFN2-xTB (docs/explanation/how-far-to-trust-a-number.md).
-SADDLE_SIGMA_EV = 0.25
-SHARE = 0.5  # of the correction of its step that a saddle takes: it has half broken what breaks
+BARRIER_COLUMNS = ["saddle", "barrier_eV", "reference_eV"]
+FEWEST_SADDLES = 3  # a share and its scatter need more than two points
 
 
-def check_saddles(
-    records: SaddleSet,
-    structures: Mapping[str, tuple[Atoms, Atoms]],
-    energies: Mapping[str, tuple[float | None, float | None]],
-    correction: Correction,
-) -> pd.DataFrame:
-    """Barriers of a calculator at stored geometries, as they are and with their share of the step's correction.
+class SaddleCorrection(NamedTuple):
+    """How a verified barrier is corrected.
+
+    Attributes
+    ----------
+    share : of the correction of the reaction energy that the barrier takes, between 0 and 1. The defaults are assumed
+        where no reference saddle could be computed: what breaks is half broken at a saddle point.
+    sigma_eV : standard deviation of corrected barriers beyond the errors of the states that they lie between.
+    """
+
+    share: float = 0.5
+    sigma_eV: float = 0.25
+
+
+def fit_saddle_correction(
+    barriers: pd.DataFrame, saddles: Sequence[ReferenceSaddle], correction: Correction
+) -> tuple[SaddleCorrection, pd.DataFrame]:
+    """Fit the share to the reference saddles of a calculator, by least squares within 0 and 1.
 
     Parameters
     ----------
-    structures : initial state and saddle by name, with the energies of the trusted level.
-    energies : those of the calculator, eV; None or absent where it has none.
+    barriers : saddle, barrier_eV (of the calculator) and reference_eV, at the same geometries.
+    saddles : records with reactants and products.
+    correction : of reaction energies.
 
     Returns
     -------
-    saddle, barrier_eV, corrected_eV, reference_eV; one row a saddle whose energies are there.
+    SaddleCorrection
+        Its sigma_eV is the root mean square of the errors with each saddle left out of the fit.
+    table : barriers, and step_error_eV (expected error of the reaction energy), corrected_eV (with the share of all
+        saddles), left_out_eV (with the share of all others).
     """
-    rows = []
-    for saddle in records.saddles:
-        initial, top = energies.get(saddle.name, (None, None))
-        if initial is None or top is None:
-            continue
-        mean = correction.predict([step_of(saddle.reactant, saddle.products)])[0][0]
-        first, last = (atoms.info["energy_eV"] for atoms in structures[saddle.name])
-        rows.append(
-            {
-                "saddle": saddle.name,
-                "barrier_eV": top - initial,
-                "corrected_eV": top - initial - SHARE * mean,
-                "reference_eV": last - first,
-            }
-        )
-    return pd.DataFrame(rows, columns=["saddle", "barrier_eV", "corrected_eV", "reference_eV"])
+    steps = {saddle.name: step_of(saddle.reactant, saddle.products) for saddle in saddles}
+    table = barriers[BARRIER_COLUMNS].copy()
+    table["step_error_eV"] = [correction.predict([steps[name]])[0][0] for name in table["saddle"]]
+    errors, step_errors = (table["barrier_eV"] - table["reference_eV"]).to_numpy(), table["step_error_eV"].to_numpy()
+    if len(table) < FEWEST_SADDLES:
+        fitted = SaddleCorrection()
+        shares = np.full(len(table), fitted.share)
+    else:
+        every = np.arange(len(table))
+        shares = np.array([_share(errors[every != k], step_errors[every != k]) for k in every])
+        left = errors - shares * step_errors
+        fitted = SaddleCorrection(_share(errors, step_errors), float(np.sqrt(np.mean(left**2))))
+    table["corrected_eV"] = table["barrier_eV"] - fitted.share * step_errors
+    table["left_out_eV"] = table["barrier_eV"] - shares * step_errors
+    return fitted, table
+
+
+def _share(errors: np.ndarray, step_errors: np.ndarray) -> float:
+    """Least squares of errors of barriers by errors of reaction energies."""
+    total = step_errors @ step_errors
+    return float(np.clip(errors @ step_errors / total, 0.0, 1.0)) if total > 0 else 0.0
 
 
 def step_of(reactant: str, products: tuple[str, ...]) -> Counter[str]:
@@ -61,7 +79,15 @@ def step_of(reactant: str, products: tuple[str, ...]) -> Counter[str]:
     return Counter({bond: number for bond, number in change.items() if number})
 
 
-def root_mean_squares(table: pd.DataFrame) -> dict[str, float]:
-    """Root mean square errors of the barriers in eV, raw and corrected."""
-    names = {"raw_rms_eV": "barrier_eV", "corrected_rms_eV": "corrected_eV"}
-    return {key: float(np.sqrt(((table[name] - table["reference_eV"]) ** 2).mean())) for key, name in names.items()}
+def summarise_saddles(table: pd.DataFrame, fitted: SaddleCorrection) -> dict[str, float]:
+    """Number of saddles, mean absolute errors in eV raw and left out, share within one sigma, and the share itself."""
+    raw, left = ((table[name] - table["reference_eV"]).abs() for name in ("barrier_eV", "left_out_eV"))
+    return {
+        "number": len(table),
+        "mae_raw_eV": float(raw.mean()),
+        "mae_left_out_eV": float(left.mean()),
+        "within_sigma": float((left <= fitted.sigma_eV).mean()) if len(table) else float("nan"),
+        "rms_raw_eV": float(np.sqrt((raw**2).mean())),
+        "share": fitted.share,
+        "sigma_eV": fitted.sigma_eV,
+    }

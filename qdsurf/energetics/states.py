@@ -10,6 +10,7 @@ import pandas as pd
 
 from qdsurf.energetics.bonds import Roles, step_bonds
 from qdsurf.energetics.corrections import Correction
+from qdsurf.energetics.saddles import SaddleCorrection
 from qdsurf.templates import Reaction
 from qdsurf.units import STANDARD_PRESSURE_PA
 
@@ -45,6 +46,7 @@ class System:
     model : words for what stands in for the ligand.
     note : words that go with every row.
     saddles : plain data of `find_saddle` by template, for the steps whose saddle was searched.
+    saddle_correction : how verified barriers are corrected.
     """
 
     name: str
@@ -55,6 +57,7 @@ class System:
     model: str
     note: str = ""
     saddles: Mapping[str, dict] = field(default_factory=dict)
+    saddle_correction: SaddleCorrection = field(default_factory=SaddleCorrection)
 
 
 def history(reaction: Reaction, templates: Mapping[str, Reaction]) -> list[Reaction]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from qdsurf.energetics.saddles import SADDLE_SIGMA_EV, SHARE
+from qdsurf.energetics.saddles import SaddleCorrection
 from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
 from qdsurf.templates import Reaction
@@ -65,7 +65,9 @@ def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
     return max(0.0, reaction_energy, reaction.barrier.intercept_eV + reaction.barrier.slope * reaction_energy)
 
 
-def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict | None, note: str) -> dict:
+def _barrier(
+    reaction: Reaction, energy: float, correction: float, saddle: dict | None, of_saddles: SaddleCorrection, note: str
+) -> dict:
     """Barrier of a step, where it comes from, and why not from a saddle if one was searched.
 
     A verified barrier takes its share of the correction of the step. A detour is no barrier: the relation stays.
@@ -81,7 +83,7 @@ def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict 
     words = f"{saddle['status']}: {saddle['reason']}"
     if saddle["barrier_eV"] is None:
         return relation | {"note": _joined(note, f"no verified saddle, {words}")}
-    height = max(0.0, energy, saddle["barrier_eV"] + SHARE * correction)
+    height = max(0.0, energy, saddle["barrier_eV"] + of_saddles.share * correction)
     saddles = sum(name.startswith("saddle") for name in saddle["energies_eV"])
     if saddles > 1 and height > relation["activation_energy_eV"] + DETOUR_SIGMAS * sigma:
         words = f"a lower way is likely than that of {saddle['barrier_eV']:.2f} eV, {words}"
@@ -89,7 +91,7 @@ def _barrier(reaction: Reaction, energy: float, correction: float, saddle: dict 
     barrierless = saddle["status"] == "barrierless"
     return {
         "activation_energy_eV": max(0.0, energy) if barrierless else height,
-        "activation_sigma_eV": 0.0 if barrierless else SADDLE_SIGMA_EV,
+        "activation_sigma_eV": 0.0 if barrierless else of_saddles.sigma_eV,
         "barrier_source": "none" if barrierless else saddle["method"],
         "note": _joined(note, words),
     }
@@ -152,7 +154,8 @@ def _step(system: System, reaction: Reaction, errors: StateErrors) -> dict:
     correction, sigma = errors.between(reaction.reactant, reaction.name)
     energy += correction
     numbers = {"reaction_energy_eV": energy, "correction_eV": correction, "sigma_eV": sigma, "status": "ok"}
-    return row | numbers | _barrier(reaction, energy, correction, system.saddles.get(reaction.name), row["note"])
+    saddle = system.saddles.get(reaction.name)
+    return row | numbers | _barrier(reaction, energy, correction, saddle, system.saddle_correction, row["note"])
 
 
 def _warning(errors: StateErrors, state: str) -> str:

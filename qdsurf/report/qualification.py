@@ -84,7 +84,7 @@ def _reactions(reactions: Mapping | None) -> str:
     if reactions is None:
         return NOT_RUN
     counts = ", ".join(f"{metal} {number}" for metal, number in reactions["by_metal"].items())
-    if not reactions["reactions"]:
+    if not reactions["number"]:
         return f"none ({counts})"
-    raw, corrected = reactions["raw_mae_eV"], reactions["corrected_mae_eV"]
+    raw, corrected = reactions["mae_raw_eV"], reactions["mae_left_out_eV"]
     return f"{counts}; mean absolute error {raw:.2f} eV, {corrected:.2f} eV where left out and corrected"

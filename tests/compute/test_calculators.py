@@ -49,7 +49,7 @@ def test_methods_of_tblite_differ(method):
         (spec("tblit"), "calculator.name: unknown calculator 'tblit'; did you mean 'tblite'"),
         (
             spec("vasp"),
-            "unknown calculator 'vasp'.*Accepted: cp2k, emt, .*module:Class, mopac, .*, sevennet, sevennet-torch, tblite",
+            "unknown calculator 'vasp'.*Accepted: cp2k, emt, .*module:Class, .*, sevennet, sevennet-torch, tblite",
         ),
         (spec("tblite", method="GFN3"), "unknown tblite method 'GFN3'.*Accepted: GFN1-xTB, GFN2-xTB, IPEA1-xTB"),
         (spec("mopac", method="PM8"), "unknown mopac method 'PM8'.*Accepted: PM6, PM6-D3H4, PM7"),

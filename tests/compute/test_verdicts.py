@@ -10,7 +10,7 @@ GOOD = {
     "scf": {"failed_share": 0.01},
     "stability": {"energy_drop_eV_per_moving_atom": 0.1, "largest_shift_A": 0.2},
     "bulk_stability": {"energy_drop_eV_per_moving_atom": -0.001, "largest_shift_A": 0.1},
-    "reactions": {"corrected_mae_eV": 0.1, "fewest": 12},
+    "reactions": {"mae_left_out_eV": 0.1, "fewest": 12},
 }
 
 

@@ -103,7 +103,7 @@ def test_known_errors_are_found_and_the_noise_is_learned():
     fit = fit_correction(errors)
     assert fit.widths.noise == pytest.approx(0.1, rel=0.4)
     left = summarise_left_out(leave_one_out(fit))
-    assert left["corrected_mae_eV"] < 0.2 < left["raw_mae_eV"]
+    assert left["mae_left_out_eV"] < 0.2 < left["mae_raw_eV"]
     new = [{"Al-C": -1, "Al-S": 1, "C-H": 1, "S-H": -1}]
     mean, covariance = fit.predict(new)
     assert abs(mean[0] - sum(n * truth[bond] for bond, n in new[0].items())) < 3 * np.sqrt(covariance[0, 0]) + 1e-3

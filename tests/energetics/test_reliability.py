@@ -27,11 +27,11 @@ def test_only_reactions_of_the_metals_count(errors):
     found = reaction_errors(errors, ["Cs", "Pb"])
     measured = errors.dropna(subset="error_eV")
     own = measured["bonds"].str.contains("Pb[-<]|Cs[-<]")
-    assert found["reactions"] == own.sum() > found["by_metal"]["Pb"] > found["by_metal"]["Cs"] == found["fewest"] > 0
-    assert found["raw_mae_eV"] == pytest.approx(measured["error_eV"][own].abs().mean())
+    assert found["number"] == own.sum() > found["by_metal"]["Pb"] > found["by_metal"]["Cs"] == found["fewest"] > 0
+    assert found["mae_raw_eV"] == pytest.approx(measured["error_eV"][own].abs().mean())
     left = leave_one_out(fit_correction(errors))
     residual = (left["error_eV"] - left["predicted_eV"]).abs()
-    assert found["corrected_mae_eV"] == pytest.approx(residual[own.to_numpy()].mean())
+    assert found["mae_left_out_eV"] == pytest.approx(residual[own.to_numpy()].mean())
 
 
 def test_a_pair_of_partners_is_no_metal():
@@ -41,12 +41,12 @@ def test_a_pair_of_partners_is_no_metal():
         | {"error_eV": [0.1, 0.2, 0.4], "level": "one", "reference_sigma_eV": 0.08, "on_face": False}
     )
     assert reaction_errors(table, ["Pb"])["by_metal"] == {"Pb": 1}
-    assert reaction_errors(table, ["Zn"])["raw_mae_eV"] == pytest.approx(0.3)
+    assert reaction_errors(table, ["Zn"])["mae_raw_eV"] == pytest.approx(0.3)
 
 
 def test_metals_without_reactions_have_no_error(errors):
-    assert reaction_errors(errors, ["Hg"]) == {"reactions": 0, "by_metal": {"Hg": 0}, "fewest": 0}
-    assert reaction_errors(errors.assign(error_eV=np.nan), ["Pb"])["reactions"] == 0
+    assert reaction_errors(errors, ["Hg"]) == {"number": 0, "by_metal": {"Hg": 0}, "fewest": 0}
+    assert reaction_errors(errors.assign(error_eV=np.nan), ["Pb"])["number"] == 0
 
 
 def test_a_table_is_read_or_refused(tmp_path, errors):

@@ -9,8 +9,9 @@ import pytest
 from qdsurf import library
 from qdsurf.energetics.bonds import assign_roles
 from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, Widths, fit_correction
+from qdsurf.energetics.saddles import SaddleCorrection
 from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
-from qdsurf.energetics.steps import SADDLE_SIGMA_EV, assert_balanced, bep_barrier, site_table, step_table
+from qdsurf.energetics.steps import assert_balanced, bep_barrier, site_table, step_table
 from qdsurf.errors import BalanceError
 
 TEMPLATES = library.reactions()
@@ -134,7 +135,7 @@ def test_a_verified_saddle_takes_the_place_of_the_relation(system):
     name = "protonolysis_surface_hydrogen"  # -1.5 eV, corrected by +0.9
     corrected = replace(system, saddles={name: searched("verified", 0.7)})
     row = step_table(corrected, TEMPLATES, errors_of(system, EXACT)).set_index("step").loc[name]
-    assert row.barrier_source == "eigenvector_following" and row.activation_sigma_eV == SADDLE_SIGMA_EV
+    assert row.barrier_source == "eigenvector_following" and row.activation_sigma_eV == SaddleCorrection().sigma_eV
     assert row.activation_energy_eV == pytest.approx(0.7 + row.correction_eV / 2)
     assert row.note == "a note; verified: because"
     low = replace(system, saddles={name: searched("verified", -0.2)})

@@ -20,7 +20,7 @@ FACETS = [
     {"facet": "100_PbS", "surface_energy_J_per_m2": 0.21, "literature_J_per_m2": 0.18},
     {"facet": "110_PbS", "surface_energy_J_per_m2": None, "literature_J_per_m2": None},
 ]
-REACTIONS = {"reactions": 12, "by_metal": {"Pb": 12}, "raw_mae_eV": 0.3, "corrected_mae_eV": 0.15, "fewest": 12}
+REACTIONS = {"number": 12, "by_metal": {"Pb": 12}, "mae_raw_eV": 0.3, "mae_left_out_eV": 0.15, "fewest": 12}
 
 
 def test_every_number_and_verdict_is_on_the_page():
@@ -45,7 +45,7 @@ def test_what_was_not_run_says_so():
     assert "| surface energies, as cut | not run |" in page and "| reference reactions | not run |" in page
     assert "| bulk modulus | no number, 60 GPa from experiment |" in page
     none = qualification_page(
-        DATA | {"facets": [], "facet_order_agrees": None, "reactions": {"reactions": 0, "by_metal": {"Hg": 0}}}
+        DATA | {"facets": [], "facet_order_agrees": None, "reactions": {"number": 0, "by_metal": {"Hg": 0}}}
     )
     assert "| surface energies, as cut | none of its facets can be tested alone |" in none
     assert "| reference reactions | none (Hg 0) |" in none

@@ -26,6 +26,7 @@ rule collect_energies:
         ],
         qualification=lambda w: f"{PLAN.qualification(slab_of(w))}/qualification.json",
         errors=lambda w: PLAN.errors(slab_of(w)),
+        barriers=lambda w: PLAN.barriers(slab_of(w)),
         reactions=lambda w: [record("reactions", name) for name in PLAN.reactions(System.parse(w.system))],
         recipe=record("recipes", PLAN.config.kinetics.recipe),
     output:

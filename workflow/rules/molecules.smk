@@ -118,6 +118,25 @@ rule measure_errors:
         "../scripts/measure_errors.py"
 
 
+rule compute_saddles:
+    input:
+        records=REFERENCE_FILES,
+    output:
+        barriers="results/reference/{calculator}/saddles.csv",
+    log:
+        "logs/compute_saddles/{calculator}.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    resources:
+        mem_mb=memory(),
+        runtime=minutes(REFINING_CALLS),
+    params:
+        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
+        code=code_version("compute.reference"),
+    script:
+        "../scripts/compute_saddles.py"
+
+
 # Where the configuration asks for better energies: single points at the calculator's geometries.
 use rule relax_reference as refine_state with:
     input:
