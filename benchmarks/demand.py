@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-PARAMETERS = {"sevennet": {"model": "7net-0"}}
+PARAMETERS: dict[str, dict] = {}
 MiB = 1024.0  # of the kibibytes of ru_maxrss
 
 
@@ -35,7 +35,7 @@ def measure(calculator: str, cell: int) -> dict:
 def main() -> None:
     """Measure each size in a process of its own; print a row each, or one JSON object last."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calculators", nargs="+", default=["emt", "tblite", "mopac"])
+    parser.add_argument("--calculators", nargs="+", default=["emt", "tblite", "mopac", "sevennet"])
     parser.add_argument("--cells", nargs="+", type=int, default=[3, 4, 6])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)

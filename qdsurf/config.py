@@ -45,8 +45,11 @@ class RelaxSpec(Record):
     keep: int | None = Field(
         1, ge=1, description="relax in the order of single points until so many keep their bonds; null: relax all"
     )
-    timeout_s: float = Field(
-        21600.0, gt=0, description="longest time for one structure; what hangs is ended and recorded as failed"
+    timeout_s: float | None = Field(
+        None,
+        gt=0,
+        description="longest time for one structure, after which it is ended and recorded as failed; absent: ten times "
+        "what its force calls take with this calculator on an idle machine, and five minutes",
     )
 
 

@@ -12,7 +12,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 ROOMS = ("build", "compute", "energetics", "kinetics")
 STOREYS = (
-    ("errors", "units", "defaults", "integrity"),
+    ("errors", "units", "defaults", "quantities", "integrity"),
     ("miller", "patterns", "records", "templates"),
     ("library", "config", "structure_io", "connectivity", "provenance", "progress", "reference"),
     ("calculators",),

@@ -364,7 +364,7 @@ def test_a_structure_that_cannot_be_understood_is_refused(fails, folder, tmp_pat
 
 
 def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
-    words = ("nanocrystal", "PbS", "--diameter_nm", 1.6, "--ligand", "acetate", "-o", tmp_path / "dot.xyz")
+    words = ("nanocrystal", "PbS", "--diameter", "1.6nm", "--ligand", "acetate", "-o", tmp_path / "dot.xyz")
     data = ok_json(*words)
     dot = read(tmp_path / "dot.xyz")
     assert data["charge"] == 0 and len(dot) == data["atoms"] and not dot.pbc.any()
@@ -375,16 +375,16 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("CuInSe2 --diameter_nm 3", "has no surface energies on record; give facets with ratios, such as 100=1.0"),
-        ("PbS --diameter_nm 3 --facets 100", "--facets '100': write NAME=VALUE, such as 111=1.1"),
-        ("PbS --diameter_nm 3 --facets 100=x", "--facets 100: 'x' is no number"),
-        ("PbS --diameter_nm 3 --facets 100=-1", "facet 100: -1 is no surface energy"),
-        ("CdSe-wz --diameter_nm 3 --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
-        ("PbS --diameter_nm 3 --centre Pt", "unknown element 'Pt'"),
-        ("PbS --diameter_nm 0.2", "holds no atom with enough bonds; go larger"),
-        ("PbS --diameter_nm 3 --ligand methylamine", "--coverage: say how many methylamine are to come, nm^-2"),
+        ("CuInSe2 --diameter 3nm", "has no surface energies on record; give facets with ratios, such as 100=1.0"),
+        ("PbS --diameter 3nm --facets 100", "--facets '100': write NAME=VALUE, such as 111=1.1"),
+        ("PbS --diameter 3nm --facets 100=x", "--facets 100: 'x' is no number"),
+        ("PbS --diameter 3nm --facets 100=-1", "facet 100: -1 is no surface energy"),
+        ("CdSe-wz --diameter 3nm --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
+        ("PbS --diameter 3nm --centre Pt", "unknown element 'Pt'"),
+        ("PbS --diameter 0.2nm", "holds no atom with enough bonds; go larger"),
+        ("PbS --diameter 3nm --ligand methylamine", "--coverage: say how many methylamine are to come, nm^-2"),
         (
-            "CsPbBr3 --diameter_nm 3 --ligand oleate",
+            "CsPbBr3 --diameter 3nm --ligand oleate",
             "the particle is neutral without ligands; say how many are to come",
         ),
     ],

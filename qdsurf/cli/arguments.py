@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from qdsurf import defaults
+from qdsurf.errors import InputError
 
 FRAME = "structure file that ASE reads; FILE@N takes frame N of several, otherwise the last is taken"
 
@@ -46,6 +47,19 @@ def positive(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text.strip()!r} is no number above 0")
+    return value
+
+
+def length_nm(text: str) -> float:
+    """Read a length above zero with its unit, in nm."""
+    from qdsurf.quantities import parse_quantity
+
+    try:
+        value = parse_quantity(text.strip(), "nm", "3nm or 30angstrom")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no length above 0")
     return value
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 import qdsurf
-from qdsurf.cli.arguments import FRAME, calculator, charge, output, positive, seed, verb, whole
+from qdsurf.cli.arguments import FRAME, calculator, charge, length_nm, output, positive, seed, verb, whole
 
 LISTS = ("materials", "facets", "ligands", "precursors", "coreactants", "reactions", "recipes", "calculators")
 SHELLS = ("bash", "zsh", "fish")
@@ -106,12 +106,16 @@ def _nanocrystal(verbs) -> None:
         "nanocrystal",
         "structures:make_nanocrystal",
         "build a whole nanocrystal, neutral with its ligands",
-        "PbS --diameter_nm 3 --ligand oleate -o dot.xyz",
-        "CdSe-wz --diameter_nm 4 --facets 10-10=1.0 0001=1.2 000-1=1.2 --ligand 10-10=acetate -o dot.xyz",
+        "PbS --diameter 3nm --ligand oleate -o dot.xyz",
+        "CdSe-wz --diameter 4nm --facets 10-10=1.0 0001=1.2 000-1=1.2 --ligand 10-10=acetate -o dot.xyz",
     )
     parser.add_argument("material", metavar="MATERIAL", help="see `qdsurf list materials`")
     parser.add_argument(
-        "--diameter_nm", type=positive, required=True, metavar="D", help="of the sphere of the same volume"
+        "--diameter",
+        type=length_nm,
+        required=True,
+        metavar="D",
+        help="of the sphere of the same volume, with its unit, such as 3nm or 30angstrom",
     )
     parser.add_argument(
         "--ligand",

@@ -112,7 +112,7 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
             f"--coverage: say how many {', '.join(one.name for one in dative.values())} are to come, nm^-2"
         )
     particle, dangling = build_nanocrystal(
-        material, arguments.diameter_nm, facets, arguments.centre, arguments.seed, _shells(arguments.shell)
+        material, arguments.diameter, facets, arguments.centre, arguments.seed, _shells(arguments.shell)
     )
     faces = Counter(particle.arrays["facet"][particle.arrays["layer"] == 1].tolist())
     area = particle_area(particle)
@@ -132,7 +132,7 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
     data = {
         "file": arguments.output,
         "material": material.name,
-        "diameter_nm": arguments.diameter_nm,
+        "diameter_nm": arguments.diameter,
         "formula": capped.get_chemical_formula(),
         "atoms": len(capped),
         "surface_nm2": area,

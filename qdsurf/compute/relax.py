@@ -15,6 +15,8 @@ from qdsurf.compute.anomalies import find_anomalies
 from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator
 from qdsurf.compute.journal import Journal, Outcome
 from qdsurf.compute.optimiser import ModelNewton
+from qdsurf.compute.path import free_atoms
+from qdsurf.compute.preconditioned import preconditioned_lbfgs
 from qdsurf.compute.restraints import held_bonds
 from qdsurf.compute.worker import Worker
 from qdsurf.errors import CalculationError
@@ -34,6 +36,7 @@ QUICK_RUNGS = 4  # of the rescue ladder, where a step back or another candidate 
 HELD_FMAX, HELD_STEPS = 0.5, 30
 # A walk that feels this at ten calls in a row so late is not on its way into a minimum; one call may be a bump.
 HOPELESS_EV_PER_A, HOPELESS_CALLS, HOPELESS_ROW = 1.0, 50, 10
+MOST_DENSE = 300  # free atoms, above which diagonalising their Hessian takes longer than their forces
 LOOK_EVERY = 5  # calls after which a walk looks whether its structure is still what it is meant to be
 
 
@@ -266,7 +269,8 @@ class _Walk:
 
     def _descend(self, max_step: float, max_steps: int, fmax: float) -> str:
         """Follow the optimiser until it is done; an empty string says that it met another SCF solution."""
-        optimiser = ModelNewton(self.atoms, max_step)
+        make = ModelNewton if len(free_atoms(self.atoms)) <= MOST_DENSE else preconditioned_lbfgs
+        optimiser = make(self.atoms, max_step)
         for _ in optimiser.irun(fmax=fmax, steps=max(0, max_steps - self.calls + self.first_call)):
             if not self._accept():
                 return ""

@@ -2,12 +2,12 @@
 
 import pytest
 
-from qdsurf.compute.demand import SHORTEST_MIN, memory_MiB, minutes
+from qdsurf.compute.demand import SHORTEST_MIN, memory_MiB, minutes, patience_s
 from qdsurf.records import CalculatorSpec
 
 
 @pytest.mark.parametrize(
-    ("name", "atoms", "peak_MiB"), [("tblite", 36, 163), ("tblite", 144, 285), ("mopac", 36, 176), ("mopac", 144, 427)]
+    ("name", "atoms", "peak_MiB"), [("tblite", 36, 163), ("tblite", 144, 285), ("mopac", 36, 176), ("mopac", 144, 427), ("sevennet", 144, 271)]
 )
 def test_the_measured_memory_fits_twice(name, atoms, peak_MiB):
     assert 2 * peak_MiB < memory_MiB(CalculatorSpec(name=name), atoms) < 2 * peak_MiB + 600
@@ -19,6 +19,13 @@ def test_the_measured_memory_fits_twice(name, atoms, peak_MiB):
 def test_the_measured_time_fits_almost_twice(name, atoms, call_s):
     asked = minutes(CalculatorSpec(name=name), atoms, 600) - SHORTEST_MIN
     assert 1.8 * 600 * call_s / 60 < asked < 2.3 * 600 * call_s / 60
+
+
+def test_patience_is_many_times_the_measured_time_and_never_short():
+    sevennet = CalculatorSpec()
+    assert 5 * 200 * 0.16 < patience_s(sevennet, 197, 200) < 3600
+    assert patience_s(CalculatorSpec(name="emt"), 3, 1) >= 300
+    assert patience_s(CalculatorSpec(name="my.code:Calculator"), 100, 200) > 24 * 3600
 
 
 def test_more_atoms_and_calls_ask_for_more():

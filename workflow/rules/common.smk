@@ -75,6 +75,7 @@ LARGEST_GUEST = 100  # atoms of a ligand and the molecules on it: a full oleate 
 LARGEST_BULK = 216  # a supercell of the qualification: 3 x 3 x 3 cubic cells of eight atoms
 RELAX = PLAN.config.relax
 RELAXATION_CALLS = RELAX.candidates + (RELAX.keep or RELAX.candidates) * RELAX.max_steps
+MOLECULE_STEPS = 500  # of gas molecules and of the reference set, which are small and relaxed tightly
 REFINING_CALLS = 5  # one for a state; the reference molecules are many, but small
 MODES_CALLS = CALLS_AN_ATOM * LARGEST_GUEST
 SADDLE_CALLS = 500 + MODES_CALLS  # a climb of 100 and two walks of 200 at most; see compute/saddle.py
@@ -155,6 +156,11 @@ def memory(spec=calculator_of):
 def minutes(calls, spec=calculator_of):
     """Time for a queue; a job that was ended by it asks for more."""
     return lambda w, attempt: demand.minutes(spec(w), atoms_of(w), calls) * attempt
+
+
+def patience(calls, spec=calculator_of):
+    """Longest time in s for one structure; no parameter: another patience makes no result stale."""
+    return lambda w: PLAN.config.relax.timeout_s or demand.patience_s(spec(w), atoms_of(w), calls)
 
 
 def reactant_of(w):

@@ -26,13 +26,13 @@ rule relax_molecule:
     conda:
         "../envs/qdsurf.yaml"
     resources:
-        timeout_s=PLAN.config.relax.timeout_s,  # no parameter: another patience makes no result stale
+        timeout_s=patience(MOLECULE_STEPS),
         mem_mb=memory(),
         runtime=minutes(RELAXATION_CALLS),
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=0.01,
-        max_steps=500,
+        max_steps=MOLECULE_STEPS,
         keep=None,
         code=code_version("compute.relax", "build.selection"),
     script:
@@ -49,7 +49,7 @@ rule find_modes:
     conda:
         "../envs/qdsurf.yaml"
     resources:
-        timeout_s=PLAN.config.relax.timeout_s,
+        timeout_s=patience(MODES_CALLS),
         mem_mb=memory(),
         runtime=minutes(MODES_CALLS),
     params:
@@ -86,13 +86,13 @@ rule relax_reference:
     conda:
         "../envs/qdsurf.yaml"
     resources:
-        timeout_s=PLAN.config.relax.timeout_s,
+        timeout_s=patience(MOLECULE_STEPS),
         mem_mb=memory(),
         runtime=minutes(RELAXATION_CALLS),
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
         fmax=0.01,
-        max_steps=500,
+        max_steps=MOLECULE_STEPS,
         keep=None,
         code=code_version("compute.relax", "build.judgement"),
     script:
@@ -147,7 +147,7 @@ use rule relax_reference as refine_state with:
     log:
         "logs/refine_state/{refined}.log",
     resources:
-        timeout_s=PLAN.config.relax.timeout_s,
+        timeout_s=patience(REFINING_CALLS, refined),
         mem_mb=memory(refined),
         runtime=minutes(REFINING_CALLS, refined),
     params:
