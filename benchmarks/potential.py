@@ -1,8 +1,8 @@
-"""Speed, memory and scaling of SevenNet in numba, beside torch and GFN2-xTB in the same run; writes docs/benchmarks/potential.md.
+"""Speed, memory and scaling of SevenNet in numba, beside torch and GFN2-xTB in one run.
 
-Run by hand: `python benchmarks/potential.py [--json]`. Times are processor seconds of one thread for energy and forces, the smallest
-of several calls after one that is not counted. torch is measured where `sevenn` is installed, also in another environment:
-`--torch PYTHON` names its interpreter.
+Run by hand: `python benchmarks/potential.py [--json]`; it writes docs/benchmarks/potential.md. Times are processor
+seconds of one thread for energy and forces, the smallest of several calls after one that is not counted. torch is
+measured where `sevenn` is installed, also in another environment: `--torch PYTHON` names its interpreter.
 """
 
 import argparse
@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+    os.environ[variable] = "1"  # before the libraries are loaded
 
-import numpy as np
-from ase.io import read
+import numpy as np  # noqa: E402
+from ase.io import read  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/benchmarks/potential.md"
