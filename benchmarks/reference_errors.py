@@ -93,7 +93,7 @@ def main() -> None:
     store = json.loads(STORE.read_text()) if STORE.is_file() else {}
     for name in arguments.calculators:
         store[name] = measure(name)
-        STORE.write_text(json.dumps(store, indent=1) + "\n")
+        STORE.write_text(json.dumps(store) + "\n")
     PAGE.write_text("\n".join(page(store)) + "\n")
     print(PAGE.read_text())
     if arguments.json:

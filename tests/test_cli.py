@@ -13,17 +13,20 @@ import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.constraints import FixAtoms
 from ase.io import read, write
 
 from qdsurf import library
 from qdsurf.cli import main
 from qdsurf.cli.parser import SHELLS, build_parser
+from qdsurf.compute.calculators import make_calculator
 from qdsurf.energetics.corrections import measure_errors
+from qdsurf.records import CalculatorSpec
 from qdsurf.reference import read_reference
 
 ENTRY = Path(sys.executable).parent / "qdsurf"
 VERBS = (
-    *("list", "slab", "nanocrystal", "sites", "ligate", "place", "show", "relax", "reactions", "qualify"),
+    *("list", "slab", "nanocrystal", "sites", "ligate", "place", "show", "energy", "relax", "reactions", "qualify"),
     *("corrections", "kinetics", "status", "trace", "completion"),
 )
 
@@ -564,6 +567,70 @@ def test_reactions_errors(fails, ok, folder, tmp_path):
     assert "total -1" in fails("reactions", tmp_path / "charged.xyz", "--precursor", "TMA")
     ok("place", folder / "PbS.xyz", "TMA", "-o", tmp_path / "p.xyz")
     assert "holds a precursor already" in fails("reactions", tmp_path / "p.xyz", "--precursor", "TMA")
+
+
+# energy
+
+
+def test_energy_gives_one_object_for_each_frame(ok_json, tmp_path):
+    crystal = bulk("PbS", "rocksalt", 5.94)
+    crystal.rattle(0.05, seed=0)
+    slab = crystal.copy()
+    slab.pbc = [True, True, False]
+    slab.center(vacuum=6.0, axis=2)
+    write(tmp_path / "frames.xyz", [molecule("H2O"), crystal, slab])
+    water, periodic, layer = ok_json("energy", tmp_path / "frames.xyz")
+    assert water.keys() == {"energy_eV", "forces_eV_per_A", "stress_eV_per_A3"}
+    assert water["stress_eV_per_A3"] is None and np.shape(water["forces_eV_per_A"]) == (3, 3)
+    assert len(periodic["stress_eV_per_A3"]) == len(layer["stress_eV_per_A3"]) == 6
+    crystal.calc = make_calculator(CalculatorSpec())
+    assert periodic["energy_eV"] == pytest.approx(crystal.get_potential_energy(), abs=1e-6)
+    np.testing.assert_allclose(periodic["stress_eV_per_A3"], crystal.get_stress(), atol=1e-7)
+    assert np.abs(np.sum(layer["forces_eV_per_A"], axis=0)).max() < 1e-4
+
+
+def test_energy_takes_any_calculator_and_its_parameters(ok_json, tmp_path):
+    write(tmp_path / "w.xyz", molecule("H2O"))
+    (with_d3,), (without,) = (
+        ok_json("energy", tmp_path / "w.xyz", "--parameter", f"d3={d3}") for d3 in ("PBE", "none")
+    )
+    assert with_d3["energy_eV"] < without["energy_eV"]
+    (gfn1,) = ok_json("energy", tmp_path / "w.xyz", "--calculator", "tblite", "--method", "GFN1-xTB")
+    assert gfn1["energy_eV"] < -100
+
+
+def test_energy_does_not_hide_forces_on_held_atoms(ok_json, tmp_path):
+    atoms = molecule("H2O")
+    atoms.set_distance(0, 1, 1.2)
+    atoms.set_constraint(FixAtoms([0, 1, 2]))
+    write(tmp_path / "w.extxyz", atoms)
+    (point,) = ok_json("energy", tmp_path / "w.extxyz")
+    assert np.abs(point["forces_eV_per_A"]).max() > 1
+
+
+def test_energy_errors(fails, tmp_path):
+    close, radon = Atoms("OH", [[0, 0, 0], [0, 0, 0.2]]), Atoms("Rn")
+    write(tmp_path / "close.xyz", [molecule("H2O"), close])
+    write(tmp_path / "radon.xyz", radon)
+    assert "close.xyz: frame 1: atoms 0 (O) and 1 (H) are 0.200 A apart" in fails("energy", tmp_path / "close.xyz")
+    assert "sevennet 7net-l3i5 D3 has no parameters for Rn" in fails("energy", tmp_path / "radon.xyz")
+    message = fails("energy", tmp_path / "close.xyz", "--parameter", "model=7net-omni")
+    assert "unknown sevennet model '7net-omni'" in message and "Accepted: 7net-0, 7net-l3i5" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("3", "'3' is no number with a unit of nm; write it as 3nm or 30angstrom"),
+        ("3kg", "'3kg' is no number with a unit of nm"),
+        ("0nm", "'0nm' is no length above 0"),
+        ("nm", "'nm' is no finite number; write it as 3nm"),
+    ],
+)
+def test_lengths_need_a_unit(capsys, words, message):
+    with pytest.raises(SystemExit):
+        main(["nanocrystal", "PbS", "--diameter", words, "-o", "x.xyz"])
+    assert message in capsys.readouterr().err
 
 
 # relax

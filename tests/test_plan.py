@@ -203,7 +203,7 @@ def test_what_systems_share_is_computed_once():
     assert sorted(rooms["slabs"]) == sorted(f"slabs/{slab}" for slab in plan.config.slabs)
     assert len(rooms["bulk"]) == len({slab.split("_")[0] for slab in plan.config.slabs}) < len(plan.config.slabs)
     assert sorted(rooms["ligated"]) == sorted(f"ligated/{pair}" for pair in pairs) and 3 * len(pairs) < len(systems)
-    assert sorted(rooms["molecules"]) == sorted(f"molecules/tblite-GFN2-xTB/{name}" for name in plan.molecules)
+    assert sorted(rooms["molecules"]) == sorted(f"molecules/sevennet-7net-l3i5-D3/{name}" for name in plan.molecules)
     assert len(rooms["reference"]) == 1
     desorptions = [job for job in rooms["reactions"] if "desorption" in job]
     assert 0 < len(desorptions) <= len(pairs), "a ligand leaves each surface once, whatever the precursor"
