@@ -8,7 +8,13 @@ from qdsurf.records import CalculatorSpec
 
 @pytest.mark.parametrize(
     ("name", "atoms", "peak_MiB"),
-    [("tblite", 36, 163), ("tblite", 144, 285), ("mopac", 36, 176), ("mopac", 144, 427), ("sevennet", 144, 271)],
+    [
+        ("tblite", 36, 163),
+        ("tblite", 144, 285),
+        ("mopac", 36, 176),
+        ("mopac", 144, 427),
+        ("sevennet", 144, 271),
+    ],
 )
 def test_the_measured_memory_fits_twice(name, atoms, peak_MiB):
     assert 2 * peak_MiB < memory_MiB(CalculatorSpec(name=name), atoms) < 2 * peak_MiB + 600
