@@ -8,7 +8,6 @@ keeps the time on record.
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pandas as pd
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/benchmarks/main-job.md"
+TIMES = PAGE.with_suffix(".json")  # minutes and cores of the run on record
 # Figures of the page and of the README, and the system that each is of.
 FIGURES = {
     "selectivity.png": "selectivity.png",
@@ -42,15 +42,15 @@ def share(value: float) -> str:
     return "<0.01" if value < 0.01 else ">0.99" if value > 0.99 else f"{value:.2f}"
 
 
-def page(results: Path, minutes: float | None, cores: int) -> str:
+def page(results: Path, times: dict) -> str:
     """Answers and cost as a page."""
     table = pd.read_csv(results / "kinetics/selectivity.csv")
-    run = json.loads((results / "provenance.json").read_text())
+    provenance = json.loads((results / "provenance.json").read_text())
     lines = ["# The main job", "", "Written by `python benchmarks/main_job.py`.", ""]
-    elapsed = f"{minutes:.0f} minutes on {cores} cores, " if minutes else ""
+    elapsed = f"{times['minutes']:.0f} minutes on {times['cores']} cores, " if times else ""
     lines += [
-        f"{len(table)} systems: {elapsed}{run['force_calls']} force calls, {run['relaxation_cpu_s'] / 60:.0f} minutes "
-        "of processor time in relaxations.",
+        f"{len(table)} systems: {elapsed}{provenance['force_calls']} force calls, "
+        f"{provenance['relaxation_cpu_s'] / 60:.0f} minutes of processor time in relaxations.",
         "",
         "| system | surface | ligand | desorption | uptake (nm^-2) | P(ligand wins) | without a number |",
         "|---|---|---|---|---|---|---|",
@@ -71,16 +71,10 @@ def page(results: Path, minutes: float | None, cores: int) -> str:
         "| crystal | geometry | substrate relaxation | reaction energies | substrate |",
         "|---|---|---|---|---|",
     ]
-    for one in run["qualifications"]:
+    for one in provenance["qualifications"]:
         fits = " | ".join("fit" if use["fit"] else use["reason"] for use in one["uses"].values())
         lines.append(f"| {one['material']} | {fits} | {one['substrate']} |")
     return "\n".join(lines) + "\n"
-
-
-def minutes_on_record() -> float | None:
-    """Elapsed time of the page as it is."""
-    found = re.search(r"systems: (\d+) minutes", PAGE.read_text()) if PAGE.is_file() else None
-    return float(found.group(1)) if found else None
 
 
 def main() -> None:
@@ -90,8 +84,10 @@ def main() -> None:
     parser.add_argument("--page-only", action="store_true")
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="folder of the run")
     arguments = parser.parse_args()
-    minutes = minutes_on_record() if arguments.page_only else run(arguments.cores)
-    PAGE.write_text(page(arguments.results, minutes, arguments.cores))
+    if not arguments.page_only:
+        TIMES.write_text(json.dumps({"minutes": run(arguments.cores), "cores": arguments.cores}) + "\n")
+    times = json.loads(TIMES.read_text()) if TIMES.is_file() else {}
+    PAGE.write_text(page(arguments.results, times))
     for source, name in FIGURES.items():
         shutil.copy(arguments.results / "report" / source, ROOT / "docs/figures" / name)
     print(PAGE.read_text())

@@ -1,6 +1,7 @@
-"""Numbers with units as people write them, such as 3nm, read through pint."""
+"""Parse numbers with units, such as 3nm, with pint."""
 
 import math
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,10 @@ from qdsurf.errors import InputError
 
 if TYPE_CHECKING:
     from pint import UnitRegistry
+
+
+# pint reads more than this, and drops a decimal comma without a word.
+NUMBER_AND_UNIT = re.compile(r"(?P<number>[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)\s*(?P<unit>[^\d\s.,_].*)")
 
 
 def parse_quantity(text: str, unit: str, example: str) -> float:
@@ -29,19 +34,20 @@ def parse_quantity(text: str, unit: str, example: str) -> float:
     >>> parse_quantity("30angstrom", "nm", "3nm")
     3.0
     """
-    registry = _registry()
+    parts = NUMBER_AND_UNIT.fullmatch(text.strip())
     try:
-        quantity = registry.Quantity(text)
-        value = float(quantity.to(unit).magnitude)
-    except Exception:  # pint raises what its parser meets
-        raise InputError(f"{text!r} is no number with a unit of {unit}; write it as {example}") from None
-    if not math.isfinite(value) or not any(character.isdigit() for character in text):
-        raise InputError(f"{text!r} is no finite number; write it as {example}")
-    return round(value, 12)
+        value = float(_registry().Quantity(float(parts["number"]), parts["unit"]).to(unit).magnitude)
+    except Exception:  # pint passes on any exception of its parser
+        raise InputError(
+            f"{text!r} cannot be converted to {unit}; write a number with a unit, such as {example}"
+        ) from None
+    if not math.isfinite(value):
+        raise InputError(f"{text!r} is not finite; write a number with a unit, such as {example}")
+    return round(value, 12)  # 30 angstrom are 3 nm, not 2.9999999999999996
 
 
 @cache
 def _registry() -> "UnitRegistry":
-    from pint import UnitRegistry  # 0.3 s, which only texts with units are worth
+    from pint import UnitRegistry  # imported here because it takes 0.3 s
 
     return UnitRegistry()

@@ -621,10 +621,12 @@ def test_energy_errors(fails, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("3", "'3' is no number with a unit of nm; write it as 3nm or 30angstrom"),
-        ("3kg", "'3kg' is no number with a unit of nm"),
+        ("3", "'3' is not in nm; write a number with a unit, such as 3nm or 30angstrom"),
+        ("3kg", "'3kg' is not in nm"),
+        ("3,5nm", "'3,5nm' is not in nm"),
+        ("3_5nm", "'3_5nm' is not in nm"),
         ("0nm", "'0nm' is no length above 0"),
-        ("nm", "'nm' is no finite number; write it as 3nm"),
+        ("nm", "'nm' is not in nm; write a number with a unit"),
     ],
 )
 def test_lengths_need_a_unit(capsys, words, message):

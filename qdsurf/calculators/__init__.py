@@ -1,1 +1,1 @@
-"""Calculators of this package's own; `qdsurf.compute.calculators` is the registry of all of them."""
+"""Calculators that are implemented in qdsurf; `qdsurf.compute.calculators` is the registry of all calculators."""

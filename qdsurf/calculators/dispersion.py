@@ -3,17 +3,20 @@
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.units import Bohr
 
+from qdsurf.calculators.cells import completed_cell, has_volume
 from qdsurf.errors import InputError
 
-MARGIN_A = 1.0  # between the atoms and the ends of the cell in directions that are not periodic
+VACUUM_A = 60 * Bohr + 0.1  # more than the cut-off of D3, so that images do not interact
 
 
 class Dispersion(Calculator):
     """Two-body D3(BJ) of a functional.
 
-    dftd3 wraps atoms into the cell in all directions, also where the structure is not periodic: a slab across the end
-    of its cell would be torn in two. It is therefore given a cell that encloses the whole structure.
+    dftd3 1.7 is right for molecules and for cells that are periodic in three directions. With mixed periodicity it
+    wraps atoms in all directions, which splits a slab that crosses a cell boundary, and its energies depend on the
+    orientation of the cell. Slabs and wires are therefore given a periodic cell with vacuum beyond the cut-off of D3.
 
     Parameters
     ----------
@@ -36,39 +39,30 @@ class Dispersion(Calculator):
             RationalDampingParam(method=functional)
         except RuntimeError:
             raise InputError(
-                f"calculator.parameters.d3: {functional!r} is no functional that D3 knows, such as PBE"
+                f"calculator.parameters.d3: D3(BJ) has no parameters for {functional!r}; give a functional such as "
+                "PBE, or none"
             ) from None
         self.d3 = DFTD3(method=functional, damping="d3bj")
 
     def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
         """Energy (eV), forces (eV/A) and, in a periodic cell, stress (eV/A^3)."""
         super().calculate(atoms, properties, system_changes)
-        held = enclosed(self.atoms)
-        energy = self.d3.get_potential_energy(held)
-        self.results = {"energy": energy, "free_energy": energy, "forces": self.d3.get_forces(held)}
-        if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
-            per_volume = held.get_volume() / self.atoms.get_volume()
-            self.results["stress"] = self.d3.get_stress(held) * per_volume
+        boxed = enclose(self.atoms)
+        energy = self.d3.get_potential_energy(boxed)
+        self.results = {"energy": energy, "free_energy": energy, "forces": self.d3.get_forces(boxed)}
+        if has_volume(self.atoms):
+            per_volume = boxed.get_volume() / self.atoms.get_volume()
+            self.results["stress"] = self.d3.get_stress(boxed) * per_volume
 
 
-def enclosed(atoms: Atoms) -> Atoms:
-    """The structure, moved into a cell that encloses it in every direction in which it is not periodic."""
+def enclose(atoms: Atoms) -> Atoms:
+    """The structure in a cell that is periodic in all directions, with vacuum where the structure is not periodic."""
     if not atoms.pbc.any():
         return Atoms(atoms.numbers, atoms.positions)
     cell = completed_cell(atoms)
-    held = Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=atoms.pbc)
+    boxed = Atoms(atoms.numbers, atoms.positions, cell=cell, pbc=True)
     for axis in np.flatnonzero(~atoms.pbc):
         height = atoms.positions @ cell[axis]
-        held.positions += (MARGIN_A - height.min()) * cell[axis]
-        held.cell[axis] = (np.ptp(height) + 2 * MARGIN_A) * cell[axis]
-    return held
-
-
-def completed_cell(atoms: Atoms) -> np.ndarray:
-    """Cell with unit vectors, at right angles to the periodic ones, in place of those that are not periodic, A."""
-    cell = atoms.cell.array.copy()
-    periodic = cell[atoms.pbc]
-    if not len(periodic):
-        return np.eye(3)
-    cell[~atoms.pbc] = np.linalg.svd(periodic)[2][len(periodic) :]
-    return cell
+        boxed.positions -= (height.min() - VACUUM_A / 2) * cell[axis]
+        boxed.cell[axis] = (np.ptp(height) + VACUUM_A) * cell[axis]
+    return boxed

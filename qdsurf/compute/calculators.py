@@ -82,7 +82,7 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
 
 
 def check_calculator(spec: CalculatorSpec) -> None:
-    """Refuse what `make_calculator` would refuse, without loading weights."""
+    """Refuse what `make_calculator` would refuse, without loading weights that torch needs."""
     if spec.name in LEVELS and LEVELS[spec.name].weights:
         check_level(spec)
     else:

@@ -16,21 +16,22 @@ from scipy.sparse.linalg import cg
 from qdsurf.compute.optimiser import ANGLE_STIFFNESS, BOND_DECAY, BOND_STIFFNESS, FLOOR
 from qdsurf.compute.path import coordinates_of, free_atoms
 from qdsurf.connectivity import bond_matrix, near_pairs
+from qdsurf.errors import CalculationError
 
-REACH = 1.8  # of springs, in sums of covalent radii; a spring there has 2 % of the stiffness of a bond
-REBUILT_AFTER_A = 0.3  # largest displacement of an atom after which the springs are placed again
+SPRING_CUTOFF = 1.8  # in sums of covalent radii; there the stiffness is 2 % of that of a bond
+REBUILD_DISPLACEMENT_A = 0.3  # largest displacement of an atom after which the springs are placed again
 CG_TOLERANCE = 1e-3
 
 
 def spring_hessian(atoms: Atoms) -> sparse.csr_array:
     """Sparse form of `optimiser.model_hessian`, eV/A^2, shape (3 n, 3 n)."""
     radii, n = covalent_radii[atoms.numbers], len(atoms)
-    i, j, distance = near_pairs(atoms, REACH * 2 * radii.max())
+    i, j, distance = near_pairs(atoms, SPRING_CUTOFF * 2 * radii.max())
     ratio = distance / (radii[i] + radii[j])
     bonded = sparse.csr_array(bond_matrix(atoms).astype(np.int32))
     angles = _entries(bonded @ bonded, i, j) & ~_entries(bonded, i, j)
     stiffness = BOND_STIFFNESS * np.exp(-BOND_DECAY * (np.maximum(ratio, 0.9) - 1)) + ANGLE_STIFFNESS * angles
-    kept = (ratio < REACH) | angles
+    kept = (ratio < SPRING_CUTOFF) | angles
     i, j, stiffness = i[kept], j[kept], stiffness[kept]
     unit, length = find_mic(atoms.positions[j] - atoms.positions[i], atoms.cell, atoms.pbc)
     unit = unit / length[:, None]
@@ -49,20 +50,22 @@ def spring_hessian(atoms: Atoms) -> sparse.csr_array:
 
 def _entries(matrix: sparse.csr_array, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Which of some entries of a sparse matrix are not zero."""
-    return np.asarray(matrix[i, j]).ravel() > 0
+    return np.asarray(matrix[i, j]).ravel() > 0 if len(i) else np.zeros(0, dtype=bool)
 
 
-class Springs(Precon):
+class SpringPreconditioner(Precon):
     """`spring_hessian` of the free atoms as a preconditioner of ASE."""
 
     def __init__(self):
-        self.placed_at = None
+        self.reference_positions = None
 
     def make_precon(self, atoms, reinitialize=None):
         """Place the springs, or place them again where atoms have moved far."""
-        if self.placed_at is not None and abs(atoms.positions - self.placed_at).max() < REBUILT_AFTER_A:
-            return
-        self.placed_at = atoms.positions.copy()
+        if self.reference_positions is not None:
+            moved = np.linalg.norm(atoms.positions - self.reference_positions, axis=1)
+            if moved.max() < REBUILD_DISPLACEMENT_A:
+                return
+        self.reference_positions = atoms.positions.copy()
         self.rows, self.size = coordinates_of(free_atoms(atoms)), 3 * len(atoms)
         self.matrix = spring_hessian(atoms)[self.rows][:, self.rows]
         self.inverse_diagonal = sparse.diags_array(1 / self.matrix.diagonal())
@@ -74,26 +77,56 @@ class Springs(Precon):
         return out
 
     def solve(self, x):
-        """Product with its inverse."""
+        """Solve H y = x by conjugate gradients."""
         out = np.zeros(self.size)
         out[self.rows] = cg(self.matrix, x[self.rows], rtol=CG_TOLERANCE, M=self.inverse_diagonal)[0]
         return out
 
     def copy(self):
-        """A preconditioner without springs."""
-        return Springs()
+        """Return a new, empty preconditioner."""
+        return SpringPreconditioner()
 
     def asarray(self):
         """The dense matrix of the free atoms."""
         return self.matrix.toarray()
 
 
-def preconditioned_lbfgs(atoms: Atoms, max_step: float) -> PreconLBFGS:
-    """L-BFGS (10.1063/1.4947024) with springs as preconditioner.
+class SpringLBFGS(PreconLBFGS):
+    """L-BFGS (10.1063/1.4947024) with springs as preconditioner; a failed line search is a failed calculation.
 
     Parameters
     ----------
     atoms : with a calculator.
     max_step : longest displacement of an atom in one step, A.
+
+    Attributes
+    ----------
+    evaluations : number of energies that line searches have asked for.
     """
-    return PreconLBFGS(atoms, logfile=None, maxstep=max_step, precon=Springs(), use_armijo=True)
+
+    def __init__(self, atoms: Atoms, max_step: float):
+        self.evaluations, self.failure = 0, None
+        super().__init__(atoms, logfile=None, maxstep=max_step, precon=SpringPreconditioner(), use_armijo=True)
+
+    def func(self, x):
+        """Energy at a trial point; called by ASE, which takes an error for a failed search."""
+        self.evaluations += 1
+        try:
+            return super().func(x)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def step(self, f=None):
+        """Take one step; called by ASE.
+
+        Raises
+        ------
+        CalculationError
+            The calculator failed, or no step lowers the energy.
+        """
+        self.failure = None
+        try:
+            super().step(f)
+        except (RuntimeError, ValueError) as error:
+            raise CalculationError(f"the line search failed: {self.failure or error}") from error

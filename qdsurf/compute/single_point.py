@@ -6,15 +6,16 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 
+from qdsurf.calculators.cells import has_volume
 from qdsurf.errors import CalculationError, QDSurfError
 
 
 class SinglePoint(NamedTuple):
-    """What a calculator says of one structure.
+    """Result of a single-point calculation.
 
     Attributes
     ----------
-    energy_eV : eV.
+    energy_eV : total energy.
     forces_eV_per_A : shape (atoms, 3).
     stress_eV_per_A3 : xx, yy, zz, yz, xz, xy, positive under tension; None without a periodic cell or where the
         calculator has no stress.
@@ -26,7 +27,7 @@ class SinglePoint(NamedTuple):
 
 
 def single_point(atoms: Atoms, calculator: Calculator) -> SinglePoint:
-    """Run a calculator once; constraints of the structure do not hide forces.
+    """Run a calculator once. Constraints are not applied to the forces.
 
     Raises
     ------
@@ -43,12 +44,12 @@ def single_point(atoms: Atoms, calculator: Calculator) -> SinglePoint:
     except Exception as error:  # a calculator can raise anything
         raise CalculationError(f"the calculator failed: {type(error).__name__}: {error}") from None
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
-        raise CalculationError("energy or forces are not finite")
+        raise CalculationError("the energy or a force is not finite; check the structure for overlapping atoms")
     return SinglePoint(energy, forces, stress)
 
 
 def _stress(atoms: Atoms) -> np.ndarray | None:
-    if not atoms.pbc.any() or atoms.cell.rank < 3:
+    if not has_volume(atoms):
         return None
     try:
         return atoms.get_stress(apply_constraint=False)

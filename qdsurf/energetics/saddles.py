@@ -1,4 +1,4 @@
-"""Errors of barriers: what share of the correction of its step a saddle point takes, fitted for each calculator."""
+"""Correction of barriers, fitted to reference saddle points."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ class SaddleCorrection(NamedTuple):
     Attributes
     ----------
     share : of the correction of the reaction energy that the barrier takes, between 0 and 1. The defaults are assumed
-        where no reference saddle could be computed: what breaks is half broken at a saddle point.
-    sigma_eV : standard deviation of corrected barriers beyond the errors of the states that they lie between.
+        where no reference saddle could be computed: at the saddle point the bonds are assumed to be half broken.
+    sigma_eV : standard deviation of corrected barriers, excluding the uncertainty of initial and final states.
     """
 
     share: float = 0.5
@@ -47,7 +47,7 @@ def fit_saddle_correction(
     table : barriers, and step_error_eV (expected error of the reaction energy), corrected_eV (with the share of all
         saddles), left_out_eV (with the share of all others).
     """
-    steps = {saddle.name: step_of(saddle.reactant, saddle.products) for saddle in saddles}
+    steps = {saddle.name: bond_changes(saddle.reactant, saddle.products) for saddle in saddles}
     table = barriers[BARRIER_COLUMNS].copy()
     table["step_error_eV"] = [correction.predict([steps[name]])[0][0] for name in table["saddle"]]
     errors, step_errors = (table["barrier_eV"] - table["reference_eV"]).to_numpy(), table["step_error_eV"].to_numpy()
@@ -55,10 +55,10 @@ def fit_saddle_correction(
         fitted = SaddleCorrection()
         shares = np.full(len(table), fitted.share)
     else:
-        every = np.arange(len(table))
-        shares = np.array([_share(errors[every != k], step_errors[every != k]) for k in every])
-        left = errors - shares * step_errors
-        fitted = SaddleCorrection(_share(errors, step_errors), float(np.sqrt(np.mean(left**2))))
+        indices = np.arange(len(table))
+        shares = np.array([_share(errors[indices != k], step_errors[indices != k]) for k in indices])
+        residuals = errors - shares * step_errors
+        fitted = SaddleCorrection(_share(errors, step_errors), float(np.sqrt(np.mean(residuals**2))))
     table["corrected_eV"] = table["barrier_eV"] - fitted.share * step_errors
     table["left_out_eV"] = table["barrier_eV"] - shares * step_errors
     return fitted, table
@@ -70,7 +70,7 @@ def _share(errors: np.ndarray, step_errors: np.ndarray) -> float:
     return float(np.clip(errors @ step_errors / total, 0.0, 1.0)) if total > 0 else 0.0
 
 
-def step_of(reactant: str, products: tuple[str, ...]) -> Counter[str]:
+def bond_changes(reactant: str, products: tuple[str, ...]) -> Counter[str]:
     """Bonds and pairs that a reaction of molecules changes, from their SMILES."""
     change = Counter()
     for sign, smiles in ((-1, reactant), *((+1, product) for product in products)):

@@ -39,6 +39,34 @@ def test_the_place_in_the_cell_does_not_matter(slab, shift, height):
     np.testing.assert_allclose(moved.get_forces(), slab.get_forces(), atol=1e-9)
 
 
+def test_a_turn_of_the_slab_turns_the_forces(slab):
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    turned = slab.copy()
+    turned.set_cell(slab.cell.array @ turn, scale_atoms=False)
+    turned.positions = slab.positions @ turn
+    turned.calc = Dispersion("PBE")
+    assert turned.get_potential_energy() == pytest.approx(slab.get_potential_energy(), abs=1e-9)
+    np.testing.assert_allclose(turned.get_forces(), slab.get_forces() @ turn, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [[1, 2, 0], [2, 0, 1]])
+def test_the_order_of_the_cell_vectors_does_not_matter(slab, order):
+    other = slab.copy()
+    other.set_cell(slab.cell.array[order], scale_atoms=False)
+    other.pbc = slab.pbc[order]
+    other.calc = Dispersion("PBE")
+    assert other.get_potential_energy() == pytest.approx(slab.get_potential_energy(), abs=1e-9)
+    np.testing.assert_allclose(other.get_forces(), slab.get_forces(), atol=1e-9)
+
+
+def test_a_cell_without_volume_has_no_stress(slab):
+    flat = slab.copy()
+    flat.cell[2] = flat.cell[0] + flat.cell[1]
+    flat.calc = Dispersion("PBE")
+    assert flat.get_potential_energy() == pytest.approx(slab.get_potential_energy(), abs=1e-9)
+    assert "stress" not in flat.calc.results
+
+
 def test_stress_is_the_gradient_of_the_energy(slab):
     stress = slab.get_stress(voigt=False)
     for i, j in ((0, 0), (0, 1)):
@@ -66,5 +94,7 @@ def test_a_molecule_needs_no_cell():
 
 
 def test_an_unknown_functional_is_refused():
-    with pytest.raises(InputError, match=r"parameters\.d3: 'PBX' is no functional that D3 knows, such as PBE"):
+    with pytest.raises(
+        InputError, match=r"parameters\.d3: D3\(BJ\) has no parameters for 'PBX'; give a functional such as PBE"
+    ):
         Dispersion("PBX")

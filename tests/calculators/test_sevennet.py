@@ -158,6 +158,30 @@ def test_threads_change_nothing():
     assert other == energy and np.array_equal(threaded, forces)
 
 
+def test_a_hole_between_images_of_one_atom_is_refused():
+    atoms = Atoms("Cu", cell=[20, 20, 0.8], pbc=[False, False, True])
+    atoms.calc = SevenNet()
+    with pytest.raises(CalculationError, match=r"atom 0 \(Cu\) is \d+ eV below .*closest neighbour is at 0\.80 A"):
+        atoms.get_potential_energy()
+
+
+def test_a_turned_slab_has_the_same_energy_with_dispersion():
+    atoms = rattled_slab(3)
+    turned = atoms.copy()
+    turned.rotate(90, "x", rotate_cell=True)
+    (energy, _), (other, _) = evaluate(atoms, SevenNet()), evaluate(turned, SevenNet())
+    assert other == pytest.approx(energy, abs=1e-4)
+
+
+def test_contributions_of_atoms_are_given_where_they_add_up():
+    atoms = molecule("CH3OH")
+    atoms.calc = SevenNet(d3="none")
+    assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+    atoms.calc = SevenNet()
+    atoms.get_potential_energy()
+    assert "energies" not in atoms.calc.results
+
+
 def test_molecules_far_apart_add_up(double):
     water, ammonia = molecule("H2O"), molecule("NH3")
     far = water.copy() + Atoms(ammonia.numbers, ammonia.positions + np.array([0, 0, 30.0]))
@@ -208,14 +232,21 @@ def test_torch_is_not_imported():
 @pytest.mark.slow
 def test_several_processes_compile_at_the_same_time(tmp_path):
     code = (
-        "from ase.build import molecule; from qdsurf.calculators.sevennet.calculator import SevenNet;"
-        "a = molecule('H2O'); a.calc = SevenNet(d3='none'); print(repr(a.get_potential_energy()))"
+        "import sys; from ase.build import molecule; from qdsurf.calculators.sevennet.calculator import SevenNet;"
+        "a = molecule('H2O'); a.calc = SevenNet(d3='none', precision=sys.argv[1]); print(a.get_potential_energy())"
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    started = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=-1, stderr=-1) for _ in range(4)]
-    printed = [process.communicate() for process in started]
-    assert all(process.returncode == 0 for process in started), printed
-    assert len({out for out, _ in printed}) == 1
+    for _ in range(2):  # the second time from the cache
+        started = [
+            subprocess.Popen([sys.executable, "-c", code, precision], env=environment, stdout=-1, stderr=-1)
+            for precision in ("single", "double", "single", "double")
+        ]
+        printed = [process.communicate() for process in started]
+        assert all(process.returncode == 0 for process in started), printed
+        energies = [float(out) for out, _ in printed]
+        np.testing.assert_allclose(energies[::2], energies[0], rtol=1e-7)
+        np.testing.assert_allclose(energies[1::2], energies[1], rtol=1e-12)
+        assert energies[0] == pytest.approx(energies[1], abs=1e-4)
     assert list(tmp_path.rglob("*.nbi"))
 
 
@@ -270,6 +301,7 @@ def with_cell(cell, pbc) -> Atoms:
         (with_cell([9, np.nan, 9], [0, 0, 0]), InputError, "the cell .* is not finite"),
         (Atoms("OH", [[0, 0, 0], [0, 0, 0.3]]), CalculationError, r"atoms 0 \(O\) and 1 \(H\) are 0\.300 A apart"),
         (Atoms("CuCu", [[0, 0, 0], [0, 0, 0]]), CalculationError, r"atoms 0 \(Cu\) and 1 \(Cu\) are 0\.000 A apart"),
+        (with_cell([[9, 0, 0], [9, 1e-3, 0], [0, 0, 9]], [1, 1, 0]), InputError, "lie in one plane or line"),
         (with_cell([9, 9, 0.35], [0, 0, 1]), InputError, "periodic along cell vector c"),
         (Atoms("RnPo", [[0, 0, 0], [0, 0, 3]]), UnsupportedElementError, "7net-l3i5 has no parameters for Po, Rn"),
     ],
@@ -286,7 +318,8 @@ def test_a_hole_of_the_network_is_refused():
     atoms = read(DATA / "overlapping.extxyz")
     atoms.calc = SevenNet()
     with pytest.raises(
-        CalculationError, match=r"energy of atom \d+ \(\w+\) is \d+ eV below .*closest neighbour is at "
+        CalculationError,
+        match=r"energy of atom \d+ \(\w+\) is \d+ eV below its atomic reference energy.*closest neighbour is at ",
     ):
         atoms.get_potential_energy()
 
@@ -296,8 +329,8 @@ def test_a_hole_of_the_network_is_refused():
     [
         ({"model": "7net-omni"}, "unknown sevennet model '7net-omni'.*Accepted: 7net-0, 7net-l3i5"),
         ({"d3": "B3LYP"}, "unknown sevennet d3 'B3LYP'. Accepted: PBE, none"),
-        ({"threads": 0}, "calculator.parameters.threads: 0; give a whole number from 1"),
-        ({"threads": 1.5}, "calculator.parameters.threads: 1.5; give a whole number"),
+        ({"threads": 0}, "calculator.parameters.threads: 0 is no positive integer"),
+        ({"threads": 1.5}, "calculator.parameters.threads: 1.5 is no positive integer"),
         ({"precision": "half"}, "unknown sevennet precision 'half'. Accepted: double, single"),
         ({"device": "cuda"}, "sevennet refuses .*'device'"),
     ],

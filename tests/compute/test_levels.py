@@ -90,7 +90,7 @@ def test_dispersion_is_added_to_a_potential(monkeypatch):
 def test_a_functional_that_d3_does_not_know_is_refused(monkeypatch):
     pytest.importorskip("dftd3")
     monkeypatch.setitem(LEVELS, "mace", LEVELS["mace"]._replace(module="json", make=lambda model: EMT()))
-    with pytest.raises(InputError, match="calculator.parameters.d3: 'BPE' is no functional that D3 knows, such as PBE"):
+    with pytest.raises(InputError, match="d3: D3.BJ. has no parameters for 'BPE'; give .* PBE"):
         check_calculator(spec("mace", model="name", d3="BPE"))
     monkeypatch.setitem(LEVELS, "pyscf", LEVELS["pyscf"]._replace(module="json"))
     with pytest.raises(InputError, match="pyscf refuses .*d3"):

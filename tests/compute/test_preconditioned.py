@@ -7,7 +7,7 @@ from ase.constraints import FixAtoms
 
 from qdsurf.compute import relax
 from qdsurf.compute.optimiser import model_hessian
-from qdsurf.compute.preconditioned import Springs, spring_hessian
+from qdsurf.compute.preconditioned import SpringPreconditioner, spring_hessian
 from qdsurf.compute.relax import relax_batch
 from qdsurf.records import CalculatorSpec
 
@@ -23,7 +23,7 @@ def test_sparse_springs_are_the_strong_ones_of_the_dense_model(atoms):
 def test_held_atoms_are_in_no_spring():
     atoms = bulk("Cu", cubic=True) * 2
     atoms.set_constraint(FixAtoms([0, 5]))
-    springs = Springs()
+    springs = SpringPreconditioner()
     springs.make_precon(atoms)
     x = np.random.default_rng(0).normal(size=3 * len(atoms))
     solved = springs.solve(x)
@@ -36,7 +36,7 @@ def test_large_structures_reach_the_minimum_of_small_ones(monkeypatch):
     atoms = bulk("Cu", cubic=True) * 3
     atoms.rattle(0.1, seed=1)
     (dense,), _ = relax_batch([atoms], CalculatorSpec(name="emt"), fmax=0.005)
-    monkeypatch.setattr(relax, "MOST_DENSE", 50)
+    monkeypatch.setattr(relax, "MAX_ATOMS_DENSE_HESSIAN", 50)
     (sparse,), (result,) = relax_batch([atoms], CalculatorSpec(name="emt"), fmax=0.005)
     assert result["converged"]
     assert sparse.get_potential_energy() == pytest.approx(dense.get_potential_energy(), abs=1e-3)

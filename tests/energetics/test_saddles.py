@@ -8,7 +8,7 @@ import pytest
 from ase.io import read, write
 
 from qdsurf.energetics.corrections import Correction, Widths
-from qdsurf.energetics.saddles import SaddleCorrection, fit_saddle_correction, step_of, summarise_saddles
+from qdsurf.energetics.saddles import SaddleCorrection, bond_changes, fit_saddle_correction, summarise_saddles
 from qdsurf.errors import InputError
 from qdsurf.reference import FOLDER, SADDLE_GEOMETRIES, read_saddles
 
@@ -16,7 +16,7 @@ RECORDS, STRUCTURES = read_saddles()
 
 
 def test_bonds_of_a_methane_elimination():
-    change = step_of("C[Al-](C)(C)[OH2+]", ("C[Al](C)O", "C"))
+    change = bond_changes("C[Al-](C)(C)[OH2+]", ("C[Al](C)O", "C"))
     assert change == {"Al<-O": -1, "Al-C": -1, "O-H": -1, "C-H": 1, "Al-O": 1, "C|O": 2}
 
 
@@ -25,7 +25,7 @@ def test_every_saddle_lies_above_its_reactant_and_is_described_by_its_bonds(sadd
     initial, top = STRUCTURES[saddle.name]
     assert initial.symbols.get_chemical_formula() == top.symbols.get_chemical_formula()
     assert top.info["energy_eV"] > initial.info["energy_eV"]
-    change = step_of(saddle.reactant, saddle.products)
+    change = bond_changes(saddle.reactant, saddle.products)
     assert change["C-H"] == 1 and sum(n for bond, n in change.items() if "<-" in bond) == -1
 
 
@@ -34,7 +34,7 @@ def barriers_with(share: float, scatter: np.ndarray, known: Correction) -> pd.Da
     rows = []
     for saddle, noise in zip(RECORDS.saddles, scatter, strict=True):
         initial, top = (atoms.info["energy_eV"] for atoms in STRUCTURES[saddle.name])
-        error = known.predict([step_of(saddle.reactant, saddle.products)])[0][0]
+        error = known.predict([bond_changes(saddle.reactant, saddle.products)])[0][0]
         rows.append((saddle.name, top - initial + share * error + noise, top - initial))
     return pd.DataFrame(rows, columns=["saddle", "barrier_eV", "reference_eV"])
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from qdsurf.calculators.sevennet.convolution import COMPILED
+from qdsurf.calculators.sevennet.compilation import COMPILED
 
 R3, R5, R7, R15, R35_8, R21_8, R105 = np.sqrt([3, 5, 7, 15, 35 / 8, 21 / 8, 105.0])
 # Harmonic (l, m) as a homogeneous polynomial of the unit vector: {(power of x, of y, of z): coefficient}.
@@ -32,7 +32,6 @@ HARMONICS = [
         {(0, 0, 3): R35_8, (2, 0, 1): -3 * R35_8},
     ],
 ]
-LARGEST_L = len(HARMONICS) - 1
 
 
 class Angular(NamedTuple):
@@ -110,32 +109,32 @@ def couple(first, last, vectors, distances, angular, couplings):
 
 
 @njit(**COMPILED)
-def edge_gradient(first, last, vectors, distances, angular, by_coupling, by_distance, gradient):
+def edge_gradient(first, last, vectors, distances, angular, d_couplings, d_distances, gradient):
     """Turn derivatives by couplings and distances into derivatives by the vectors of the edges.
 
     Parameters
     ----------
-    by_coupling, by_distance : derivatives of the energy, shape (edges, angular.size) and (edges,).
+    d_couplings, d_distances : derivatives of the energy, shape (edges, angular.size) and (edges,).
     gradient : written here, eV/A, shape (edges, 3).
     """
-    by_harmonic = np.empty(angular.column.max() + 1)
+    d_harmonics = np.empty(angular.column.max() + 1)
     for e in range(first, last):
         d = distances[e]
         x, y, z = vectors[e, 0] / d, vectors[e, 1] / d, vectors[e, 2] / d
-        by_harmonic[:] = 0.0
+        d_harmonics[:] = 0.0
         for q in range(len(angular.value)):
-            by_harmonic[angular.column[q]] += angular.value[q] * by_coupling[e, angular.row[q]]
+            d_harmonics[angular.column[q]] += angular.value[q] * d_couplings[e, angular.row[q]]
         gx = gy = gz = 0.0
         for p in range(len(angular.factors)):
             a, b, c = angular.powers[p, 0], angular.powers[p, 1], angular.powers[p, 2]
-            f = angular.factors[p] * by_harmonic[angular.harmonic[p]]
+            f = angular.factors[p] * d_harmonics[angular.harmonic[p]]
             if a > 0:
                 gx += f * a * x ** (a - 1) * y**b * z**c
             if b > 0:
                 gy += f * b * x**a * y ** (b - 1) * z**c
             if c > 0:
                 gz += f * c * x**a * y**b * z ** (c - 1)
-        along = gx * x + gy * y + gz * z  # the harmonics depend on the direction only
-        gradient[e, 0] = by_distance[e] * x + (gx - along * x) / d
-        gradient[e, 1] = by_distance[e] * y + (gy - along * y) / d
-        gradient[e, 2] = by_distance[e] * z + (gz - along * z) / d
+        along = gx * x + gy * y + gz * z  # removed: the harmonics depend on the direction only
+        gradient[e, 0] = d_distances[e] * x + (gx - along * x) / d
+        gradient[e, 1] = d_distances[e] * y + (gy - along * y) / d
+        gradient[e, 2] = d_distances[e] * z + (gz - along * z) / d

@@ -8,15 +8,17 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from qdsurf.calculators.cells import has_volume
 from qdsurf.calculators.dispersion import Dispersion
-from qdsurf.calculators.sevennet.neighbours import check_structure, find_edges
+from qdsurf.calculators.sevennet.compilation import one_at_a_time
+from qdsurf.calculators.sevennet.neighbours import NeighbourList, check_structure, find_edges
 from qdsurf.calculators.sevennet.network import Network
 from qdsurf.calculators.sevennet.weights import MODELS
 from qdsurf.errors import CalculationError, InputError, UnsupportedElementError, unknown
 
 DISPERSION = ("PBE", "none")  # the networks were trained on PBE energies
-# Energy of an atom relative to the mean of its element in the training set. In the reference structures it is between
-# -0.9 and 5.3 eV. Compressed matter is far above, as it should be; far below are holes of the networks, where atoms
+# Energy of an atom relative to the atomic reference energy `shift_eV` of its element. In the reference structures it is
+# between -0.9 and 5.3 eV. Compressed matter is far above. Far below are unphysical minima of the networks, where atoms
 # overlap.
 LOWEST_RELATIVE_EV = -10.0
 PRECISIONS = {"single": np.float32, "double": np.float64}
@@ -51,14 +53,19 @@ class SevenNet(Calculator):
             if value not in accepted:
                 raise unknown(f"sevennet {key}", str(value), accepted, f"calculator.parameters.{key}")
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise InputError(f"calculator.parameters.threads: {threads!r}; give a whole number from 1")
+            raise InputError(
+                f"calculator.parameters.threads: {threads!r} is no positive integer; give one, such as threads: 1"
+            )
         self.network = load_network(model, precision)
         self.species = {number: index for index, number in enumerate(self.network.atomic_numbers.tolist())}
         self.model, self.threads = model, threads
         self.dispersion = None if d3 == "none" else Dispersion(d3)
 
     def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
-        """Energy (eV), its parts by atom, forces (eV/A) and, in a periodic cell, stress (eV/A^3).
+        """Energy (eV), forces (eV/A) and, in a periodic cell, stress (eV/A^3).
+
+        `energies` (eV) are the contributions of the atoms to the energy of the network. They are given only without D3,
+        which is not divided among atoms.
 
         Raises
         ------
@@ -75,38 +82,39 @@ class SevenNet(Calculator):
                 f"{self.model} has no parameters for {', '.join(chemical_symbols[number] for number in missing)}"
             )
         species = np.array([self.species[number] for number in atoms.numbers.tolist()])
-        energies, forces, virial = self.network.evaluate(
-            species, find_edges(atoms, self.network.cutoff_A), self.threads
-        )
-        _assert_plausible(atoms, energies - self.network.shift_eV[species])
+        edges = find_edges(atoms, self.network.cutoff_A)
+        energies, forces, virial = self.network.evaluate(species, edges, self.threads)
+        _assert_plausible(atoms, edges, energies - self.network.shift_eV[species])
         energy = energies.sum()
-        has_stress = bool(atoms.pbc.any() and atoms.cell.rank == 3)
-        if has_stress:
+        if has_stress := has_volume(atoms):
             stress = full_3x3_to_voigt_6_stress((virial + virial.T) / 2) / atoms.get_volume()
         if self.dispersion is not None:
             energy += self.dispersion.get_potential_energy(atoms)
             forces = forces + self.dispersion.get_forces(atoms)
             if has_stress:
                 stress += self.dispersion.get_stress(atoms)
-        self.results = {"energy": float(energy), "free_energy": float(energy), "energies": energies, "forces": forces}
+        self.results = {"energy": float(energy), "free_energy": float(energy), "forces": forces}
+        self.results |= {"energies": energies} if self.dispersion is None else {}
         self.results |= {"stress": stress} if has_stress else {}
 
 
-def _assert_plausible(atoms: Atoms, relative_eV: np.ndarray) -> None:
-    """Refuse energies far below those of real matter, which a network invents where atoms overlap."""
+def _assert_plausible(atoms: Atoms, edges: NeighbourList, relative_eV: np.ndarray) -> None:
+    """Refuse energies far below those of real matter, which a network can predict where atoms overlap."""
     lowest = int(np.argmin(relative_eV))
     if relative_eV[lowest] > LOWEST_RELATIVE_EV:
         return
-    others = [i for i in range(len(atoms)) if i != lowest]
-    closest = atoms.get_distances(lowest, others, mic=True).min(initial=np.inf)
+    closest = edges.distances[edges.starts[lowest] : edges.starts[lowest + 1]].min(initial=np.inf)
     raise CalculationError(
-        f"the energy of atom {lowest} ({atoms.symbols[lowest]}) is {-relative_eV[lowest]:.0f} eV below that of its "
-        f"element in crystals, which is not real; its closest neighbour is at {closest:.2f} A. Move overlapping "
-        "atoms apart"
+        f"the energy of atom {lowest} ({atoms.symbols[lowest]}) is {-relative_eV[lowest]:.0f} eV below its atomic "
+        f"reference energy. This happens where atoms overlap: its closest neighbour is at {closest:.2f} A. Separate "
+        "the atoms, or check the cell and pbc"
     )
 
 
 @cache
 def load_network(model: str, precision: str) -> Network:
-    """Load a network once per process."""
-    return Network(model, PRECISIONS[precision])
+    """Load a network once per process, and compile its loops where that has not been done on this machine."""
+    network = Network(model, PRECISIONS[precision])
+    with one_at_a_time():
+        network.evaluate(np.array([0, 0]), find_edges(Atoms("H2", [[0, 0, 0], [0, 0, 1]]), network.cutoff_A))
+    return network

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from qdsurf.calculators.sevennet.radial import SILU_SCALE
-from qdsurf.calculators.sevennet.weights import FORMAT
 
 EARLIEST_DATE = (1980, 1, 1, 0, 0, 0)  # of the members of a zip file: no time of writing in the file
 
@@ -26,9 +25,9 @@ def export_weights(checkpoint: str) -> dict[str, np.ndarray]:
     Raises
     ------
     ValueError
-        The network has a part that the kernel does not have.
+        The checkpoint contains a module that qdsurf does not implement.
     """
-    import sevenn._keys as key
+    import sevenn._keys as keys
     from e3nn import o3
     from sevenn.util import load_checkpoint
 
@@ -37,19 +36,18 @@ def export_weights(checkpoint: str) -> dict[str, np.ndarray]:
     model.set_is_batch_data(False)
     model.double()
     parts = model._modules
-    if config.get(key.USE_MODALITY, False):
+    if config.get(keys.USE_MODALITY, False):
         raise ValueError(f"{checkpoint}: networks with several modalities are not supported")
     edge = parts["edge_embedding"]
     cut = edge.cutoff_function
     xplor = hasattr(cut, "r_on")
-    species = config[key.TYPE_MAP]
+    species = config[keys.TYPE_MAP]
     numbers = sorted(species, key=species.get)
     readout = _linear(parts["reduce_input_to_hidden"])[0] @ _linear(parts["reduce_hidden_to_energy"])[0]
     rescale = parts["rescale_atomic_energy"]
     arrays = {
-        "format": np.array(FORMAT),
         "atomic_numbers": np.array(numbers),
-        "cutoff_A": np.array(float(config[key.CUTOFF])),
+        "cutoff_A": np.array(float(config[keys.CUTOFF])),
         "bessel_frequencies_per_A": _array(edge.basis_function.coeffs),
         "bessel_prefactor": np.array(float(edge.basis_function.prefactor)),
         "envelope": np.array("xplor" if xplor else "polynomial"),
@@ -60,7 +58,7 @@ def export_weights(checkpoint: str) -> dict[str, np.ndarray]:
         "scale_eV": np.broadcast_to(_array(rescale.scale), len(numbers)),
     }
     triples = set()
-    for t in range(config[key.NUM_CONVOLUTION]):
+    for t in range(config[keys.NUM_CONVOLUTION]):
         layer, paths = _layer(parts, t)
         triples |= {tuple(path[:3]) for path in paths.tolist()}
         arrays |= {f"layers/{t}/{name}": value for name, value in layer.items()} | {f"layers/{t}/paths": paths}

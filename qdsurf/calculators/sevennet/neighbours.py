@@ -1,14 +1,31 @@
 """Edges of a structure: all pairs of atoms within the cut-off, through the cell boundaries where it is periodic."""
 
+from typing import NamedTuple
+
 import numpy as np
 from ase import Atoms
 from vesin import NeighborList
 
-from qdsurf.calculators.dispersion import completed_cell
-from qdsurf.calculators.sevennet.network import Neighbourhood
+from qdsurf.calculators.cells import completed_cell
 from qdsurf.errors import CalculationError, InputError
 
 CLOSEST_A = 0.4  # the radial tables are coarse below; no two nuclei of a molecule are closer than 0.74 A
+
+
+class NeighbourList(NamedTuple):
+    """All pairs within the cut-off, from both ends, sorted by the first atom; each is called an edge.
+
+    Attributes
+    ----------
+    starts : edges of atom a are starts[a] to starts[a + 1], shape (atoms + 1,).
+    neighbours : atom at the other end, shape (edges,).
+    vectors, distances : to that atom, A, shape (edges, 3) and (edges,).
+    """
+
+    starts: np.ndarray
+    neighbours: np.ndarray
+    vectors: np.ndarray
+    distances: np.ndarray
 
 
 def check_structure(atoms: Atoms) -> None:
@@ -36,13 +53,13 @@ def check_structure(atoms: Atoms) -> None:
                 f"give it a length, or set pbc[{axis}] to False"
             )
     periodic = atoms.cell.array[atoms.pbc]
-    if np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
+    if len(periodic) and not np.linalg.svd(periodic, compute_uv=False).min() > CLOSEST_A / 2:
         raise InputError(
-            f"the periodic cell vectors {periodic.tolist()} lie in one plane or line; give independent ones"
+            f"the periodic cell vectors {periodic.tolist()} lie in one plane or line, or nearly; give independent ones"
         )
 
 
-def find_edges(atoms: Atoms, cutoff_A: float) -> Neighbourhood:
+def find_edges(atoms: Atoms, cutoff_A: float) -> NeighbourList:
     """All edges up to the cut-off, from both ends, sorted by the first atom.
 
     Raises
@@ -50,14 +67,15 @@ def find_edges(atoms: Atoms, cutoff_A: float) -> Neighbourhood:
     CalculationError
         Two atoms are closer than 0.4 A; names them.
     """
+    cell = completed_cell(atoms)
     search = NeighborList(cutoff=cutoff_A, full_list=True, sorted=True, n_threads=1)
-    first, second, vectors, distances = search.compute(atoms.positions, completed_cell(atoms), atoms.pbc, "ijDd")
+    first, second, vectors, distances = search.compute(atoms.positions, cell, atoms.pbc, "ijDd")
     if len(distances) and distances.min() < CLOSEST_A:
         k = int(np.argmin(distances))
         i, j = int(first[k]), int(second[k])
         raise CalculationError(
-            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are {distances[k]:.3f} A apart; the "
-            f"potential is defined from {CLOSEST_A} A"
+            f"atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are {distances[k]:.3f} A apart. The smallest "
+            f"distance of the potential is {CLOSEST_A} A. Separate the atoms, or check the cell and pbc"
         )
     starts = np.concatenate([[0], np.cumsum(np.bincount(first.astype(np.int64), minlength=len(atoms)))])
-    return Neighbourhood(starts, second.astype(np.int64), np.ascontiguousarray(vectors), distances)
+    return NeighbourList(starts, second.astype(np.int64), np.ascontiguousarray(vectors), distances)

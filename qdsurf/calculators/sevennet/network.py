@@ -17,29 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from qdsurf.calculators.sevennet.angular import couple, edge_gradient, make_angular
-from qdsurf.calculators.sevennet.convolution import PATH, gather, gather_back
+from qdsurf.calculators.sevennet.convolution import MAX_CHANNELS, MAX_DEGREE, PATH, gather, gather_backward
+from qdsurf.calculators.sevennet.neighbours import NeighbourList
 from qdsurf.calculators.sevennet.radial import ENVELOPES, RadialTable, silu, tabulate_radial
 from qdsurf.calculators.sevennet.weights import read_weights
 
 BLOCK = 128  # atoms
-PIECES_PER_THREAD = 4  # so that threads with slow atoms do not keep the others waiting
+CHUNKS_PER_THREAD = 4  # so that threads with slow atoms do not keep the others waiting
 Features = list[np.ndarray]  # by degree l, shape (atoms, 2 l + 1, channels)
-
-
-class Neighbourhood(NamedTuple):
-    """Edges of a structure, sorted by the atom that they start from; see `neighbours`.
-
-    Attributes
-    ----------
-    starts : edges of atom a are starts[a] to starts[a + 1], shape (atoms + 1,).
-    neighbours : atom at the other end, shape (edges,).
-    vectors, distances : to that atom, A, shape (edges, 3) and (edges,).
-    """
-
-    starts: np.ndarray
-    neighbours: np.ndarray
-    vectors: np.ndarray
-    distances: np.ndarray
 
 
 class Result(NamedTuple):
@@ -98,6 +83,8 @@ class Network:
 
         linear_in, linear_out = matrices("linear_in"), matrices("linear_out")
         widths_in, widths_out = [m.shape[1] for m in linear_in], [m.shape[0] for m in linear_out]
+        if max(widths_in) > MAX_CHANNELS or max(len(linear_in), len(linear_out)) > MAX_DEGREE + 1:
+            raise ValueError(f"at most {MAX_CHANNELS} channels and degree {MAX_DEGREE}; see convolution.py")
         begins_in, begins_out = _offsets(widths_in), _offsets(widths_out)
         paths = np.array(
             [
@@ -120,7 +107,7 @@ class Network:
         )
         return Layer(linear_in, table, paths, linear_out, matrices("skip"))
 
-    def evaluate(self, species: np.ndarray, edges: Neighbourhood, threads: int = 1) -> Result:
+    def evaluate(self, species: np.ndarray, edges: NeighbourList, threads: int = 1) -> Result:
         """Energies, forces and virial.
 
         Parameters
@@ -130,66 +117,66 @@ class Network:
         """
         count = len(edges.neighbours)
         with ThreadPoolExecutor(threads) as pool:
-            run = partial(_in_pieces, pool, threads)
+            run = partial(_run_in_chunks, pool, threads)
             couplings = np.empty((count, self.angular.size), self.dtype)
             run(count, couple, edges.vectors, edges.distances, self.angular, couplings)
             geometry = (edges.starts, edges.neighbours, edges.distances, couplings)
-            energies, tape = self._forwards(run, species, geometry)
-            by_couplings, by_distances = self._backwards(run, species, geometry, tape)
+            energies, tape = self._forward(run, species, geometry)
+            d_couplings, d_distances = self._backward(run, species, geometry, tape)
             gradient = np.empty((count, 3))
             run(
-                count, edge_gradient, edges.vectors, edges.distances, self.angular, by_couplings, by_distances, gradient
+                count, edge_gradient, edges.vectors, edges.distances, self.angular, d_couplings, d_distances, gradient
             )  # fmt: skip
-        return Result(energies, *_collect(edges, gradient))
+        return Result(energies, *_forces_and_virial(edges, gradient))
 
-    def _forwards(self, run: Callable, species: np.ndarray, geometry: tuple) -> tuple[np.ndarray, list[tuple]]:
-        """Energies of the atoms, and what the way back needs of every layer."""
+    def _forward(self, run: Callable, species: np.ndarray, geometry: tuple) -> tuple[np.ndarray, list[tuple]]:
+        """Energies of the atoms, and intermediate values for the backward pass."""
         features: Features = [self.embedding[species][:, None, :]]
         tape = []
         for layer in self.layers:
-            inputs = _spread(features, layer.linear_in)
+            inputs = _linear_to_flat(features, layer.linear_in)
             messages = np.empty((len(species), _width(layer.linear_out)), self.dtype)
             run(len(species), gather, *geometry, inputs, layer.radial, layer.paths, messages)
-            mixed = _mix(messages, layer.linear_out)
+            mixed = _linear_from_flat(messages, layer.linear_out)
             for total, x, matrix in zip(mixed, features, layer.skip, strict=False):
-                total += _apply(x, matrix)
+                total += _linear(x, matrix)
             features, gates = _activate(mixed, layer.scalars)
             tape.append((inputs, mixed, gates))
         energies = (features[0][:, 0] @ self.readout).astype(float)
         return energies * self.scale_eV[species] + self.shift_eV[species], tape
 
-    def _backwards(
+    def _backward(
         self, run: Callable, species: np.ndarray, geometry: tuple, tape: list[tuple]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of the energy by the couplings and the distances of the edges."""
-        by_couplings, by_distances = np.zeros_like(geometry[3]), np.zeros(len(geometry[3]), self.dtype)
+        d_couplings, d_distances = np.zeros_like(geometry[3]), np.zeros(len(geometry[3]), self.dtype)
         scale = self.scale_eV[species].astype(self.dtype)
-        by_features: Features = [scale[:, None, None] * self.readout]
+        d_features: Features = [scale[:, None, None] * self.readout]
         for layer, (inputs, mixed, gates) in zip(reversed(self.layers), reversed(tape), strict=True):
-            by_mixed = _activate_back(mixed, gates, by_features)
-            by_messages = _spread(by_mixed, [matrix.T for matrix in layer.linear_out])
-            by_inputs = np.empty_like(inputs)
+            d_mixed = _activate_backward(mixed, gates, d_features)
+            d_messages = _linear_to_flat(d_mixed, [matrix.T for matrix in layer.linear_out])
+            d_inputs = np.empty_like(inputs)
             run(
-                len(species), gather_back, *geometry, inputs, layer.radial, layer.paths, by_messages, by_inputs,
-                by_couplings, by_distances,
+                len(species), gather_backward, *geometry, inputs, layer.radial, layer.paths, d_messages, d_inputs,
+                d_couplings, d_distances,
             )  # fmt: skip
-            by_features = _mix(by_inputs, [matrix.T for matrix in layer.linear_in])
-            for total, x, matrix in zip(by_features, by_mixed, layer.skip, strict=False):
-                total += _apply(x, matrix.T)
-        return by_couplings, by_distances
+            d_features = _linear_from_flat(d_inputs, [matrix.T for matrix in layer.linear_in])
+            for total, x, matrix in zip(d_features, d_mixed, layer.skip, strict=False):
+                total += _linear(x, matrix.T)
+        return d_couplings, d_distances
 
 
-def _in_pieces(pool: ThreadPoolExecutor, threads: int, count: int, kernel: Callable, *arguments) -> None:
+def _run_in_chunks(pool: ThreadPoolExecutor, threads: int, count: int, kernel: Callable, *arguments) -> None:
     """Run a kernel over the ranges of 0 to `count`, in threads where there are several."""
     if threads == 1:
         kernel(0, count, *arguments)
         return
-    limits = np.linspace(0, count, threads * PIECES_PER_THREAD + 1).astype(int).tolist()
+    limits = np.linspace(0, count, threads * CHUNKS_PER_THREAD + 1).astype(int).tolist()
     for done in [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(limits)]:
         done.result()
 
 
-def _collect(edges: Neighbourhood, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _forces_and_virial(edges: NeighbourList, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Forces and virial from the derivatives by the vectors of the edges."""
     n = len(edges.starts) - 1
     centres = np.repeat(np.arange(n), np.diff(edges.starts))
@@ -203,7 +190,7 @@ def _collect(edges: Neighbourhood, gradient: np.ndarray) -> tuple[np.ndarray, np
     return forces, edges.vectors.T @ gradient
 
 
-def _spread(features: Features, matrices: Features) -> np.ndarray:
+def _linear_to_flat(features: Features, matrices: Features) -> np.ndarray:
     """Linear layers of all degrees; their outputs side by side, shape (atoms, width).
 
     Atoms are taken in blocks, so that temporary arrays stay in the cache of the processor.
@@ -212,11 +199,11 @@ def _spread(features: Features, matrices: Features) -> np.ndarray:
     joined = np.empty((len(features[0]), begins[-1]), matrices[0].dtype)
     for block in _blocks(len(joined)):
         for x, matrix, (begin, end) in zip(features, matrices, pairwise(begins), strict=True):
-            joined[block, begin:end] = _apply(x[block], matrix).reshape(len(x[block]), -1)
+            joined[block, begin:end] = _linear(x[block], matrix).reshape(len(x[block]), -1)
     return joined
 
 
-def _mix(joined: np.ndarray, matrices: Features) -> Features:
+def _linear_from_flat(joined: np.ndarray, matrices: Features) -> Features:
     """Linear layers of all degrees, from their inputs side by side."""
     begins = _offsets([matrix.shape[0] for matrix in matrices])
     mixed = [
@@ -225,11 +212,11 @@ def _mix(joined: np.ndarray, matrices: Features) -> Features:
     for block in _blocks(len(joined)):
         for out, matrix, (begin, end) in zip(mixed, matrices, pairwise(begins), strict=True):
             x = joined[block, begin:end].reshape(-1, out.shape[1], matrix.shape[0])
-            out[block] = _apply(x, matrix)
+            out[block] = _linear(x, matrix)
     return mixed
 
 
-def _apply(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _linear(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """A linear layer of one degree, as one product of matrices."""
     return (x.reshape(-1, x.shape[2]) @ matrix).reshape(*x.shape[:2], -1)
 
@@ -257,9 +244,9 @@ def _activate(mixed: Features, scalars: int) -> tuple[Features, tuple]:
     return features, (gates, slopes)
 
 
-def _activate_back(mixed: Features, gates: tuple, by_features: Features) -> Features:
+def _activate_backward(mixed: Features, gates: tuple, d_features: Features) -> Features:
     """Derivatives by the input of the gated activation, from those by its output."""
     factors, slopes = gates
-    by_gates = [(by * x).sum(axis=1) for by, x in zip(by_features[1:], mixed[1:], strict=True)]
-    by_scalars = np.concatenate([by_features[0][:, 0], *by_gates], axis=1) * slopes
-    return [by_scalars[:, None, :], *(by * gate for by, gate in zip(by_features[1:], factors, strict=True))]
+    d_gates = [(by * x).sum(axis=1) for by, x in zip(d_features[1:], mixed[1:], strict=True)]
+    d_scalars = np.concatenate([d_features[0][:, 0], *d_gates], axis=1) * slopes
+    return [d_scalars[:, None, :], *(by * gate for by, gate in zip(d_features[1:], factors, strict=True))]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-# Below ORIGIN_A the splines continue the first interval; `calculator` refuses atoms closer than 0.4 A.
+# Below ORIGIN_A the splines continue the first interval; `neighbours` refuses atoms closer than 0.4 A.
 ORIGIN_A, SPACING_A = 0.1, 0.01
 SILU_SCALE = 1.6791767923989418  # e3nn scales activations so that a standard normal input keeps its second moment
 

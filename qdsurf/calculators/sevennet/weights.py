@@ -1,7 +1,6 @@
-"""Weights of the networks that this package carries: where they are, what is in them, and that they are whole."""
+"""Locate, read and verify the weights that are supplied with qdsurf."""
 
 import hashlib
-import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +10,12 @@ from ase.data import chemical_symbols
 from qdsurf.errors import InputError, unknown
 
 FOLDER = Path(__file__).parent / "data"
-MODELS = ("7net-l3i5", "7net-0")  # the first is the default
-FORMAT = 1
+# Files by name of the model, and their hashes; the first is the default.
+SHA256 = {
+    "7net-l3i5": "dad140ba9acfaf70673166d50abd41bb43e8c8262ffdf2e1af40908e9c67a2d4",
+    "7net-0": "e612666001d47ab97c7d3da103f286c8b4a0fdd780bf39d7b89547e673d47637",
+}
+MODELS = tuple(SHA256)
 
 
 def weights_path(model: str) -> Path:
@@ -21,7 +24,7 @@ def weights_path(model: str) -> Path:
     Raises
     ------
     InputError
-        There is no such model; lists those that there are.
+        The model is unknown; the message lists the available ones.
     """
     if model not in MODELS:
         raise unknown("sevennet model", model, MODELS, "calculator.parameters.model")
@@ -35,20 +38,16 @@ def read_weights(model: str) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        The model is not known, or its file is missing, damaged or of another format.
+        The model is unknown, or its file is missing or damaged.
     """
     path = weights_path(model)
     advice = "install qdsurf again, or make the file with `python -m qdsurf.calculators.sevennet.export`"
     if not path.is_file():
         raise InputError(f"{path}: the weights of {model} are missing; {advice}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
-        raise InputError(f"{path}: the weights of {model} are damaged ({error}); {advice}") from None
-    if arrays.get("format") != FORMAT:
-        raise InputError(f"{path}: format {arrays.get('format')} of weights, but {FORMAT} is expected; {advice}")
-    return arrays
+    if weights_sha256(model) != SHA256[model]:
+        raise InputError(f"{path}: the weights of {model} are damaged (another SHA-256 is on record); {advice}")
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def trained_elements(model: str) -> list[str]:

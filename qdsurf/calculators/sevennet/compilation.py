@@ -1,0 +1,32 @@
+"""How the loops are compiled, and that processes which start together compile them one after the other."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COMPILED = {
+    "cache": True,
+    "nogil": True,
+    "boundscheck": False,
+    "fastmath": {"reassoc", "nsz", "arcp", "contract"},  # sums may be reordered; NaN and infinity keep their meaning
+}
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other process of this user compiles.
+
+    numba updates the index of its cache without a lock: two processes that compile for different precisions could
+    overwrite one another's entries. The others find what the first one has compiled.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not a Unix system
+        yield
+        return
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR", tempfile.gettempdir()))
+    with open(folder / f"qdsurf-{os.getuid()}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
