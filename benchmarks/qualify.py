@@ -1,4 +1,4 @@
-"""Strain and shake the bulk of every material with five methods; writes docs/benchmarks/qualification.md.
+"""Strain and rattle the bulk of every material with five methods; writes docs/benchmarks/qualification.md.
 
     python benchmarks/qualify.py [--materials PbS CdSe] [--minutes 60] [--json]
 
@@ -154,10 +154,10 @@ def merge(line: dict, record: dict | None) -> dict:
 
 def markdown(table: pd.DataFrame) -> Iterable[str]:
     """The table for people, one row a material and one column a method."""
-    yield "# Every material strained and shaken\n"
+    yield "# Every material strained and rattled\n"
     yield "Written by `python benchmarks/qualify.py`; [qualification.csv](qualification.csv) holds the same rows.\n"
     yield (
-        "Strained: error of the lattice constant, and bulk modulus in GPa. Shaken: atoms of the bulk are displaced at "
+        "Strained: error of the lattice constant, and bulk modulus in GPa. Rattled: atoms of the bulk are displaced at "
         "random and relaxed again; energy relative to the crystal in eV per moving atom (negative: the method leaves "
         "the crystal), and largest shift in A. A reason stands where a test has no result.\n"
     )
@@ -171,7 +171,7 @@ def markdown(table: pd.DataFrame) -> Iterable[str]:
 
 def summary(table: pd.DataFrame) -> Iterable[str]:
     """How many materials each method keeps, and how far its lattice constants are off."""
-    heads = ("method", "strained", "lattice constant within 3 %", "mean error", "shaken", "keeps the crystal")
+    heads = ("method", "strained", "lattice constant within 3 %", "mean error", "rattled", "stable")
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     for method, rows in table.groupby("method", sort=False):
