@@ -20,18 +20,18 @@ import cantera
 import numpy as np
 from scipy.integrate import odeint, solve_ivp
 
-from qdsurf.kinetics import lsoda
-from qdsurf.kinetics.batch import run_batch
-from qdsurf.kinetics.export import cantera_mechanism
-from qdsurf.kinetics.landscape import sample_shifts
-from qdsurf.kinetics.lanes import LANES
-from qdsurf.kinetics.mechanism import Mechanism, tabulate_mechanism
-from qdsurf.kinetics.model import prepare
-from qdsurf.kinetics.ratelaw import compile_law
-from qdsurf.kinetics.rates import RateConstants
-from qdsurf.kinetics.recipe import Piece
-from qdsurf.kinetics.solver import activities, integrate_many
-from qdsurf.kinetics.window import selectivity_map
+from qdsurf.microkinetics import lsoda
+from qdsurf.microkinetics.batch import run_batch
+from qdsurf.microkinetics.export import cantera_mechanism
+from qdsurf.microkinetics.landscape import sample_shifts
+from qdsurf.microkinetics.lanes import LANES
+from qdsurf.microkinetics.mechanism import Mechanism, tabulate_mechanism
+from qdsurf.microkinetics.model import prepare
+from qdsurf.microkinetics.ratelaw import compile_law
+from qdsurf.microkinetics.rates import RateConstants
+from qdsurf.microkinetics.recipe import Piece
+from qdsurf.microkinetics.solver import activities, integrate_many
+from qdsurf.microkinetics.window import selectivity_map
 from qdsurf.records import Recipe
 from qdsurf.units import BOLTZMANN_EV_PER_K
 

@@ -105,6 +105,13 @@ Cells of {min(areas):.1f} to {max(areas):.1f} nm^2, four layers.
 ## Nanocrystals
 
 ![Nanocrystals](figures/gallery_nanocrystals.png)
+
+## A relaxed nanocrystal
+
+CdSe with oleate, as built and relaxed with the default potential ([how energy and shape
+change](benchmarks/relaxed-dot.md)).
+
+![As built, and relaxed](figures/relaxed_dot.png)
 """
     )
 

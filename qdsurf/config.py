@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from qdsurf import library
+from qdsurf import defaults, library
 from qdsurf.errors import InputError, unknown
 from qdsurf.miller import parse_miller_index
 from qdsurf.patterns import any_of, spell_out
@@ -23,9 +23,11 @@ class SlabSpec(Record):
     supercell: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
         description="repetitions of the primitive surface cell"
     )
-    vacuum_A: float = Field(20.0, ge=8, description="empty space along c")
+    vacuum_A: float = Field(defaults.VACUUM_A, ge=8, description="empty space along c")
     bottom: str | None = Field(None, description="composition of the lowest layer; absent: whatever the layers give")
-    mobile_layers: int = Field(1, ge=0, description="outermost layers that move where the substrate is not frozen")
+    mobile_layers: int = Field(
+        defaults.MOBILE_LAYERS, ge=0, description="outermost layers that move where the substrate is not frozen"
+    )
     ligands: tuple[str, ...] = Field(
         description="names of ligands, 'none' for the bare slab; with `*`, `?` or `[abc]`: all on record that match"
     )
@@ -39,8 +41,8 @@ class SlabSpec(Record):
 class RelaxSpec(Record):
     """When a relaxation ends, and how many candidates are relaxed."""
 
-    fmax_eV_per_A: float = Field(0.05, gt=0, description="largest force on a free atom")
-    max_steps: int = Field(200, ge=0)
+    fmax_eV_per_A: float = Field(defaults.FMAX_EV_PER_A, gt=0, description="largest force on a free atom")
+    max_steps: int = Field(defaults.MAX_STEPS, ge=0)
     candidates: int = Field(4, ge=1, description="poses of each adduct, product geometries of each step")
     keep: int | None = Field(
         1, ge=1, description="relax in the order of single points until so many keep their bonds; null: relax all"

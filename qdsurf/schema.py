@@ -8,8 +8,8 @@ import json
 from pydantic.json_schema import models_json_schema
 
 from qdsurf.config import Config
-from qdsurf.kinetics.mechanism import Mechanism
 from qdsurf.library import KINDS
+from qdsurf.microkinetics.mechanism import Mechanism
 
 
 def schema() -> dict:

@@ -385,7 +385,7 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
         ("CdSe-wz --diameter 3nm --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
         ("PbS --diameter 3nm --centre Pt", "unknown element 'Pt'"),
         ("PbS --diameter 0.2nm", "holds no atom with enough bonds; go larger"),
-        ("PbS --diameter 3nm --ligand methylamine", "--coverage: say how many methylamine are to come, nm^-2"),
+        ("PbS --diameter 3nm --ligand methylamine", "coverage: say how many methylamine are to come, nm^-2"),
         (
             "CsPbBr3 --diameter 3nm --ligand oleate",
             "the particle is neutral without ligands; say how many are to come",
@@ -512,9 +512,9 @@ def test_a_coreactant_may_come_in_the_place_of_the_precursor(ok_json, fails, fol
     assert matches["protonolysis_ligand"]["ledger"]["releases"] == {"ligand": "CH2O2"}
     amine = ok_json("reactions", folder / "PbS-oleate.xyz", "--precursor", "TDMAT", "--coreactant", "HNMe2")
     assert {m["name"] for m in amine["reactions"] if m["applies"]} >= {"dissociation_coreactant", "protonolysis_ligand"}
-    assert "--precursor: unknown precursor 'H2'" in fails("reactions", folder / "PbS.xyz", "--precursor", "H2")
+    assert "precursor: unknown precursor 'H2'" in fails("reactions", folder / "PbS.xyz", "--precursor", "H2")
     words = "reactions", folder / "PbS.xyz", "--precursor", "TMA", "--coreactant", "TMA"
-    assert "--coreactant: unknown co-reactant 'TMA'" in fails(*words)
+    assert "coreactant: unknown co-reactant 'TMA'" in fails(*words)
 
 
 def test_a_structure_from_elsewhere_has_its_reactions(ok_json, folder, tmp_path):
@@ -621,12 +621,12 @@ def test_energy_errors(fails, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("3", "'3' is not in nm; write a number with a unit, such as 3nm or 30angstrom"),
-        ("3kg", "'3kg' is not in nm"),
-        ("3,5nm", "'3,5nm' is not in nm"),
-        ("3_5nm", "'3_5nm' is not in nm"),
+        ("3", "'3' cannot be converted to nm; write a number with a unit, such as 3nm or 30angstrom"),
+        ("3kg", "'3kg' cannot be converted to nm"),
+        ("3,5nm", "'3,5nm' cannot be converted to nm"),
+        ("3_5nm", "'3_5nm' cannot be converted to nm"),
         ("0nm", "'0nm' is no length above 0"),
-        ("nm", "'nm' is not in nm; write a number with a unit"),
+        ("nm", "'nm' cannot be converted to nm; write a number with a unit"),
     ],
 )
 def test_lengths_need_a_unit(capsys, words, message):

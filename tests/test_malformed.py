@@ -20,8 +20,8 @@ from qdsurf.build.molecules import parse_smiles
 from qdsurf.cli import main
 from qdsurf.config import load_config
 from qdsurf.errors import QDSurfError
-from qdsurf.kinetics.mechanism import read_mechanism
-from qdsurf.kinetics.tables import read_tables
+from qdsurf.microkinetics.mechanism import read_mechanism
+from qdsurf.microkinetics.tables import read_tables
 from qdsurf.records import CalculatorSpec
 from qdsurf.reference import read_reference
 from qdsurf.structure_io import read_json, read_structures

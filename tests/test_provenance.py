@@ -30,7 +30,7 @@ def package(tmp_path, monkeypatch):
         ("build.ligands", "build/drive.py", True),
         ("compute.relax", "compute/scf.py", True),
         ("compute.relax", "build/slab.py", False),
-        ("kinetics.network", "compute/relax.py", False),
+        ("microkinetics.network", "compute/relax.py", False),
     ],
 )
 def test_the_hash_follows_the_imports(package, used, edited, reruns):

@@ -7,15 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
+from qdsurf import library
 from qdsurf.build.endpoints import Edit, charge_heir, describe_role, released_atoms, role_players
 from qdsurf.build.judgement import HELD
+from qdsurf.build.ledger import assert_neutral
+from qdsurf.build.molecules import build_molecule
+from qdsurf.build.placement import coreactant_fragment, precursor_fragment
 from qdsurf.build.roles import HINTS, find_role, ligand_charge
 from qdsurf.build.symmetry import orbits, surface_operations
 from qdsurf.connectivity import is_metal, touching
-from qdsurf.errors import BuildError
+from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.library import in_order
 from qdsurf.records import LigandEntry
-from qdsurf.structure_io import LIGAND
+from qdsurf.structure_io import ADSORBATE, COREACTANT, LIGAND
 from qdsurf.templates import Reaction, Role
 
 # Roles that an earlier step makes, and who plays them before it.
@@ -58,6 +62,50 @@ def infer_entry(atoms: Atoms) -> LigandEntry:
         return "cation"
     free = np.union1d(find_role(atoms, "surface.proton"), np.flatnonzero(ligand & (atoms.arrays["formal_charge"] > 0)))
     return "acid" if len(free) >= len(set(atoms.arrays["fragment"][ligand])) else "anion"
+
+
+def offered_molecules(precursor: str, coreactant: str | None = None) -> dict[str, Atoms]:
+    """Fragments of the molecules that are offered to a surface, by `precursor` and `coreactant`.
+
+    Parameters
+    ----------
+    precursor : name of a precursor; a co-reactant or by-product in its place is taken as the co-reactant.
+
+    Raises
+    ------
+    InputError : a name is unknown.
+    """
+    by_products = {p.by_product.name: p.by_product for p in map(library.precursor, library.names("precursors"))}
+    molecules = by_products | {name: library.get("coreactants", name).molecule for name in library.names("coreactants")}
+    known = [*library.names("precursors"), *molecules]
+    if precursor not in known:
+        raise unknown("precursor", precursor, known, "precursor")
+    given: str | None = precursor
+    if precursor in molecules and coreactant is None:
+        given, coreactant = None, precursor
+    if coreactant is not None and coreactant not in molecules:
+        raise unknown("co-reactant", coreactant, molecules, "coreactant")
+    found = {}
+    if given is not None:
+        record = library.precursor(given)
+        found["precursor"] = precursor_fragment(build_molecule(record.molecule), record)
+    if coreactant is not None:
+        found["coreactant"] = coreactant_fragment(build_molecule(molecules[coreactant]))
+    return found
+
+
+def without_molecules(atoms: Atoms, where: str) -> Atoms:
+    """The structure, if it is neutral and has no molecule from the gas on it.
+
+    Raises
+    ------
+    InputError : it has one.
+    BalanceError : it is charged.
+    """
+    if np.isin(atoms.arrays["role"], (ADSORBATE, COREACTANT)).any():
+        raise InputError(f"{where}: holds a precursor already; give the slab with its ligands only")
+    assert_neutral(atoms)
+    return atoms
 
 
 def match_templates(

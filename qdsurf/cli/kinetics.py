@@ -8,10 +8,10 @@ import pandas as pd
 from qdsurf import library
 from qdsurf.config import System
 from qdsurf.errors import InputError, unknown
-from qdsurf.kinetics.export import export_mechanism
-from qdsurf.kinetics.mechanism import read_mechanism
-from qdsurf.kinetics.study import Case, study_cycle, study_pore, study_range
-from qdsurf.kinetics.tables import Tables, read_tables
+from qdsurf.microkinetics.export import export_mechanism
+from qdsurf.microkinetics.mechanism import read_mechanism
+from qdsurf.microkinetics.study import Case, study_cycle, study_pore, study_range
+from qdsurf.microkinetics.tables import Tables, read_tables
 from qdsurf.records import Precursor, Recipe
 from qdsurf.report import figures
 from qdsurf.structure_io import write_atomically, write_table

@@ -3,19 +3,21 @@
 from argparse import Namespace
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
 
 from qdsurf import library
-from qdsurf.build.ledger import assert_neutral, ledger
-from qdsurf.build.matching import Match, infer_entry, match_templates, unique_count
-from qdsurf.build.molecules import build_molecule
-from qdsurf.build.placement import coreactant_fragment, precursor_fragment
+from qdsurf.build.ledger import ledger
+from qdsurf.build.matching import (
+    Match,
+    infer_entry,
+    match_templates,
+    offered_molecules,
+    unique_count,
+    without_molecules,
+)
 from qdsurf.cli.files import read_model
 from qdsurf.compute.calculators import METHODS, known_calculators, supported_elements
-from qdsurf.errors import InputError, unknown
 from qdsurf.records import CalculatorSpec
-from qdsurf.structure_io import ADSORBATE, COREACTANT
 from qdsurf.templates import Reaction
 
 
@@ -79,11 +81,8 @@ def _list_calculators() -> tuple[list[dict], list[str]]:
 def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
     """Say of every template whether it applies to a structure, who plays its roles, and if it does not, why."""
     templates = library.reactions(arguments.templates and Path(arguments.templates))
-    molecules = _molecules(arguments.precursor, arguments.coreactant)
-    atoms = read_model(arguments.file, arguments.charge)
-    if np.isin(atoms.arrays["role"], (ADSORBATE, COREACTANT)).any():
-        raise InputError(f"{arguments.file}: holds a precursor already; give the slab with its ligands only")
-    assert_neutral(atoms)
+    molecules = offered_molecules(arguments.precursor, arguments.coreactant)
+    atoms = without_molecules(read_model(arguments.file, arguments.charge), arguments.file)
     entry = infer_entry(atoms)
     matches = [
         _describe_match(atoms, templates[name], match)
@@ -105,26 +104,6 @@ def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
         lines.append(f"+ {match['name']:<26} {' '.join(match['chemistry']):<9} {match['equation']}")
         lines.append(f"    {_words(match)}")
     return data, lines + [f"- {m['name']:<26} {m['reason']}" for m in matches if not m["applies"]]
-
-
-def _molecules(precursor: str, coreactant: str | None) -> dict[str, Atoms]:
-    """Fragments of the molecules that are offered; a co-reactant in the place of the precursor is one."""
-    by_products = {p.by_product.name: p.by_product for p in map(library.precursor, library.names("precursors"))}
-    molecules = by_products | {name: library.get("coreactants", name).molecule for name in library.names("coreactants")}
-    known = [*library.names("precursors"), *molecules]
-    if precursor not in known:
-        raise unknown("precursor", precursor, known, "--precursor")
-    if precursor in molecules and coreactant is None:
-        precursor, coreactant = None, precursor
-    if coreactant is not None and coreactant not in molecules:
-        raise unknown("co-reactant", coreactant, molecules, "--coreactant")
-    found = {}
-    if precursor is not None:
-        record = library.precursor(precursor)
-        found["precursor"] = precursor_fragment(build_molecule(record.molecule), record)
-    if coreactant is not None:
-        found["coreactant"] = coreactant_fragment(build_molecule(molecules[coreactant]))
-    return found
 
 
 def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict:

@@ -3,6 +3,7 @@
 import argparse
 
 import qdsurf
+from qdsurf import defaults
 from qdsurf.cli.arguments import FRAME, calculator, charge, length_nm, output, positive, seed, verb, whole
 
 LISTS = ("materials", "facets", "ligands", "precursors", "coreactants", "reactions", "recipes", "calculators")
@@ -75,17 +76,24 @@ def _slab(verbs) -> None:
         help="primitive surface cells (default 1 1)",
     )
     parser.add_argument(
-        "--vacuum", type=positive, default=20.0, metavar="A", help="empty space along c in A (default 20)"
+        "--vacuum",
+        type=positive,
+        default=defaults.VACUUM_A,
+        metavar="A",
+        help=f"empty space along c in A (default {defaults.VACUUM_A:g})",
     )
     parser.add_argument(
         "--mobile-layers",
         type=whole(0),
-        default=1,
+        default=defaults.MOBILE_LAYERS,
         metavar="N",
-        help="outermost layers that may move in `relax`, the others are fixed (default 1)",
+        help=f"outermost layers that may move in `relax`, the others are fixed (default {defaults.MOBILE_LAYERS})",
     )
     parser.add_argument(
-        "--stand-in", default="Cl", metavar="X", help="anion that balances a polar side: a halide or OH (default Cl)"
+        "--stand-in",
+        default=defaults.PASSIVATION,
+        metavar="X",
+        help="anion that balances a polar side: a halide or OH (default Cl)",
     )
     parser.add_argument(
         "--defect",
@@ -139,7 +147,10 @@ def _nanocrystal(verbs) -> None:
     )
     parser.add_argument("--centre", metavar="ELEMENT", help="atom in the middle (default: whichever meets the size)")
     parser.add_argument(
-        "--stand-in", default="Cl", metavar="X", help="anion where no ligand has room: a halide or OH (default Cl)"
+        "--stand-in",
+        default=defaults.PASSIVATION,
+        metavar="X",
+        help="anion where no ligand has room: a halide or OH (default Cl)",
     )
     parser.add_argument("--truncate-to-carbons", type=whole(1), metavar="N", help="shorten the chains to a model")
     seed(parser, "of the choice of places and chains")
@@ -201,7 +212,7 @@ def _place(verbs) -> None:
     )
     parser.add_argument(
         "--site",
-        default="surface.anion",
+        default=defaults.SITE,
         metavar="SITE",
         help="a role for a precursor's metal (surface.anion, the default, surface.cation, surface.counterion, "
         "ligand.anchor), or for any molecule a name that `qdsurf sites` lists, such as top:Pb",
@@ -242,13 +253,19 @@ def _relax(verbs) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="structure file that ASE reads; all its frames, or FILE@N")
     calculator(parser)
-    parser.add_argument("--fmax", type=positive, default=0.05, metavar="F", help="largest force in eV/A (default 0.05)")
+    parser.add_argument(
+        "--fmax",
+        type=positive,
+        default=defaults.FMAX_EV_PER_A,
+        metavar="F",
+        help=f"largest force in eV/A (default {defaults.FMAX_EV_PER_A:g})",
+    )
     parser.add_argument(
         "--max-steps",
         type=whole(0),
-        default=200,
+        default=defaults.MAX_STEPS,
         metavar="N",
-        help="for each structure; 0 is a single point (default 200)",
+        help=f"for each structure; 0 is a single point (default {defaults.MAX_STEPS})",
     )
     parser.add_argument(
         "--timeout",

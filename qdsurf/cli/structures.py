@@ -4,60 +4,49 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from ase import Atoms
 
-from qdsurf import library
-from qdsurf.build.capping import cap_nanocrystal
-from qdsurf.build.dative import attach_dative
+from qdsurf import api, library
 from qdsurf.build.defects import make_defects
 from qdsurf.build.families import surface_area
 from qdsurf.build.ledger import ledger
 from qdsurf.build.ligands import anchor_distance, attach_ligands, iter_ligands
 from qdsurf.build.mixtures import attach_mixture
 from qdsurf.build.molecules import build_molecule, describe_model
-from qdsurf.build.nanocrystal import EVERYWHERE, build_nanocrystal, particle_area
-from qdsurf.build.passivation import StandIns
+from qdsurf.build.nanocrystal import EVERYWHERE, particle_area
 from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragment
 from qdsurf.build.poses import rigid_poses
 from qdsurf.build.sites import find_sites
-from qdsurf.build.slab import cut_slab, list_terminations
+from qdsurf.build.slab import list_terminations
 from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
-from qdsurf.config import find_facet
 from qdsurf.errors import InputError, unknown
-from qdsurf.miller import parse_miller_index, reduce_miller_index
-from qdsurf.records import Facet, Material
 from qdsurf.report.style import write
 from qdsurf.report.viewer import draw_structure, write_page
 from qdsurf.structure_io import SUBSTRATE
-from qdsurf.templates import Reaction, Role
-
-ORIENTATIONS = 16  # looked at for every pose that is asked for
 
 
 def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     """Cut a slab and write it."""
     check_output(arguments.output)
     material = library.material(arguments.material)
-    facet = choose_facet(material, arguments.hkl.strip(), arguments.termination)
-    slab = cut_slab(
+    facet = api.choose_facet(material, arguments.hkl.strip(), arguments.termination)
+    slab = api.slab(
         material,
         facet,
-        arguments.layers,
-        tuple(arguments.supercell),
-        arguments.vacuum,
-        arguments.bottom,
-        arguments.mobile_layers,
-        arguments.allow_charged,
-        arguments.thickness,
-        StandIns(arguments.stand_in),
-        arguments.seed,
-        [(material, round(layers)) for material, layers in _shells(arguments.shell)],
+        layers=arguments.layers,
+        thickness_A=arguments.thickness,
+        supercell=arguments.supercell,
+        vacuum_A=arguments.vacuum,
+        bottom=arguments.bottom,
+        mobile_layers=arguments.mobile_layers,
+        shells={name: round(layers) for name, layers in _amounts(arguments.shell, "--shell", "ZnS=4").items()},
+        passivation=arguments.stand_in,
+        defects=arguments.defect or (),
+        allow_charged=arguments.allow_charged,
+        seed=arguments.seed,
     )
-    if arguments.defect:
-        slab = make_defects(slab, arguments.defect, charged=arguments.allow_charged)
     write_frames(arguments.output, [slab])
     terminations = list_terminations(material, facet.miller_index)
     data = _describe(slab, arguments.output) | {
@@ -70,64 +59,24 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     return data, [f"{arguments.output}: {material.name} ({arguments.hkl.strip()}) {facet.termination}, {_words(data)}"]
 
 
-def choose_facet(material: Material, hkl: str, termination: str | None) -> Facet:
-    """Find the facet among the records of a material, or make one up.
-
-    Parameters
-    ----------
-    termination : None takes the first facet on record with this index, else the cut with the fewest broken bonds.
-
-    Raises
-    ------
-    InputError : no such termination.
-    """
-    miller_index = parse_miller_index(hkl)
-    recorded = {}
-    for facet in material.facets:
-        if reduce_miller_index(facet.miller_index) == miller_index:
-            recorded.setdefault(facet.termination, facet)
-    if termination is None and recorded:
-        return next(iter(recorded.values()))
-    if termination in recorded:
-        return recorded[termination]
-    possible = [t["name"] for t in list_terminations(material, miller_index)]
-    if termination is not None and termination not in possible:
-        raise unknown("termination", termination, {*possible, *recorded}, f"{material.name} {miller_index}")
-    return find_facet(f"{material.name}_{hkl.replace(' ', '')}_{termination or possible[0]}")[1]
-
-
 def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
     """Build a whole nanocrystal, neutral with its ligands, and write it."""
     check_output(arguments.output)
     material = library.material(arguments.material)
-    facets = dict(_pair(word, "--facets", "111=1.1") for word in arguments.facets) if arguments.facets else None
-    facets = facets and {name: _number(value, f"--facets {name}") for name, value in facets.items()}
-    ligands, dative = {}, {}
-    for word in arguments.ligand or ():
-        face, _, name = word.rpartition("=")
-        ligand = library.ligand(name)
-        (ligands if ligand.charge else dative)[face or EVERYWHERE] = ligand
-    if dative and arguments.coverage is None:
-        raise InputError(
-            f"--coverage: say how many {', '.join(one.name for one in dative.values())} are to come, nm^-2"
-        )
-    particle, dangling = build_nanocrystal(
-        material, arguments.diameter, facets, arguments.centre, arguments.seed, _shells(arguments.shell)
+    particle, capped = api.bare_and_covered(
+        material,
+        arguments.diameter,
+        dict(_face_and_ligand(word) for word in arguments.ligand or ()),
+        coverage_per_nm2=arguments.coverage,
+        facets=_amounts(arguments.facets, "--facets", "111=1.1") or None,
+        centre=arguments.centre,
+        shells=_amounts(arguments.shell, "--shell", "ZnS=4"),
+        passivation=arguments.stand_in,
+        truncate_to_carbons=arguments.truncate_to_carbons,
+        seed=arguments.seed,
     )
     faces = Counter(particle.arrays["facet"][particle.arrays["layer"] == 1].tolist())
     area = particle_area(particle)
-    capped = cap_nanocrystal(
-        particle,
-        dangling,
-        material,
-        ligands,
-        StandIns(arguments.stand_in),
-        arguments.truncate_to_carbons,
-        arguments.seed,
-        None if dative else arguments.coverage,
-    )
-    if dative:
-        capped = attach_dative(capped, dative, arguments.coverage, arguments.truncate_to_carbons, arguments.seed)
     write_frames(arguments.output, [capped])
     data = {
         "file": arguments.output,
@@ -158,10 +107,16 @@ def _pair(word: str, option: str, example: str) -> tuple[str, str]:
     return name, value
 
 
-def _shells(words: Sequence[str] | None) -> list[tuple[Material, float]]:
-    """Read MATERIAL=AMOUNT of each shell."""
-    pairs = [_pair(word, "--shell", "ZnS=4") for word in words or ()]
-    return [(library.material(name), _number(amount, f"--shell {name}")) for name, amount in pairs]
+def _face_and_ligand(word: str) -> tuple[str, str]:
+    """Read LIGAND or FACET=LIGAND."""
+    face, _, name = word.rpartition("=")
+    return face or EVERYWHERE, name
+
+
+def _amounts(words: Sequence[str] | None, option: str, example: str) -> dict[str, float]:
+    """Read NAME=NUMBER of each word."""
+    pairs = [_pair(word, option, example) for word in words or ()]
+    return {name: _number(amount, f"{option} {name}") for name, amount in pairs}
 
 
 def _number(text: str, where: str) -> float:
@@ -203,7 +158,7 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     if arguments.mode is not None and arguments.mode not in ligand.binding_modes:
         raise unknown(f"binding mode of {ligand.name}", arguments.mode, ligand.binding_modes, "--mode")
     slab = read_model(arguments.file, arguments.charge)
-    count = arguments.count or _count(arguments.coverage, surface_area(slab))
+    count = arguments.count or api.ligands_for_coverage(arguments.coverage, surface_area(slab))
     candidates = attach_ligands(
         slab,
         ligand,
@@ -239,7 +194,7 @@ def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
     if arguments.mode is not None:
         raise InputError("--mode is for one ligand; those of a mixture each take their first mode that fits")
     slab = read_model(arguments.file, arguments.charge)
-    count = arguments.count or _count(arguments.coverage, surface_area(slab))
+    count = arguments.count or api.ligands_for_coverage(arguments.coverage, surface_area(slab))
     covered = attach_mixture(slab, shares, count, arguments.truncate_to_carbons, arguments.pattern, arguments.seed)
     covered = _with_defects(covered, arguments)
     write_frames(arguments.output, [covered])
@@ -260,24 +215,11 @@ def _modes(modes: Iterable[str]) -> str:
     return f"modes that fit: {', '.join(modes)}"
 
 
-def _count(coverage: float | None, area_nm2: float) -> int:
-    """Number of ligands for a coverage in nm^-2, to the nearest integer."""
-    if coverage is None:
-        return 1
-    count = round(coverage * area_nm2)
-    if count < 1:
-        raise InputError(
-            f"--coverage {coverage:g} is less than one ligand on {area_nm2:.3f} nm^2; one ligand is {1 / area_nm2:.3f} "
-            "nm^-2: give more, or cut a larger slab with --supercell"
-        )
-    return count
-
-
 def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
     """Place a molecule: on atoms that play a role, pulled in by springs, or rigidly over a site by its name."""
     check_output(arguments.output, arguments.poses)
     surface = read_model(arguments.file, arguments.charge)
-    roles = [role for role in get_args(Role) if role.startswith(("surface.", "ligand.")) and role != "ligand.proton"]
+    roles = api.landing_roles()
     if arguments.site in roles:
         return _place_on_role(arguments, surface)
     sites = {site["name"]: site for site in reversed(find_sites(surface))}
@@ -288,7 +230,7 @@ def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
 
 def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str]]:
     precursor = library.precursor(arguments.molecule)
-    adduct = _adduct(surface, arguments.site)
+    adduct = api.adduct_template(surface, arguments.site)
     poses = place_precursor(
         surface,
         precursor_fragment(build_molecule(precursor.molecule), precursor),
@@ -315,7 +257,13 @@ def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str
 def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[dict, list[str]]:
     molecule, anchor = adsorbate(arguments.molecule)
     poses, rejected = rigid_poses(
-        surface, molecule, site["position"], site["normal"], anchor, ORIENTATIONS * arguments.poses, arguments.seed
+        surface,
+        molecule,
+        site["position"],
+        site["normal"],
+        anchor,
+        api.ORIENTATIONS_PER_POSE * arguments.poses,
+        arguments.seed,
     )
     poses = poses[: arguments.poses]
     write_frames(arguments.output, poses)
@@ -330,15 +278,6 @@ def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[
     lines = [f"{arguments.output}: {arguments.molecule} over {site['name']}, {len(poses)} pose(s)"]
     lines += [f"  {pose['pose']}  {data['anchor']} {pose['height_A']:.2f} A above the site" for pose in data["poses"]]
     return data, [*lines, f"  {len(rejected)} orientations rejected; --json lists the reasons"]
-
-
-def _adduct(surface: Atoms, role: str) -> Reaction | None:
-    """The template that makes this adduct on this kind of ligand; it knows which bonds give way."""
-    entry = surface.info.get("ligand_entry", "none")
-    for template in library.reactions().values():
-        if template.takes == "precursor" and template.arrival[1] == role and entry in template.ligand_entry:
-            return template
-    return None
 
 
 def _contact(pose: Atoms) -> dict:

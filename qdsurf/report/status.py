@@ -91,7 +91,7 @@ def verify_results(folder: Path) -> dict:
     ------
     InputError : there is no such folder, or no file in it can be checked.
     """
-    from qdsurf.kinetics.consistency import CHECKED, assert_tables_agree  # the rest does without the solver
+    from qdsurf.microkinetics.consistency import CHECKED, assert_tables_agree  # the rest does without the solver
 
     folder = Path(folder)
     checked, damages = verify_folder(folder)

@@ -257,7 +257,7 @@ def test_touching_a_ligand_reruns_only_what_uses_it(smoke):
     ("module", "rerun", "left_alone"),
     [
         ("build/slab.py", {"cut_slab", "build_bulk"}, {"embed_molecule", "relax_molecule"}),
-        ("kinetics/rates.py", {"run_kinetics"}, {"relax_molecule", "collect_energies"}),
+        ("microkinetics/rates.py", {"run_kinetics"}, {"relax_molecule", "collect_energies"}),
         ("compute/optimiser.py", {"relax_molecule", "relax_slab"}, {"build_bulk", "embed_molecule"}),
     ],
 )

@@ -21,7 +21,7 @@ rule run_kinetics:
     params:
         settings=PLAN.config.kinetics.model_dump(),
         seed=PLAN.config.seed,
-        code=code_version("kinetics.study", "kinetics.export", "structure_io"),
+        code=code_version("microkinetics.study", "microkinetics.export", "structure_io"),
     script:
         "../scripts/run_kinetics.py"
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 from qdsurf import library
 from qdsurf.config import System
-from qdsurf.kinetics.export import export_mechanism
-from qdsurf.kinetics.study import Case, study_cycle, study_range
-from qdsurf.kinetics.tables import read_tables
+from qdsurf.microkinetics.export import export_mechanism
+from qdsurf.microkinetics.study import Case, study_cycle, study_range
+from qdsurf.microkinetics.tables import read_tables
 from qdsurf.structure_io import write_atomically, write_table
 
 given, how, system = snakemake.input, snakemake.params, snakemake.wildcards.system

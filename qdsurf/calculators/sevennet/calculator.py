@@ -12,7 +12,7 @@ from qdsurf.calculators.cells import has_volume
 from qdsurf.calculators.dispersion import Dispersion
 from qdsurf.calculators.sevennet.compilation import one_at_a_time
 from qdsurf.calculators.sevennet.neighbours import NeighbourList, check_structure, find_edges
-from qdsurf.calculators.sevennet.network import Network
+from qdsurf.calculators.sevennet.network import Network, Workspace
 from qdsurf.calculators.sevennet.weights import MODELS
 from qdsurf.errors import CalculationError, InputError, UnsupportedElementError, unknown
 
@@ -58,7 +58,7 @@ class SevenNet(Calculator):
             )
         self.network = load_network(model, precision)
         self.species = {number: index for index, number in enumerate(self.network.atomic_numbers.tolist())}
-        self.model, self.threads = model, threads
+        self.model, self.threads, self.workspace = model, threads, Workspace()
         self.dispersion = None if d3 == "none" else Dispersion(d3)
 
     def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
@@ -83,7 +83,7 @@ class SevenNet(Calculator):
             )
         species = np.array([self.species[number] for number in atoms.numbers.tolist()])
         edges = find_edges(atoms, self.network.cutoff_A)
-        energies, forces, virial = self.network.evaluate(species, edges, self.threads)
+        energies, forces, virial = self.network.evaluate(species, edges, self.threads, self.workspace)
         _assert_plausible(atoms, edges, energies - self.network.shift_eV[species])
         energy = energies.sum()
         if has_stress := has_volume(atoms):

@@ -27,6 +27,23 @@ CHUNKS_PER_THREAD = 4  # so that threads with slow atoms do not keep the others 
 Features = list[np.ndarray]  # by degree l, shape (atoms, 2 l + 1, channels)
 
 
+class Workspace:
+    """Large arrays that are used again at the next call: the system takes long to hand out fresh memory."""
+
+    def __init__(self):
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: type, zero: bool = False) -> np.ndarray:
+        """An array under this name; its content is arbitrary unless it is to be zero."""
+        size, held = int(np.prod(shape)), self._arrays.get(name)
+        if held is None or held.size < size or held.dtype != dtype:
+            held = self._arrays[name] = np.empty(size, dtype)
+        array = held[:size].reshape(shape)
+        if zero:
+            array[:] = 0
+        return array
+
+
 class Result(NamedTuple):
     """Energies of the atoms (eV, shape (n,)), forces (eV/A, shape (n, 3)) and virial dE/d strain (eV, shape (3, 3))."""
 
@@ -107,35 +124,42 @@ class Network:
         )
         return Layer(linear_in, table, paths, linear_out, matrices("skip"))
 
-    def evaluate(self, species: np.ndarray, edges: NeighbourList, threads: int = 1) -> Result:
+    def evaluate(
+        self, species: np.ndarray, edges: NeighbourList, threads: int = 1, workspace: Workspace | None = None
+    ) -> Result:
         """Energies, forces and virial.
 
         Parameters
         ----------
         species : number of the element of each atom in `atomic_numbers`.
         threads : among which the atoms are divided; the result is the same for any number.
+        workspace : kept by the caller from one call to the next.
         """
+        space = workspace or Workspace()
         count = len(edges.neighbours)
         with ThreadPoolExecutor(threads) as pool:
             run = partial(_run_in_chunks, pool, threads)
-            couplings = np.empty((count, self.angular.size), self.dtype)
+            couplings = space.array("couplings", (count, self.angular.size), self.dtype)
             run(count, couple, edges.vectors, edges.distances, self.angular, couplings)
             geometry = (edges.starts, edges.neighbours, edges.distances, couplings)
-            energies, tape = self._forward(run, species, geometry)
-            d_couplings, d_distances = self._backward(run, species, geometry, tape)
+            energies, tape = self._forward(run, species, geometry, space)
+            d_couplings, d_distances = self._backward(run, species, geometry, tape, space)
             gradient = np.empty((count, 3))
             run(
                 count, edge_gradient, edges.vectors, edges.distances, self.angular, d_couplings, d_distances, gradient
             )  # fmt: skip
         return Result(energies, *_forces_and_virial(edges, gradient))
 
-    def _forward(self, run: Callable, species: np.ndarray, geometry: tuple) -> tuple[np.ndarray, list[tuple]]:
+    def _forward(
+        self, run: Callable, species: np.ndarray, geometry: tuple, space: Workspace
+    ) -> tuple[np.ndarray, list[tuple]]:
         """Energies of the atoms, and intermediate values for the backward pass."""
         features: Features = [self.embedding[species][:, None, :]]
         tape = []
         for layer in self.layers:
-            inputs = _linear_to_flat(features, layer.linear_in)
-            messages = np.empty((len(species), _width(layer.linear_out)), self.dtype)
+            width = _offsets([matrix.shape[1] for matrix in layer.linear_in])[-1]
+            inputs = _linear_to_flat(features, layer.linear_in, np.empty((len(species), width), self.dtype))
+            messages = space.array("messages", (len(species), _width(layer.linear_out)), self.dtype)
             run(len(species), gather, *geometry, inputs, layer.radial, layer.paths, messages)
             mixed = _linear_from_flat(messages, layer.linear_out)
             for total, x, matrix in zip(mixed, features, layer.skip, strict=False):
@@ -146,15 +170,17 @@ class Network:
         return energies * self.scale_eV[species] + self.shift_eV[species], tape
 
     def _backward(
-        self, run: Callable, species: np.ndarray, geometry: tuple, tape: list[tuple]
+        self, run: Callable, species: np.ndarray, geometry: tuple, tape: list[tuple], space: Workspace
     ) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of the energy by the couplings and the distances of the edges."""
-        d_couplings, d_distances = np.zeros_like(geometry[3]), np.zeros(len(geometry[3]), self.dtype)
+        d_couplings = space.array("d_couplings", geometry[3].shape, self.dtype, zero=True)
+        d_distances = np.zeros(len(geometry[3]), self.dtype)
         scale = self.scale_eV[species].astype(self.dtype)
         d_features: Features = [scale[:, None, None] * self.readout]
         for layer, (inputs, mixed, gates) in zip(reversed(self.layers), reversed(tape), strict=True):
             d_mixed = _activate_backward(mixed, gates, d_features)
-            d_messages = _linear_to_flat(d_mixed, [matrix.T for matrix in layer.linear_out])
+            d_messages = space.array("messages", (len(species), _width(layer.linear_out)), self.dtype)
+            _linear_to_flat(d_mixed, [matrix.T for matrix in layer.linear_out], d_messages)
             d_inputs = np.empty_like(inputs)
             run(
                 len(species), gather_backward, *geometry, inputs, layer.radial, layer.paths, d_messages, d_inputs,
@@ -190,17 +216,16 @@ def _forces_and_virial(edges: NeighbourList, gradient: np.ndarray) -> tuple[np.n
     return forces, edges.vectors.T @ gradient
 
 
-def _linear_to_flat(features: Features, matrices: Features) -> np.ndarray:
-    """Linear layers of all degrees; their outputs side by side, shape (atoms, width).
+def _linear_to_flat(features: Features, matrices: Features, flat: np.ndarray) -> np.ndarray:
+    """Linear layers of all degrees; their outputs side by side in `flat`, shape (atoms, width).
 
     Atoms are taken in blocks, so that temporary arrays stay in the cache of the processor.
     """
     begins = _offsets([matrix.shape[1] for matrix in matrices])
-    joined = np.empty((len(features[0]), begins[-1]), matrices[0].dtype)
-    for block in _blocks(len(joined)):
+    for block in _blocks(len(flat)):
         for x, matrix, (begin, end) in zip(features, matrices, pairwise(begins), strict=True):
-            joined[block, begin:end] = _linear(x[block], matrix).reshape(len(x[block]), -1)
-    return joined
+            flat[block, begin:end] = _linear(x[block], matrix).reshape(len(x[block]), -1)
+    return flat
 
 
 def _linear_from_flat(joined: np.ndarray, matrices: Features) -> Features:

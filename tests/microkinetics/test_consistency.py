@@ -1,0 +1,207 @@
+"""Tables of one result that contradict one another are refused, whichever of them was changed."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from microkinetics.conftest import make_tables
+from microkinetics.test_random_networks import mechanisms
+
+from qdsurf import library
+from qdsurf.errors import CalculationError
+from qdsurf.microkinetics import study
+from qdsurf.microkinetics.analysis import central_results, tabulate_coverages
+from qdsurf.microkinetics.consistency import CHECKED, assert_tables_agree
+from qdsurf.microkinetics.dose import growth
+from qdsurf.microkinetics.ledger import tabulate_ledger
+from qdsurf.microkinetics.mechanism import tabulate_mechanism
+from qdsurf.microkinetics.model import Model, prepare
+from qdsurf.microkinetics.recipe import Piece
+from qdsurf.microkinetics.solver import integrate
+from qdsurf.microkinetics.study import Case, study_cycle
+from qdsurf.structure_io import read_table, write_table
+
+SYSTEM = "PbS_111_Pb~acetate~TMA"
+RECIPE = library.recipe("alumina_thermal_40C")
+
+
+@pytest.fixture(scope="module")
+def finished(templates):
+    tables = study_cycle(Case(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=3, samples=2))
+    return {name: tables[name] for name in CHECKED}
+
+
+@pytest.fixture
+def tables(finished):
+    """A copy that a test may change."""
+    return {name: table.copy() for name, table in finished.items()}
+
+
+def shifted(table, where, column, by=1e-4):
+    table.loc[where, column] = table.loc[where, column] + by
+    return table
+
+
+def stored(tables: dict[str, pd.DataFrame], folder: Path) -> dict[str, pd.DataFrame]:
+    """The tables as their files have them, with ten digits."""
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table)
+    return {name: read_table(folder / f"{name}.csv") for name in tables}
+
+
+def test_tables_as_they_are_computed_and_stored_agree(tables, tmp_path):
+    assert_tables_agree(tables, "TMA", 3)
+    assert_tables_agree(stored(tables, tmp_path), "TMA")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("coverages", lambda t: t.iloc[:-5], r"end of the run in s: .* by coverages.csv, but 36.165 by selectivity"),
+        (
+            "selectivity",
+            lambda t: t.assign(time_s=t["time_s"] + 1),
+            "end of the run in s: 36.165 by coverages.csv, but 37",
+        ),
+        (
+            "coverages",
+            lambda t: t.iloc[[*range(9), 8, 7, *range(9, len(t))]],
+            "time of row 10 in s: .* by the row before",
+        ),
+        (
+            "coverages",
+            lambda t: shifted(t, t.index[-1], "adduct@ligand"),
+            "last coverage of adduct@ligand: .* growth.csv",
+        ),
+        (
+            "coverages",
+            lambda t: t.drop(columns="free@surface"),
+            "number of species: \\d+ by ledger.csv, but \\d+ by coverages",
+        ),
+        ("coverages", lambda t: t.iloc[:0], "number of runs: 0 by coverages.csv, but 1 by selectivity.csv"),
+        ("growth", lambda t: t.iloc[:-1], "number of cycles: 2 by growth.csv, but 3 by the recipe"),
+        ("growth", lambda t: t.iloc[[0, 2, 1]], "cycle of row 1: 3 by growth.csv, but 2 by the rows before"),
+        (
+            "growth",
+            lambda t: shifted(t, 1, "growth_per_cycle_per_nm2"),
+            "uptake of cycle 2 per nm.2: .* total_per_nm2 of",
+        ),
+        (
+            "growth",
+            lambda t: t.assign(
+                total_per_nm2=2 * t["total_per_nm2"], growth_per_cycle_per_nm2=2 * t["growth_per_cycle_per_nm2"]
+            ),
+            "uptake of TMA per nm.2: .* by ledger.csv, but .* by growth.csv",
+        ),
+        (
+            "ledger",
+            lambda t: shifted(t, t["name"] == "film@surface", "end_per_nm2"),
+            "film@surface per nm.2 at the end: .* by ledger.csv, but .* by coverages.csv",
+        ),
+        (
+            "ledger",
+            lambda t: shifted(t, t["name"] == "TMA", "end_per_nm2"),
+            "uptake of TMA per nm.2: .* by ledger.csv, but .* by growth.csv",
+        ),
+        ("ledger", lambda t: t[t["name"] != "TMA"], "uptake of TMA per nm.2: nan by ledger.csv"),
+        (
+            "selectivity",
+            lambda t: t.assign(uptake_per_nm2=0.9 * t["uptake_per_nm2"]),
+            "uptake of TMA per nm.2: .* by growth.csv, but .* by selectivity.csv",
+        ),
+        (
+            "selectivity",
+            lambda t: t.assign(uptake_per_nm2=np.nan),
+            "uptake of TMA per nm.2: .* by growth.csv, but nan by selectivity.csv",
+        ),
+    ],
+)
+def test_a_changed_table_is_named_with_both_numbers(tables, name, change, message):
+    tables[name] = change(tables[name])
+    with pytest.raises(CalculationError, match=f"{SYSTEM}: {message}.*describe the same run. Compute the kinetics"):
+        assert_tables_agree(tables, "TMA", 3)
+
+
+def test_without_the_number_of_cycles_a_cut_growth_table_is_still_found(tables):
+    tables["growth"] = tables["growth"].iloc[:-1]
+    with pytest.raises(CalculationError, match="by growth.csv"):
+        assert_tables_agree(tables, "TMA")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("ledger", lambda t: t.astype(str).replace({"end_per_nm2": {t["end_per_nm2"].astype(str).iloc[-1]: "-1.2.3"}})),
+        ("coverages", lambda t: t.drop(columns="time_s")),
+        ("growth", lambda t: t.drop(columns="adduct@ligand")),
+        ("selectivity", lambda t: t.iloc[:0]),
+    ],
+)
+def test_tables_that_cannot_be_compared_are_an_error_with_words(tables, name, change):
+    tables[name] = change(tables[name])
+    with pytest.raises(
+        CalculationError, match=r"(cannot be compared|by ledger.csv).*Compute the kinetics of this system again"
+    ):
+        assert_tables_agree(tables, "TMA")
+
+
+def test_every_computed_result_is_checked(templates, monkeypatch):
+    monkeypatch.setattr(study, "growth", lambda *given: growth(*given).iloc[:-1])
+    case = Case(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=2, samples=2)
+    with pytest.raises(CalculationError, match="number of cycles: 1 by growth.csv, but 2 by the recipe"):
+        study_cycle(case)
+
+
+def test_a_system_without_numbers_has_nothing_to_compare(templates):
+    made = templates()
+    made.steps["status"] = "not_converged"
+    tables = study_cycle(Case(SYSTEM, made.tables, RECIPE, library.precursor("TMA")))
+    assert_tables_agree(tables, "TMA", 1)
+
+
+def tables_of(
+    model: Model, schedule: list[Piece], temperature: float, cycles: int, gas: str
+) -> dict[str, pd.DataFrame]:
+    """The tables that are compared, without those that take longer."""
+    run = integrate(model.network, model.rates(temperature), schedule, temperature, cycles)
+    time = cycles * sum(piece.duration_s for piece in schedule)
+    row = {"system": model.network.system, "time_s": time} | central_results(model.network, run, gas)
+    return {
+        "coverages": tabulate_coverages(model.network, run),
+        "selectivity": pd.DataFrame([row]),
+        "ledger": tabulate_ledger(model, run.flux_per_nm2[-1], run.coverages[-1]),
+        "growth": growth(model, run, gas, cycles),
+    }
+
+
+def test_a_molecule_on_two_sites_counts_half(tmp_path):
+    made = make_tables(
+        {"ligated": 0.0, "ads": -0.6},
+        [{"step": "ads", "lattice": "A(g) + 2 free@surface -> A@surface&surface", "initial_state": "ligated"}],
+        {"A": (28.0, 0.0)},
+    )
+    tables = tables_of(made.model, [Piece(1.0, {"A": 5.0}), Piece(1.0, {})], 300.0, 25, "A")
+    surface = tables["ledger"].set_index("name")["end_per_nm2"]
+    assert surface["A@surface&surface"] > 0.1
+    assert surface["free@surface"] + 2 * surface["A@surface&surface"] == pytest.approx(4.0)
+    assert_tables_agree(tables, "A", 25)
+    assert_tables_agree(stored(tables, tmp_path), "A")
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    mechanism=mechanisms(),
+    pressure=st.floats(1e-2, 1e4),
+    duration=st.floats(1e-3, 10.0),
+    cycles=st.sampled_from([1, 3, 23]),
+)
+def test_tables_of_any_network_agree_with_the_digits_that_are_stored(
+    mechanism, pressure, duration, cycles, tmp_path_factory
+):
+    model = prepare("random", tabulate_mechanism(mechanism))
+    tables = tables_of(model, [Piece(duration, {"A": pressure}), Piece(10 * duration, {})], 400.0, cycles, "A")
+    assert_tables_agree(tables, "A", cycles)
+    assert_tables_agree(stored(tables, tmp_path_factory.mktemp("tables")), "A")
