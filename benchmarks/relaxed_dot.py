@@ -17,7 +17,7 @@ import numpy as np
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, FIGURE = DOCS / "benchmarks/relaxed-dot.md", DOCS / "figures/relaxed_dot.png"
 BUILD = ("nanocrystal", "CdSe", "--diameter", "3nm", "--ligand", "oleate")
-RELAX = ("relax", "--fmax", "0.1", "--max-steps", "1000")
+RELAX = ("relax", "--fmax", "0.1", "--max-steps", "400")
 
 
 def run(*words: str) -> str:
