@@ -3,7 +3,7 @@
     python benchmarks/relaxed_dot.py [--folder results/dot] [--json]
 
 Runs `qdsurf nanocrystal` and `qdsurf relax` as a user would, and writes docs/benchmarks/relaxed-dot.md with its figure.
-An existing relaxed.xyz in the folder is used again.
+A dot in the folder is used again, and relaxed further if it has not converged.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import numpy as np
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, FIGURE = DOCS / "benchmarks/relaxed-dot.md", DOCS / "figures/relaxed_dot.png"
 BUILD = ("nanocrystal", "CdSe", "--diameter", "3nm", "--ligand", "oleate")
+PARTS = 4  # relaxations of so many steps, one after the other, until one converges
 RELAX = ("relax", "--fmax", "0.1", "--max-steps", "400")
 
 
@@ -27,14 +28,20 @@ def run(*words: str) -> str:
 
 
 def make(folder: Path) -> None:
-    """Build and relax the dot."""
-    built, relaxed = folder / "dot.xyz", folder / "relaxed.xyz"
-    if not relaxed.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
+    """Build the dot and relax it, some hundred steps at a time; what is in the folder is continued."""
+    built, relaxed, record = folder / "dot.xyz", folder / "relaxed.xyz", folder / "result.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not built.is_file():
         run(*BUILD, "-o", str(built))
-        said = run(RELAX[0], str(built), *RELAX[1:], "-o", str(relaxed), "--json")
+    for _ in range(PARTS):
+        before = json.loads(record.read_text()) if record.is_file() else {"force_calls": 0, "cpu_s": 0.0, "parts": 0}
+        if before.get("converged"):
+            return
+        start = relaxed if relaxed.is_file() else built
+        said = run(RELAX[0], str(start), *RELAX[1:], "-o", str(relaxed), "--json")
         result = json.loads(said)["results"][0]
-        (folder / "result.json").write_text(json.dumps(result))
+        result |= {key: before[key] + result[key] for key in ("force_calls", "cpu_s")}
+        record.write_text(json.dumps(result | {"parts": before.get("parts", 1) + 1}))
 
 
 def shape(atoms) -> dict[str, float]:
@@ -77,6 +84,7 @@ def describe(folder: Path) -> dict:
         "atoms": len(before),
         "energy lowered by the relaxation (eV)": start - result["energy_eV"],
         "force calls": result["force_calls"],
+        "relaxations one after the other": result.get("parts", 1),
         "reason": result["reason"],
         "largest force (eV/A)": result["max_force_eV_per_A"],
         "processor time (min)": result["cpu_s"] / 60,

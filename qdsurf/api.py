@@ -28,11 +28,12 @@ from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragmen
 from qdsurf.build.poses import rigid_poses
 from qdsurf.build.sites import find_sites
 from qdsurf.build.slab import cut_slab, list_terminations
+from qdsurf.build.spread import Pattern
 from qdsurf.compute.single_point import SinglePoint, single_point
 from qdsurf.config import find_facet
 from qdsurf.errors import InputError, unknown
 from qdsurf.miller import parse_miller_index, reduce_miller_index
-from qdsurf.records import CalculatorSpec, Facet, Ligand, Material, Precursor, Recipe
+from qdsurf.records import BindingMode, CalculatorSpec, Facet, Ligand, Material, Precursor, Recipe
 from qdsurf.structure_io import read_structures, write_structures
 from qdsurf.templates import Reaction, Role
 
@@ -131,7 +132,7 @@ class ReactionMatch:
     reaction_class: str
     applies: bool
     reason: str
-    roles: Mapping[str, np.ndarray]
+    roles: Mapping[Role, np.ndarray]
 
 
 def slab(
@@ -193,7 +194,7 @@ def slab(
         record,
         facet if isinstance(facet, Facet) else choose_facet(record, facet, termination),
         layers,
-        tuple(supercell),
+        (supercell[0], supercell[1]),
         vacuum_A,
         bottom,
         mobile_layers,
@@ -265,8 +266,8 @@ def ligate(
     *,
     count: int | None = None,
     coverage_per_nm2: float | None = None,
-    mode: str | None = None,
-    pattern: str = "uniform",
+    mode: BindingMode | None = None,
+    pattern: Pattern = "uniform",
     truncate_to_carbons: int | None = None,
     defects: Sequence[str] = (),
     seed: int | None = None,
@@ -308,7 +309,7 @@ def ligate(
         record = _record("ligand", ligand, Ligand, library.ligand)
         if mode is not None and mode not in record.binding_modes:
             raise unknown(f"binding mode of {record.name}", mode, record.binding_modes, "mode")
-        modes = [mode] if mode else None
+        modes: list[BindingMode] | None = [mode] if mode else None
         covered = attach_ligands(surface, record, number, truncate_to_carbons, modes, pattern, seed)[0]
     return make_defects(covered, list(defects), seed) if defects else covered
 
@@ -699,7 +700,7 @@ def bare_and_covered(
     covered = cap_nanocrystal(
         particle, dangling, record, charged, StandIns(passivation), truncate_to_carbons, seed, coverage
     )
-    if neutral:
+    if neutral and coverage_per_nm2 is not None:
         covered = attach_dative(covered, neutral, coverage_per_nm2, truncate_to_carbons, seed)
     return particle, covered
 

@@ -65,11 +65,12 @@ class Plan:
             for spec in filter(None, (plan.calculator(slab), plan.config.refine)):
                 assert_supported(spec, elements | plan.gas_elements[slab])
         plan.assert_reactions_apply(where)
-        for key, spec in (*(("calculator", one) for one in plan.calculators.values()), ("refine", plan.config.refine)):
-            if spec and spec.name in LEVELS and LEVELS[spec.name].molecules_only:
-                raise InputError(f"{where}: {key}.name: {spec.name} computes molecules only; slabs need another")
-            if spec:
-                check_calculator(spec)
+        named = [*(("calculator", one) for one in plan.calculators.values()), ("refine", plan.config.refine)]
+        for key, level in named:
+            if level and level.name in LEVELS and LEVELS[level.name].molecules_only:
+                raise InputError(f"{where}: {key}.name: {level.name} computes molecules only; slabs need another")
+            if level:
+                check_calculator(level)
         for folder, spec in plan.calculators.items():
             for slab in plan.config.slabs:
                 if plan.calculator(slab).folder == folder and plan.calculator(slab) != spec:

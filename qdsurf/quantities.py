@@ -36,6 +36,8 @@ def parse_quantity(text: str, unit: str, example: str) -> float:
     """
     parts = NUMBER_AND_UNIT.fullmatch(text.strip())
     try:
+        if parts is None:
+            raise ValueError(text)
         value = float(_registry().Quantity(float(parts["number"]), parts["unit"]).to(unit).magnitude)
     except Exception:  # pint passes on any exception of its parser
         raise InputError(

@@ -42,7 +42,7 @@ def annotate(atoms: Atoms, role: str, fragment: int = 0, formal_charges: Sequenc
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: str | Path) -> Iterator[Path]:
     """Lend a path beside `path` to write to; what is there at the end takes the place of `path` in one step.
 
     A reader, or a resumed run, never sees half a file: neither after a kill, nor on a full disk.
@@ -63,15 +63,16 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: str | Path, text: str) -> None:
     """Write text so that a reader, or a resumed run, never sees half of it."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def _written_with_check(path: Path, checked: bool, **counts: int) -> Iterator[Path]:
+def _written_with_check(path: str | Path, checked: bool, **counts: int) -> Iterator[Path]:
     """Lend a path as `written_whole`; the check file is replaced just before the file itself."""
+    path = Path(path)
     with written_whole(path) as temporary:
         yield temporary
         if checked:
@@ -80,7 +81,7 @@ def _written_with_check(path: Path, checked: bool, **counts: int) -> Iterator[Pa
             check_file(path).unlink(missing_ok=True)
 
 
-def write_json(path: Path, data: object, checked: bool = True) -> None:
+def write_json(path: str | Path, data: object, checked: bool = True) -> None:
     """Write plain data (numbers, strings, NumPy scalars and arrays) as JSON.
 
     Parameters
@@ -92,7 +93,7 @@ def write_json(path: Path, data: object, checked: bool = True) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path):
+def read_json(path: str | Path):
     """Read JSON.
 
     Raises
@@ -113,7 +114,7 @@ def read_json(path: Path):
         raise InputError(f"{path}: not readable as JSON: {error}") from None
 
 
-def write_table(path: Path, table: "pd.DataFrame", checked: bool = True) -> None:
+def write_table(path: str | Path, table: "pd.DataFrame", checked: bool = True) -> None:
     """Write a table as CSV; numbers keep ten significant digits, missing ones stay empty.
 
     Parameters
@@ -125,7 +126,7 @@ def write_table(path: Path, table: "pd.DataFrame", checked: bool = True) -> None
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_table(path: Path) -> "pd.DataFrame":
+def read_table(path: str | Path) -> "pd.DataFrame":
     """Read a CSV file with a header.
 
     Raises
@@ -144,7 +145,7 @@ def read_table(path: Path) -> "pd.DataFrame":
         raise InputError(f"{path}: not readable as CSV: {error}") from None
 
 
-def write_structures(path: Path, images: Atoms | Sequence[Atoms], reason: str = "", checked: bool = True) -> None:
+def write_structures(path: str | Path, images: Atoms | Sequence[Atoms], reason: str = "", checked: bool = True) -> None:
     """Write structures with their columns and constraints as extended XYZ.
 
     Parameters
@@ -171,7 +172,7 @@ def _without_empty_words(atoms: Atoms) -> Atoms:
     return copy
 
 
-def read_structures(path: Path) -> list[Atoms]:
+def read_structures(path: str | Path) -> list[Atoms]:
     """Read all frames of anything that ASE reads.
 
     Raises
@@ -188,7 +189,7 @@ def read_structures(path: Path) -> list[Atoms]:
     if read_reason(path):
         return []
     try:
-        frames = read(path, index=":")
+        frames = list(read(path, index=":"))
     except Exception as error:  # ASE's readers raise whatever their parser meets
         raise InputError(f"{path}: not readable as a structure ({type(error).__name__}: {error})") from None
     for number, atoms in enumerate(frames):
@@ -199,14 +200,14 @@ def read_structures(path: Path) -> list[Atoms]:
     return frames
 
 
-def read_reason(path: Path) -> str:
+def read_reason(path: str | Path) -> str:
     """Why a file of `write_structures` holds no structure; empty if it holds one."""
     with open(path, "rb") as stream:
         first, more = stream.readline(), stream.read(1)
     return first[1:].decode(errors="replace").strip() if first.startswith(b"# ") and not more else ""
 
 
-def read_structure(path: Path) -> Atoms:
+def read_structure(path: str | Path) -> Atoms:
     """Read a file that holds one structure (the last frame of a trajectory)."""
     frames = read_structures(path)
     if not frames:

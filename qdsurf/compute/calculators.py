@@ -116,7 +116,7 @@ def assert_supported(spec: CalculatorSpec, symbols: Iterable[str]) -> None:
     """
     supported = supported_elements(spec)
     missing = sorted(set(symbols) - set(supported or symbols))
-    if missing:
+    if supported is not None and missing:
         raise UnsupportedElementError(
             f"calculator {spec.label} has no parameters for {', '.join(missing)}; it supports {', '.join(supported)}"
         )

@@ -8,7 +8,7 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ase.calculators.calculator import Calculator
 from ase.calculators.mixing import SumCalculator
@@ -35,7 +35,7 @@ def make_level(spec: CalculatorSpec) -> Calculator:
     check_level(spec)
     calculator = LEVELS[spec.name].make(**_own_parameters(spec))
     dispersion = _dispersion(spec)
-    return SumCalculator([calculator, dispersion]) if dispersion else calculator
+    return cast(Calculator, SumCalculator([calculator, dispersion])) if dispersion else calculator
 
 
 def check_level(spec: CalculatorSpec) -> None:

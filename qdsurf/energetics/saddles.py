@@ -72,7 +72,7 @@ def _share(errors: np.ndarray, step_errors: np.ndarray) -> float:
 
 def bond_changes(reactant: str, products: tuple[str, ...]) -> Counter[str]:
     """Bonds and pairs that a reaction of molecules changes, from their SMILES."""
-    change = Counter()
+    change: Counter[str] = Counter()
     for sign, smiles in ((-1, reactant), *((+1, product) for product in products)):
         for bond, number in molecule_bonds(ReferenceMolecule(name=smiles, smiles=smiles)).items():
             change[bond] += sign * number

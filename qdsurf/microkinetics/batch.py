@@ -1,6 +1,6 @@
 """Many members of one network through a recipe: each lane of the CPU follows one of them at its own pace."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -14,7 +14,7 @@ SHORTEST_STEP = 1e-25  # s
 SITE_TOLERANCE = 1e-8
 SUCCESS, TOO_MANY_STEPS, NOT_FINITE, SITES_LOST, RUNNING = 0, 1, 2, 3, 4
 SPARE_ROWS = 1024  # room for steps beyond the ends of the pieces; the storage grows by half whenever it is full
-COMPILED = {"cache": True, "nogil": True}
+COMPILED: dict[str, Any] = {"cache": True, "nogil": True}
 
 
 class Clocks(NamedTuple):

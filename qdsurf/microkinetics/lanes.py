@@ -5,13 +5,15 @@ then does the compiler see that nothing overlaps and put them into vector regist
 loop takes 6.
 """
 
+from typing import Any
+
 import numba
 from numba import njit
 
 numba.config.SLP_VECTORIZE = 1  # off by default; without it straight-line code is not vectorised
 
 LANES = 8
-COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 
 
 @njit(inline="always", **COMPILED)

@@ -54,7 +54,7 @@ class Angular(NamedTuple):
     size: int
 
 
-def make_angular(coefficients: dict[tuple[int, int, int], np.ndarray]) -> tuple[Angular, dict]:
+def make_angular(coefficients: dict[tuple[int, ...], np.ndarray]) -> tuple[Angular, dict]:
     """Lay out the couplings of all triples one after the other.
 
     Parameters

@@ -5,8 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-COMPILED = {
+COMPILED: dict[str, Any] = {
     "cache": True,
     "nogil": True,
     "boundscheck": False,

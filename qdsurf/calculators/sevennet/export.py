@@ -69,7 +69,7 @@ def export_weights(checkpoint: str) -> dict[str, np.ndarray]:
 
 def _layer(parts: dict, t: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Matrices of one interaction layer, and its paths: l1, l2, l3, first channel of the output, first weight."""
-    layer = {}
+    layer: dict[str, np.ndarray] = {}
     for name, key in (("linear_in", "self_interaction_1"), ("linear_out", "self_interaction_2")):
         layer |= {f"{name}/{degree}": matrix for degree, matrix in enumerate(_linear(parts[f"{t}_{key}"]))}
     skip = parts[f"{t}_self_connection_intro"]
@@ -98,8 +98,10 @@ def _layer(parts: dict, t: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 def _check_activations(activations: list, t: int) -> None:
     for activation in activations:
-        function, scale = getattr(activation, "f", activation), getattr(activation, "cst", None)
-        if function is not None and (getattr(function, "__name__", "") != "silu" or abs(scale - SILU_SCALE) > 1e-12):
+        function, scale = getattr(activation, "f", activation), float(getattr(activation, "cst", 1.0))
+        if function is None:
+            continue
+        if getattr(function, "__name__", "") != "silu" or abs(scale - SILU_SCALE) > 1e-12:
             raise ValueError(f"layer {t}: only scaled SiLU is supported, not {function} times {scale}")
 
 

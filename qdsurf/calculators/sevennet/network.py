@@ -82,13 +82,14 @@ class Network:
         self.dtype = dtype
         self.cutoff_A = float(arrays["cutoff_A"])
         self.atomic_numbers = arrays["atomic_numbers"]
-        coefficients = {
+        coefficients: dict[tuple[int, ...], np.ndarray] = {
             tuple(map(int, name.removeprefix("couplings/"))): array
             for name, array in arrays.items()
             if name.startswith("couplings/")
         }
         self.angular, self.first_coupling = make_angular(coefficients)
-        self.embedding, self.readout = (arrays[name].astype(dtype) for name in ("embedding", "readout"))
+        self.embedding: np.ndarray = arrays["embedding"].astype(dtype)
+        self.readout: np.ndarray = arrays["readout"].astype(dtype)
         self.shift_eV, self.scale_eV = arrays["shift_eV"], arrays["scale_eV"]
         count = 1 + max(int(name.split("/")[1]) for name in arrays if name.startswith("layers/"))
         self.layers = [self._read_layer(arrays, f"layers/{t}/") for t in range(count)]
@@ -174,7 +175,7 @@ class Network:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of the energy by the couplings and the distances of the edges."""
         d_couplings = space.array("d_couplings", geometry[3].shape, self.dtype, zero=True)
-        d_distances = np.zeros(len(geometry[3]), self.dtype)
+        d_distances: np.ndarray = np.zeros(len(geometry[3]), self.dtype)
         scale = self.scale_eV[species].astype(self.dtype)
         d_features: Features = [scale[:, None, None] * self.readout]
         for layer, (inputs, mixed, gates) in zip(reversed(self.layers), reversed(tape), strict=True):
