@@ -30,7 +30,7 @@ Features = list[np.ndarray]  # by degree l, shape (atoms, 2 l + 1, channels)
 class Workspace:
     """Large arrays that are used again at the next call: the system takes long to hand out fresh memory."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._arrays: dict[str, np.ndarray] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: type, zero: bool = False) -> np.ndarray:
