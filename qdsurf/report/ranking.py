@@ -15,8 +15,8 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 3.2, 2.8, 0.85, 1.75, 0.55, 0.4
 def plot_ranking(selectivity: pd.DataFrame) -> Figure:
     """Draw every system by its uptake (to the right is better) and its damage (lower is better).
 
-    Damage is the larger of the losses of ligands and of cations for each ligand. A system without numbers is listed
-    beside the axes.
+    Damage is the larger of the losses of ligands and of cations for each ligand. Beside the axes are listed systems
+    without numbers, and systems without uptake, which have no place on a logarithmic axis.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def plot_ranking(selectivity: pd.DataFrame) -> Figure:
     table = selectivity.assign(
         damage=damage.clip(lower=FLOOR), precursor=[s.split("~")[-1] for s in selectivity.system]
     )
-    known = table.dropna(subset=["damage", "uptake_per_nm2"])
-    known = known[known.uptake_per_nm2 > 0]
+    numeric = table.dropna(subset=["damage", "uptake_per_nm2"])
+    known = numeric[numeric.uptake_per_nm2 > 0]
     figure = style.canvas(_LEFT + _WIDTH + _RIGHT, _BOTTOM + _HEIGHT + _TOP)
     axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH, _HEIGHT)
     surfaces = list(dict.fromkeys(system.split("~")[0] for system in table.system))
@@ -44,11 +44,13 @@ def plot_ranking(selectivity: pd.DataFrame) -> Figure:
             axes.plot(row.uptake_per_nm2, row.damage, marker, color=style.SERIES[number % len(style.SERIES)], ms=size)
     axes.set(xscale="log", yscale="log", xlabel="uptake over the recipe (nm$^{-2}$)")
     axes.set_ylabel("ligands or cations lost\nfor each ligand (fraction)")
-    _key(axes, table, surfaces, known)
+    unknown = table.system[~table.index.isin(numeric.index)]
+    without_uptake = numeric.system[numeric.uptake_per_nm2 <= 0]
+    _key(axes, table, surfaces, {"no number": unknown, "no uptake": without_uptake})
     return figure
 
 
-def _key(axes, table: pd.DataFrame, surfaces: list[str], known: pd.DataFrame) -> None:
+def _key(axes, table: pd.DataFrame, surfaces: list[str], absent: dict[str, pd.Series]) -> None:
     lines = [
         (precursor, style.SERIES[i % len(style.SERIES)], "o")
         for i, precursor in enumerate(dict.fromkeys(table.precursor))
@@ -59,9 +61,9 @@ def _key(axes, table: pd.DataFrame, surfaces: list[str], known: pd.DataFrame) ->
         axes.plot(1.05, place, marker, color=colour, ms=5, transform=axes.transAxes, clip_on=False)
         axes.text(1.1, place, label, va="center", transform=axes.transAxes, fontsize=style.SMALL_PT)
         place -= 0.07
-    absent = [label_of(system) for system in table.system if system not in set(known.system)]
-    if absent:
-        text = "no number:\n" + "\n".join(absent)
+    lists = ["\n".join((f"{reason}:", *map(label_of, systems))) for reason, systems in absent.items() if len(systems)]
+    if lists:
+        text = "\n\n".join(lists)
         axes.text(1.03, place, text, va="top", transform=axes.transAxes, fontsize=style.SMALL_PT, color=style.GREY)
 
 

@@ -20,6 +20,7 @@ from qdsurf.report.figures import (
     save,
     write,
 )
+from qdsurf.report.systems import label_of
 from qdsurf.report.viewer import draw_structure
 
 MISSING = "PbS_100_PbS~oleate~DEZ"
@@ -189,6 +190,13 @@ def test_the_ranking_names_every_precursor_and_lists_what_has_no_number(selectiv
     assert "no number:\nCsPbBr₃(100) CsBr  oleate  TDMAT" in words
     for label in ("TMA", "DEZ", "TDMAT", "uptake over the recipe (nm", "(fraction)"):
         assert label in words
+
+
+def test_the_ranking_lists_systems_without_uptake_apart_from_those_without_numbers(selectivity):
+    first = selectivity.system.iloc[0]
+    uptake = selectivity.uptake_per_nm2.where(selectivity.system != first, 0.0)
+    words = texts(plot_ranking(selectivity.assign(uptake_per_nm2=uptake)))
+    assert f"no number:\nCsPbBr₃(100) CsBr  oleate  TDMAT\n\nno uptake:\n{label_of(first)}" in words
 
 
 @pytest.mark.parametrize(
