@@ -195,8 +195,15 @@ def read_structures(path: str | Path) -> list[Atoms]:
     for number, atoms in enumerate(frames):
         if not len(atoms):
             raise InputError(f"{path}: frame {number} has no atoms")
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            raise InputError(f"{path}: frame {number} has a position or a cell vector that is no finite number")
+        for atom in np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))[:1]:
+            raise InputError(
+                f"{path}: frame {number}: atom {atom} ({atoms.symbols[atom]}) has the position "
+                f"{atoms.positions[atom].tolist()}; positions must be finite numbers in A"
+            )
+        if not np.isfinite(atoms.cell.array).all():
+            raise InputError(
+                f"{path}: frame {number}: the cell {atoms.cell.array.tolist()} is not finite; give vectors in A"
+            )
     return frames
 
 

@@ -115,7 +115,11 @@ def test_a_damaged_structure_is_named(tmp_path, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\n\nH 0 0 nan\n", "frame 0 has a position or a cell vector that is no finite number"),
+        ("1\n\nH 0 0 nan\n", r"frame 0: atom 0 \(H\) has the position \[0\.0, 0\.0, nan\]; positions must be finite"),
+        (
+            '1\nLattice="nan 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3\nH 0 0 0\n',
+            "frame 0: the cell .* is not finite",
+        ),
         ("0\n\n", "frame 0 has no atoms"),
     ],
 )
