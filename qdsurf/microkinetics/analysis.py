@@ -34,7 +34,13 @@ class Analysis(NamedTuple):
 
     Attributes
     ----------
-    coverages, selectivity : tables of `run_kinetics`.
+    coverages : pandas.DataFrame
+        system, time_s and one column per species `name@family`, the occupied share of the family's sites. Beyond
+        20 cycles, only the first and the last ten have a row for every solver step; the others have one per piece of
+        the recipe.
+    selectivity : pandas.DataFrame
+        One row; ligand_loss and cation_loss are per ligand at the start, uptake_per_nm2 is the net number of
+        precursor molecules taken up, pressure_Pa is that of the precursor, time_s the length of all cycles.
     model, trajectory : network and run at the mean energies; None for a system without numbers.
     """
 
@@ -54,7 +60,7 @@ def run_kinetics(
     temperature_K: float | None = None,
     pressure_Pa: float | None = None,
     cycles: int = 1,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Analysis:
     """Run the cycles of a recipe on one system, at the mean energies and for samples of them.
 
     Shares count the net flux of the reactive steps over all cycles, a step that ran backwards as zero. A number that
@@ -68,15 +74,6 @@ def run_kinetics(
     samples : number of samples, rounded up to a power of two as a Sobol sequence wants it.
     temperature_K, pressure_Pa : instead of the recipe's; the pressure is that of the precursor in all its forms.
 
-    Returns
-    -------
-    coverages : pandas.DataFrame
-        system, time_s and one column per species `name@family`, the occupied share of the family's sites. Beyond
-        20 cycles, only the first and the last ten have a row for every solver step; the others have one a piece.
-    selectivity : pandas.DataFrame
-        One row; ligand_loss and cation_loss are per ligand at the start, uptake_per_nm2 is the net number of
-        precursor molecules taken up, pressure_Pa is that of the precursor, time_s the length of all cycles.
-
     Raises
     ------
     InputError, BalanceError
@@ -85,22 +82,6 @@ def run_kinetics(
     CalculationError
         The integration failed at the mean energies.
     """
-    done = analyse(system, tables, recipe, precursor, samples, seed, temperature_K, pressure_Pa, cycles)
-    return done.coverages, done.selectivity
-
-
-def analyse(
-    system: str,
-    tables: Tables,
-    recipe: Recipe,
-    precursor: Precursor | None,
-    samples: int,
-    seed: int,
-    temperature_K: float | None = None,
-    pressure_Pa: float | None = None,
-    cycles: int = 1,
-) -> Analysis:
-    """Do what `run_kinetics` does, and return the run at the mean energies too; arguments and errors are the same."""
     temperature = recipe.temperature_K if temperature_K is None else temperature_K
     count = power_of_two(samples)
     schedule = schedule_recipe(recipe, precursor, temperature, pressure_Pa)

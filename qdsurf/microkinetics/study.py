@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from qdsurf.microkinetics.analysis import analyse, precursor_name
+from qdsurf.microkinetics.analysis import precursor_name, run_kinetics
 from qdsurf.microkinetics.consistency import assert_tables_agree
 from qdsurf.microkinetics.control import CONTROL_COLUMNS, rate_control
 from qdsurf.microkinetics.dose import growth, nucleation_delay, saturation_curve, saturation_dose
@@ -81,7 +81,7 @@ def study_cycle(case: Case) -> dict[str, pd.DataFrame]:
     InputError, BalanceError, CalculationError
         As `run_kinetics`; CalculationError also where two of the tables contradict one another.
     """
-    done = analyse(
+    done = run_kinetics(
         case.system, case.tables, case.recipe, case.precursor, case.samples, case.seed, case.temperature_K,
         case.pressure_Pa, case.cycles,
     )  # fmt: skip
