@@ -287,11 +287,17 @@ def gather_backward(
 
 
 @njit(**COMPILED)
-def interpolate(radial, distance, weights):
-    """Radial weights at a distance, by cubic Hermite interpolation."""
+def interval(radial, distance):
+    """Interval of the grid that contains a distance, and the position within it (0 to 1)."""
     place = (distance - radial.origin) / radial.spacing
     k = min(max(int(place), 0), len(radial.values) - 2)
-    t = place - k
+    return k, place - k
+
+
+@njit(**COMPILED)
+def interpolate(radial, distance, weights):
+    """Radial weights at a distance, by cubic Hermite interpolation."""
+    k, t = interval(radial, distance)
     dtype = radial.values.dtype.type
     v0, v1 = dtype((1 + 2 * t) * (1 - t) ** 2), dtype(t * t * (3 - 2 * t))
     s0, s1 = dtype(t * (1 - t) ** 2 * radial.spacing), dtype(t * t * (t - 1) * radial.spacing)
@@ -303,9 +309,7 @@ def interpolate(radial, distance, weights):
 @njit(**COMPILED)
 def interpolate_slopes(radial, distance, slopes):
     """Derivatives (1/A) of the polynomials of `interpolate`."""
-    place = (distance - radial.origin) / radial.spacing
-    k = min(max(int(place), 0), len(radial.values) - 2)
-    t = place - k
+    k, t = interval(radial, distance)
     dtype = radial.values.dtype.type
     v, s0, s1 = dtype(6 * t * (t - 1) / radial.spacing), dtype((1 - t) * (1 - 3 * t)), dtype(t * (3 * t - 2))
     value_0, value_1, slope_0, slope_1 = radial.values[k], radial.values[k + 1], radial.slopes[k], radial.slopes[k + 1]
