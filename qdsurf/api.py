@@ -693,7 +693,7 @@ def bare_and_covered(
     neutral = {face: ligand for face, ligand in records.items() if not ligand.charge}
     if neutral and coverage_per_nm2 is None:
         names = ", ".join(ligand.name for ligand in neutral.values())
-        raise InputError(f"coverage: say how many {names} are to come, nm^-2")
+        raise InputError(f"coverage: give the number of {names} per nm^2")
     grown = [(library.material(name), amount) for name, amount in (shells or {}).items()]
     particle, dangling = build_nanocrystal(record, diameter_nm, facets and dict(facets), centre, seed, grown)
     coverage = None if neutral else coverage_per_nm2
@@ -771,10 +771,10 @@ def annotated(atoms: Atoms) -> Atoms:
     Raises
     ------
     InputError
-        The argument is no structure, or an element has no formal charge on record.
+        The argument is not a structure, or an element has no formal charge on record.
     """
     if not isinstance(atoms, Atoms):
-        raise InputError(f"{type(atoms).__name__} is no structure; give ase.Atoms, or read a file with qdsurf.read")
+        raise InputError(f"{type(atoms).__name__} is not a structure; give ase.Atoms, or read a file with qdsurf.read")
     return adopt(atoms)
 
 

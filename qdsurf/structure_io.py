@@ -98,7 +98,7 @@ def read_json(path: str | Path):
 
     Raises
     ------
-    InputError : the file is missing, is no JSON, or does not agree with its check file.
+    InputError : the file is missing, is not JSON, or does not agree with its check file.
     """
     path = Path(path)
     try:
@@ -131,7 +131,7 @@ def read_table(path: str | Path) -> "pd.DataFrame":
 
     Raises
     ------
-    InputError : the file is missing, is no CSV, or does not agree with its check file.
+    InputError : the file is missing, is not CSV, or does not agree with its check file.
     """
     import pandas as pd
 

@@ -385,10 +385,10 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
         ("CdSe-wz --diameter 3nm --facets 10-10=1", "the planes 10-10 close no volume; give more facets"),
         ("PbS --diameter 3nm --centre Pt", "unknown element 'Pt'"),
         ("PbS --diameter 0.2nm", "holds no atom with enough bonds; go larger"),
-        ("PbS --diameter 3nm --ligand methylamine", "coverage: say how many methylamine are to come, nm^-2"),
+        ("PbS --diameter 3nm --ligand methylamine", "coverage: give the number of methylamine per nm^2"),
         (
             "CsPbBr3 --diameter 3nm --ligand oleate",
-            "the particle is neutral without ligands; say how many are to come",
+            "the particle is neutral without ligands; give their coverage in nm^-2",
         ),
     ],
 )
@@ -625,7 +625,7 @@ def test_energy_errors(fails, tmp_path):
         ("3kg", "'3kg' cannot be converted to nm"),
         ("3,5nm", "'3,5nm' cannot be converted to nm"),
         ("3_5nm", "'3_5nm' cannot be converted to nm"),
-        ("0nm", "'0nm' is no length above 0"),
+        ("0nm", "'0nm' is not a length above 0"),
         ("nm", "'nm' cannot be converted to nm; write a number with a unit"),
     ],
 )

@@ -74,8 +74,8 @@ def cap_nanocrystal(
     Raises
     ------
     BalanceError : the charge cannot be balanced with the places that there are.
-    InputError : a ligand is not of charge one, none has the sign that the particle needs, or it is neutral and nothing
-        says how many are to come.
+    InputError : a ligand is not of charge one, none has the sign that the particle needs, or it is neutral and its
+        coverage is not given.
     """
     ligands = ligands or {}
     _check_ligands(particle, ligands)
@@ -84,7 +84,7 @@ def cap_nanocrystal(
     if charge == 0 and not ligands:
         return _finish(particle, material, 0, 0, 0, seed)
     if charge == 0 and coverage is None:
-        raise InputError("the particle is neutral without ligands; say how many are to come, as a coverage in nm^-2")
+        raise InputError("the particle is neutral without ligands; give their coverage in nm^-2")
     sign = next(iter(ligands.values())).charge if charge == 0 else 0
     if sign and (particle.arrays["formal_charge"] == sign).any():
         particle, places, stand_ins = _vacate(particle, dangling, sign, coverage, seed)

@@ -59,7 +59,7 @@ def length_nm(text: str) -> float:
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no length above 0")
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is not a length above 0")
     return value
 
 

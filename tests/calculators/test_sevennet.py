@@ -329,8 +329,8 @@ def test_a_hole_of_the_network_is_refused():
     [
         ({"model": "7net-omni"}, "unknown sevennet model '7net-omni'.*Accepted: 7net-0, 7net-l3i5"),
         ({"d3": "B3LYP"}, "unknown sevennet d3 'B3LYP'. Accepted: PBE, none"),
-        ({"threads": 0}, "calculator.parameters.threads: 0 is no positive integer"),
-        ({"threads": 1.5}, "calculator.parameters.threads: 1.5 is no positive integer"),
+        ({"threads": 0}, "calculator.parameters.threads: 0 is not a positive integer"),
+        ({"threads": 1.5}, "calculator.parameters.threads: 1.5 is not a positive integer"),
         ({"precision": "half"}, "unknown sevennet precision 'half'. Accepted: double, single"),
         ({"device": "cuda"}, "sevennet refuses .*'device'"),
     ],

@@ -54,7 +54,7 @@ class SevenNet(Calculator):
                 raise unknown(f"sevennet {key}", str(value), accepted, f"calculator.parameters.{key}")
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise InputError(
-                f"calculator.parameters.threads: {threads!r} is no positive integer; give one, such as threads: 1"
+                f"calculator.parameters.threads: {threads!r} is not a positive integer; give one, such as threads: 1"
             )
         self.network = load_network(model, precision)
         self.species = {number: index for index, number in enumerate(self.network.atomic_numbers.tolist())}

@@ -51,7 +51,7 @@ def tabulate_radial(
 
     Parameters
     ----------
-    layers : weight matrices of the perceptron, (inputs, outputs) each; SiLU stands between them.
+    layers : weight matrices of the perceptron, (inputs, outputs) each; SiLU is applied between them.
     frequencies : of the Bessel functions prefactor sin(f r) / r, 1/A.
     envelope, parameter : one of `ENVELOPES`, and its last argument.
     cutoff : A.
