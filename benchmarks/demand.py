@@ -1,4 +1,4 @@
-"""Memory and time of one force call against the number of atoms: the figures of qdsurf/compute/demand.py.
+"""Memory and time of one force call against the number of atoms: the figures of qdsurf/pipeline/resources.py.
 
 Run by hand: `python benchmarks/demand.py [--calculators NAME ...] [--cells N ...] [--json]`.
 """
@@ -16,10 +16,10 @@ MiB = 1024.0  # of the kibibytes of ru_maxrss
 
 def measure(calculator: str, cell: int) -> dict:
     """One cold force call on a slab of PbS(100), or of silver for EMT, in this process."""
-    from qdsurf import library
-    from qdsurf.build.slab import cut_slab
-    from qdsurf.compute.calculators import make_calculator
-    from qdsurf.records import CalculatorSpec
+    from qdsurf.calculators.registry import make_calculator
+    from qdsurf.records import library
+    from qdsurf.records.models import CalculatorSpec
+    from qdsurf.surfaces.slab import cut_slab
 
     material = library.material("Ag" if calculator == "emt" else "PbS")
     facet = next(f for f in material.facets if tuple(f.miller_index) == (1, 0, 0))

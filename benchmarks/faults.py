@@ -25,9 +25,9 @@ import psutil
 from matplotlib.figure import Figure
 
 from qdsurf.errors import QDSurfError
-from qdsurf.provenance import file_hash
-from qdsurf.report import style
-from qdsurf.structure_io import read_json
+from qdsurf.pipeline.provenance import file_hash
+from qdsurf.report.figures import style
+from qdsurf.storage.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ("Snakefile", "config", "profiles", "qdsurf", "structures", "workflow", "pyproject.toml")

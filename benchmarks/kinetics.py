@@ -20,19 +20,19 @@ import cantera
 import numpy as np
 from scipy.integrate import odeint, solve_ivp
 
-from qdsurf.microkinetics import lsoda
-from qdsurf.microkinetics.batch import run_batch
-from qdsurf.microkinetics.export import cantera_mechanism
-from qdsurf.microkinetics.landscape import sample_shifts
-from qdsurf.microkinetics.lanes import LANES
-from qdsurf.microkinetics.mechanism import Mechanism, tabulate_mechanism
-from qdsurf.microkinetics.model import prepare
-from qdsurf.microkinetics.ratelaw import compile_law
-from qdsurf.microkinetics.rates import RateConstants
-from qdsurf.microkinetics.recipe import Piece
-from qdsurf.microkinetics.solver import activities, integrate_many
-from qdsurf.microkinetics.window import selectivity_map
-from qdsurf.records import Recipe
+from qdsurf.microkinetics.analysis.process_window import selectivity_map
+from qdsurf.microkinetics.cantera_export import cantera_mechanism
+from qdsurf.microkinetics.network.mechanism import Mechanism, tabulate_mechanism
+from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.rates.landscape import sample_shifts
+from qdsurf.microkinetics.rates.rate_constants import RateConstants
+from qdsurf.microkinetics.rates.schedule import Piece
+from qdsurf.microkinetics.solver import lsoda
+from qdsurf.microkinetics.solver.batch import run_batch
+from qdsurf.microkinetics.solver.integration import activities, integrate_many
+from qdsurf.microkinetics.solver.lanes import LANES
+from qdsurf.microkinetics.solver.rate_law import compile_law
+from qdsurf.records.models import Recipe
 from qdsurf.units import BOLTZMANN_EV_PER_K
 
 ERROR = 1e-6

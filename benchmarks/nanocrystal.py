@@ -13,9 +13,9 @@ DIAMETERS_NM = 2, 3, 4, 6, 8
 GOAL_S, GOAL_MIB = 30.0, 1024.0  # of 6 nm
 BUILD = """
 import json, resource, sys, time
-from qdsurf import library
-from qdsurf.build.capping import cap_nanocrystal
-from qdsurf.build.nanocrystal import build_nanocrystal, particle_area
+from qdsurf.records import library
+from qdsurf.ligands.charged_shell import cap_nanocrystal
+from qdsurf.surfaces.nanocrystal import build_nanocrystal, particle_area
 material, oleate = library.material("PbS"), library.ligand("oleate")
 cap_nanocrystal(*build_nanocrystal(material, 1.6), material, {"*": oleate})
 start = time.perf_counter()

@@ -46,8 +46,8 @@ def cost(*command: str, repeat: int = 5) -> float:
 
 def fits(ligand, charges: set[int]) -> bool:
     """Whether a ligand has a place on a surface of ions with these charges."""
-    from qdsurf import library
     from qdsurf.errors import QDSurfError
+    from qdsurf.records import library
 
     try:
         return bool(library.ligand_entry(charges, ligand, ""))
@@ -57,9 +57,9 @@ def fits(ligand, charges: set[int]) -> bool:
 
 def screen(systems: int) -> dict:
     """A configuration of at least so many systems: materials x facets x ligands x precursors on record."""
-    from qdsurf import library
-    from qdsurf.build.slab import cut_slab, surface_charges
     from qdsurf.errors import QDSurfError
+    from qdsurf.records import library
+    from qdsurf.surfaces.slab import cut_slab, surface_charges
 
     slabs, precursors = {}, library.names("precursors")
     bound = [library.ligand(name) for name in library.names("ligands")]
@@ -82,7 +82,7 @@ def screen(systems: int) -> dict:
 
 def plan(systems: int) -> dict:
     """Check a configuration and name every job of it; the time and the memory of this process."""
-    from qdsurf.plan import Plan
+    from qdsurf.pipeline.plan import Plan
 
     data = screen(systems)
     start, cpu = time.perf_counter(), time.process_time()

@@ -17,10 +17,10 @@ from ase import Atoms
 from ase.io import read
 from scipy.spatial import cKDTree
 
-from qdsurf import library
-from qdsurf.build.capping import cap_nanocrystal
-from qdsurf.build.contacts import contact_limits
-from qdsurf.build.nanocrystal import build_nanocrystal
+from qdsurf.atomistic.contacts import contact_limits
+from qdsurf.ligands.charged_shell import cap_nanocrystal
+from qdsurf.records import library
+from qdsurf.surfaces.nanocrystal import build_nanocrystal
 
 LIGANDS = 100
 DIAMETER_NM, FACETS = 3.1, {"111": 1.0, "-1-1-1": 1.15, "100": 0.95}  # about 700 atoms of zinc-blende CdSe

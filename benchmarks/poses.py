@@ -14,13 +14,13 @@ from pymatgen.analysis.adsorption import AdsorbateSiteFinder
 from pymatgen.core import Molecule
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from qdsurf import library
-from qdsurf.build.molecules import build_molecule
-from qdsurf.build.placement import precursor_fragment
-from qdsurf.build.poses import rigid_poses
-from qdsurf.build.sites import find_sites
-from qdsurf.build.slab import cut_slab
-from qdsurf.config import find_facet
+from qdsurf.atomistic.molecules import build_molecule
+from qdsurf.elementary_steps.adsorption_poses import precursor_fragment
+from qdsurf.elementary_steps.rigid_poses import rigid_poses
+from qdsurf.records import library
+from qdsurf.records.systems import find_facet
+from qdsurf.surfaces.adsorption_sites import find_sites
+from qdsurf.surfaces.slab import cut_slab
 
 SURFACES = ("PbS_100_PbS", "CdSe_110_CdSe", "CdSe-wz_10-10_CdSe", "CsPbBr3_100_CsBr")
 ORIENTATIONS = 128

@@ -88,9 +88,9 @@ def peak_MiB() -> float:
 
 def measure(python: str | None) -> dict:
     """All figures."""
+    from qdsurf.calculators.registry import make_calculator
     from qdsurf.calculators.sevennet.calculator import SevenNet
-    from qdsurf.compute.calculators import make_calculator
-    from qdsurf.records import CalculatorSpec
+    from qdsurf.records.models import CalculatorSpec
 
     rows = {}
     for model in MODELS:

@@ -17,14 +17,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from qdsurf import library
-from qdsurf.build.bulk import build_test
-from qdsurf.compute.qualify import Outcome, equation_of_state, scf_robustness, stability
-from qdsurf.compute.relax import relax_batch
-from qdsurf.compute.verdicts import MELT_EV_PER_ATOM, MELT_SHIFT_A
-from qdsurf.config import QualificationSpec
-from qdsurf.records import CalculatorSpec, Material
-from qdsurf.structure_io import read_json, read_structures, write_json, write_structures, write_table
+from qdsurf.qualification.criteria import MELT_EV_PER_ATOM, MELT_SHIFT_A
+from qdsurf.qualification.measurements import Outcome, equation_of_state, scf_robustness, stability
+from qdsurf.qualification.trial_structures import build_test
+from qdsurf.records import library
+from qdsurf.records.models import CalculatorSpec, Material
+from qdsurf.records.settings import QualificationSpec
+from qdsurf.relaxation.relax import relax_batch
+from qdsurf.storage.files import read_json, write_json, write_table
+from qdsurf.storage.structures import read_structures, write_structures
 
 STORE = Path("results/qualify")
 TABLE = Path(__file__).parent.parent / "docs/benchmarks/qualification.csv"

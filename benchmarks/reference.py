@@ -12,13 +12,13 @@ import json
 
 from ase.thermochemistry import IdealGasThermo
 
-from qdsurf.compute.reference import single_point
-from qdsurf.compute.relax import relax_batch
-from qdsurf.compute.vibrations import normal_modes
-from qdsurf.config import ThermochemistrySpec
 from qdsurf.energetics.thermochemistry import internal_modes, is_linear
-from qdsurf.records import CalculatorSpec
-from qdsurf.reference import Reference, ReferenceReaction, read_reference
+from qdsurf.qualification.reference_energies import single_point
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.records.reference_set import Reference, ReferenceReaction, read_reference
+from qdsurf.records.settings import ThermochemistrySpec
+from qdsurf.relaxation.relax import relax_batch
+from qdsurf.relaxation.vibrations import normal_modes
 from qdsurf.units import KJ_PER_MOL_EV
 
 TEMPERATURE_K = 298.15  # of the measured enthalpies

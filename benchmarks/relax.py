@@ -25,17 +25,17 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS, FIRE, FIRE2, LBFGS
 from ase.optimize.precon import PreconLBFGS
 
-from qdsurf import library
-from qdsurf.build.drive import drive
-from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.molecules import build_molecule, embed, parse_smiles
-from qdsurf.build.placement import place_precursor, precursor_fragment
-from qdsurf.build.slab import cut_slab, freeze_substrate
-from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.relax import relax_one
-from qdsurf.config import find_facet
-from qdsurf.records import CalculatorSpec
-from qdsurf.structure_io import ADSORBATE, SUBSTRATE, annotate
+from qdsurf.atomistic.annotation import ADSORBATE, SUBSTRATE, annotate
+from qdsurf.atomistic.molecules import build_molecule, embed, parse_smiles
+from qdsurf.atomistic.spring_model import drive
+from qdsurf.calculators.registry import make_calculator
+from qdsurf.elementary_steps.adsorption_poses import place_precursor, precursor_fragment
+from qdsurf.ligands.slab_ligands import attach_ligands
+from qdsurf.records import library
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.records.systems import find_facet
+from qdsurf.relaxation.relax import relax_one
+from qdsurf.surfaces.slab import cut_slab, freeze_substrate
 
 GFN2, EMT = CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}), CalculatorSpec(name="emt")
 FMAX, STEPS = 0.05, 300

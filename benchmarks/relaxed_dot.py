@@ -46,7 +46,7 @@ def make(folder: Path) -> None:
 
 def shape(atoms) -> dict[str, float]:
     """Bond lengths, size and bound ligands of a dot."""
-    from qdsurf.connectivity import bond_matrix
+    from qdsurf.atomistic.bonding import bond_matrix
 
     crystal = atoms.arrays["role"] == "substrate"
     bonded = bond_matrix(atoms)

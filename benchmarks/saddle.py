@@ -24,16 +24,16 @@ from ase.mep import NEB
 from ase.mep.neb import NEBOptimizer
 from ase.optimize import BFGS, FIRE
 
-from qdsurf.build.drive import drive
-from qdsurf.build.molecules import embed, parse_smiles
-from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.relax import relax_one
-from qdsurf.compute.saddle import find_saddle
-from qdsurf.connectivity import bond_matrix
-from qdsurf.records import CalculatorSpec
-from qdsurf.report.figures import plot_saddle
-from qdsurf.report.figures import write as write_figure
-from qdsurf.structure_io import ADSORBATE, annotate
+from qdsurf.atomistic.annotation import ADSORBATE, annotate
+from qdsurf.atomistic.bonding import bond_matrix
+from qdsurf.atomistic.molecules import embed, parse_smiles
+from qdsurf.atomistic.spring_model import drive
+from qdsurf.calculators.registry import make_calculator
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.relaxation.relax import relax_one
+from qdsurf.report.figures.kinetics import plot_saddle
+from qdsurf.report.figures.kinetics import write as write_figure
+from qdsurf.saddles.search import find_saddle
 
 ENDS = Path(__file__).parent / "saddle_ends"
 GFN2, EMT = CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}), CalculatorSpec(name="emt")

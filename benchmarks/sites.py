@@ -12,10 +12,10 @@ from ase import Atoms
 from pymatgen.analysis.adsorption import AdsorbateSiteFinder
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from qdsurf import library
-from qdsurf.build.sites import find_sites
-from qdsurf.build.slab import cut_slab
-from qdsurf.config import find_facet
+from qdsurf.records import library
+from qdsurf.records.systems import find_facet
+from qdsurf.surfaces.adsorption_sites import find_sites
+from qdsurf.surfaces.slab import cut_slab
 
 FACETS = (
     "PbS_100_PbS", "PbS_110_PbS", "PbS_111_Pb", "CdSe-wz_10-10_CdSe", "CdSe-wz_11-20_CdSe", "CdSe-wz_0001_Cd",

@@ -9,15 +9,15 @@ import argparse
 import json
 import time
 
-from qdsurf import library
-from qdsurf.build.judgement import judge
-from qdsurf.build.molecules import build_molecule
-from qdsurf.build.placement import place_precursor, precursor_fragment
-from qdsurf.build.slab import cut_slab
-from qdsurf.compute.calculators import METHODS
-from qdsurf.compute.relax import relax_batch
-from qdsurf.config import find_facet
-from qdsurf.records import CalculatorSpec
+from qdsurf.atomistic.molecules import build_molecule
+from qdsurf.calculators.registry import CODES
+from qdsurf.elementary_steps.adsorption_poses import place_precursor, precursor_fragment
+from qdsurf.elementary_steps.state_check import judge
+from qdsurf.records import library
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.records.systems import find_facet
+from qdsurf.relaxation.relax import relax_batch
+from qdsurf.surfaces.slab import cut_slab
 
 
 def adduct_energy(slab: str, precursor: str, layers: int, supercell: tuple[int, int], spec: CalculatorSpec) -> dict:
@@ -47,11 +47,11 @@ def main() -> None:
     parser.add_argument("slab")
     parser.add_argument("precursor")
     parser.add_argument("sizes", nargs="+", help="layers,a,b")
-    methods = [method for methods in METHODS.values() for method in methods]
+    methods = [method for code in CODES.values() for method in code.methods]
     parser.add_argument("--method", default="GFN2-xTB", choices=methods)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    name = next(name for name, methods in METHODS.items() if arguments.method in methods)
+    name = next(name for name, code in CODES.items() if arguments.method in code.methods)
     spec = CalculatorSpec(name=name, parameters={"method": arguments.method})
     rows = []
     for size in arguments.sizes:

@@ -10,15 +10,15 @@ import numpy as np
 from ase import Atoms
 from PIL import Image
 
-from qdsurf import library
-from qdsurf.build.capping import cap_nanocrystal
-from qdsurf.build.families import surface_area
-from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.nanocrystal import build_nanocrystal
-from qdsurf.build.slab import cut_wide_slab
-from qdsurf.config import find_facet
 from qdsurf.errors import BuildError, InputError
-from qdsurf.report.viewer import draw_atoms
+from qdsurf.ligands.charged_shell import cap_nanocrystal
+from qdsurf.ligands.slab_ligands import attach_ligands
+from qdsurf.records import library
+from qdsurf.records.systems import find_facet
+from qdsurf.report.pages.viewer import draw_atoms
+from qdsurf.surfaces.nanocrystal import build_nanocrystal
+from qdsurf.surfaces.site_density import surface_area
+from qdsurf.surfaces.slab import cut_wide_slab
 
 HERE = Path(__file__).parent
 COLUMNS = 6

@@ -13,34 +13,35 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from ase import Atoms
 
-from qdsurf import defaults, library
-from qdsurf.build.adopt import adopt
-from qdsurf.build.capping import cap_nanocrystal
-from qdsurf.build.dative import attach_dative
-from qdsurf.build.defects import make_defects
-from qdsurf.build.families import surface_area
-from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.mixtures import attach_mixture
-from qdsurf.build.molecules import build_molecule
-from qdsurf.build.nanocrystal import EVERYWHERE, build_nanocrystal
-from qdsurf.build.passivation import StandIns
-from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragment
-from qdsurf.build.poses import rigid_poses
-from qdsurf.build.sites import find_sites
-from qdsurf.build.slab import cut_slab, list_terminations
-from qdsurf.build.spread import Pattern
-from qdsurf.compute.single_point import SinglePoint, single_point
-from qdsurf.config import find_facet
+from qdsurf import defaults
+from qdsurf.atomistic.molecules import build_molecule
+from qdsurf.atomistic.point_sampling import Pattern
+from qdsurf.calculators.single_point import SinglePoint, single_point
+from qdsurf.elementary_steps.adsorption_poses import adsorbate, place_precursor, precursor_fragment
+from qdsurf.elementary_steps.rigid_poses import rigid_poses
 from qdsurf.errors import InputError, unknown
-from qdsurf.miller import parse_miller_index, reduce_miller_index
-from qdsurf.records import BindingMode, CalculatorSpec, Facet, Ligand, Material, Precursor, Recipe
-from qdsurf.structure_io import read_structures, write_structures
-from qdsurf.templates import Reaction, Role
+from qdsurf.ligands.charged_shell import cap_nanocrystal
+from qdsurf.ligands.mixtures import attach_mixture
+from qdsurf.ligands.neutral_shell import attach_dative
+from qdsurf.ligands.slab_ligands import attach_ligands
+from qdsurf.records import library
+from qdsurf.records.miller import parse_miller_index, reduce_miller_index
+from qdsurf.records.models import BindingMode, CalculatorSpec, Facet, Ligand, Material, Precursor, Recipe
+from qdsurf.records.reaction_templates import Reaction, Role
+from qdsurf.records.systems import find_facet
+from qdsurf.storage.structures import read_structures, write_structures
+from qdsurf.surfaces.adsorption_sites import find_sites
+from qdsurf.surfaces.defects import make_defects
+from qdsurf.surfaces.external import adopt
+from qdsurf.surfaces.nanocrystal import EVERYWHERE, build_nanocrystal
+from qdsurf.surfaces.passivation import StandIns
+from qdsurf.surfaces.site_density import surface_area
+from qdsurf.surfaces.slab import cut_slab, list_terminations
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from qdsurf.microkinetics.mechanism import Mechanism
+    from qdsurf.microkinetics.network.mechanism import Mechanism
 
 ORIENTATIONS_PER_POSE = 16  # of a rigid molecule over a site
 
@@ -432,7 +433,7 @@ def relax(
     >>> water.converged, f"{water.atoms.get_distance(0, 1):.2f} A"
     (True, '0.98 A')
     """
-    from qdsurf.compute.relax import relax_batch
+    from qdsurf.relaxation.relax import relax_batch
 
     several = [structures] if isinstance(structures, Atoms) else list(structures)
     spec = _calculator(calculator, parameters)
@@ -475,7 +476,7 @@ def energy(
     >>> round(point.energy_eV, 1), point.forces_eV_per_A.shape, point.stress_eV_per_A3.shape
     (-9.6, (2, 3), (6,))
     """
-    from qdsurf.compute.calculators import assert_supported, make_calculator
+    from qdsurf.calculators.registry import assert_supported, make_calculator
 
     spec = _calculator(calculator, parameters)
     assert_supported(spec, atoms.symbols)
@@ -503,7 +504,7 @@ def reactions(atoms: Atoms, precursor: str, *, coreactant: str | None = None) ->
     >>> {match.name: match.applies for match in qdsurf.reactions(surface, "TMA")}["dissociation_surface"]
     True
     """
-    from qdsurf.build.matching import infer_entry, match_templates, offered_molecules, without_molecules
+    from qdsurf.elementary_steps.matching import infer_entry, match_templates, offered_molecules, without_molecules
 
     surface = without_molecules(annotated(atoms), "the structure")
     templates = library.reactions()
@@ -550,8 +551,8 @@ def find_saddle(
     >>> saddle.status, round(saddle.barrier_eV, 1)
     ('verified', 0.4)
     """
-    from qdsurf.compute import saddle
-    from qdsurf.compute.calculators import make_calculator
+    from qdsurf.calculators.registry import make_calculator
+    from qdsurf.saddles import search as saddle
 
     made = make_calculator(_calculator(calculator, parameters))
     structures, result = saddle.find_saddle(initial, final, made, fmax_eV_per_A, max_calls)
@@ -603,8 +604,8 @@ def kinetics(
     >>> sorted(tables)
     ['control', 'coverages', 'dose', 'growth', 'ledger', 'saturation', 'selectivity']
     """
-    from qdsurf.microkinetics.mechanism import read_mechanism, tabulate_mechanism
-    from qdsurf.microkinetics.study import Case, study_cycle
+    from qdsurf.microkinetics.network.mechanism import read_mechanism, tabulate_mechanism
+    from qdsurf.microkinetics.simulate_cycle import Case, study_cycle
 
     if isinstance(mechanism, str | Path):
         system, tables = read_mechanism(Path(mechanism))
@@ -664,8 +665,8 @@ def show(atoms: Atoms, path: str | Path, *, sites: bool = False) -> Path:
     >>> qdsurf.show(qdsurf.slab("PbS", "100", layers=2), f"{tempfile.mkdtemp()}/slab.png").name
     'slab.png'
     """
-    from qdsurf.report.style import write as write_figure
-    from qdsurf.report.viewer import draw_structure, write_page
+    from qdsurf.report.figures.style import write as write_figure
+    from qdsurf.report.pages.viewer import draw_structure, write_page
 
     if Path(path).suffix == ".html":
         write_page({atoms.get_chemical_formula(): atoms}, Path(path))

@@ -8,8 +8,8 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 
-from qdsurf.records import Facet, Material
-from qdsurf.structure_io import read_structure, write_structures
+from qdsurf.records.models import Facet, Material
+from qdsurf.storage.structures import read_structure, write_structures
 
 CLASH = 0.6  # of the sum of covalent radii: shorter than the shortest bond there is (H-H 1.19, N-N triple 0.77)
 HELD = 1.3  # a bond is shorter than this multiple

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from qdsurf.energetics.bonds import format_counts
+from qdsurf.energetics.bond_types import format_counts
 
 METALS, PARTNERS = ("Al", "Zn", "Pb"), ("C", "O", "N", "S")
 

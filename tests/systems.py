@@ -4,11 +4,11 @@ from functools import cache
 
 from ase import Atoms
 
-from qdsurf import library
-from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.molecules import build_molecule
-from qdsurf.build.placement import precursor_fragment
-from qdsurf.build.slab import cut_slab
+from qdsurf.atomistic.molecules import build_molecule
+from qdsurf.elementary_steps.adsorption_poses import precursor_fragment
+from qdsurf.ligands.slab_ligands import attach_ligands
+from qdsurf.records import library
+from qdsurf.surfaces.slab import cut_slab
 
 # Layers and surface cells that hold a precursor and a short ligand, by phase.
 SIZES = {

@@ -10,9 +10,10 @@ from ase import Atoms
 from ase.build import molecule
 
 import qdsurf
-from qdsurf import api, defaults, library
+from qdsurf import api, defaults
 from qdsurf.cli.parser import build_parser
 from qdsurf.errors import InputError
+from qdsurf.records import library
 
 FUNCTIONS = [getattr(qdsurf, name) for name in qdsurf.__all__ if name[0].islower()]
 
@@ -85,7 +86,7 @@ def test_reactions_say_why_they_do_not_apply():
     assert matches["adduct_surface"].applies and not matches["adduct_surface"].reason
     assert not matches["carboxylate_transfer"].applies and matches["carboxylate_transfer"].reason
     with pytest.raises(InputError, match="holds a precursor already"):
-        qdsurf.reactions(qdsurf.place(surface, "TMA")[0], "TMA")
+        qdsurf.elementary_steps(qdsurf.place(surface, "TMA")[0], "TMA")
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def test_your_own_structure(monkeypatch):
 def test_build_a_structure(monkeypatch, tmp_path):
     from ase.io import write
 
-    from qdsurf import library
-    from qdsurf.build.slab import cut_slab
+    from qdsurf.records import library
+    from qdsurf.surfaces.slab import cut_slab
 
     slab = cut_slab(library.material("PbS"), library.material("PbS").facets[0], 2, (3, 3))
     write(tmp_path / "mine.cif", slab)

@@ -14,17 +14,18 @@ from ase.io import write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qdsurf import library
-from qdsurf.build.adopt import adopt
-from qdsurf.build.molecules import parse_smiles
+from qdsurf.atomistic.molecules import parse_smiles
 from qdsurf.cli import main
-from qdsurf.config import load_config
 from qdsurf.errors import QDSurfError
-from qdsurf.microkinetics.mechanism import read_mechanism
-from qdsurf.microkinetics.tables import read_tables
-from qdsurf.records import CalculatorSpec
-from qdsurf.reference import read_reference
-from qdsurf.structure_io import read_json, read_structures
+from qdsurf.microkinetics.network.mechanism import read_mechanism
+from qdsurf.microkinetics.network.tables import read_tables
+from qdsurf.pipeline.config import load_config
+from qdsurf.records import library
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.records.reference_set import read_reference
+from qdsurf.storage.files import read_json
+from qdsurf.storage.structures import read_structures
+from qdsurf.surfaces.external import adopt
 
 ROOT = Path(__file__).parent.parent
 JUNK = st.one_of(
@@ -275,11 +276,11 @@ def test_nothing_is_evaluated(tmp_path):
 
 def test_a_command_from_a_configuration_meets_no_shell(tmp_path, monkeypatch):
     """ASE gives the command of CP2K to a shell; here it is quoted word by word."""
-    from qdsurf.compute import levels
+    from qdsurf.calculators import registry
 
-    monkeypatch.setattr(levels.shutil, "which", lambda name: name)
+    monkeypatch.setattr(registry.shutil, "which", lambda name: name)
     given = CalculatorSpec(name="cp2k", parameters={"command": f"echo; touch {tmp_path}/fired"})
-    assert levels.make_level(given).settings["command"] == f"'echo;' touch {tmp_path}/fired"
+    assert registry.make_calculator(given).settings["command"] == f"'echo;' touch {tmp_path}/fired"
 
 
 def test_the_library_itself_is_untouched():

@@ -6,10 +6,10 @@ import pytest
 from ase.build import molecule
 
 from qdsurf import progress
-from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.relax import relax_batch
+from qdsurf.calculators.registry import make_calculator
 from qdsurf.progress import duration, logged
-from qdsurf.records import CalculatorSpec
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.relaxation.relax import relax_batch
 
 
 def test_what_is_printed_is_in_the_log_and_on_the_terminal(tmp_path, capsys):

@@ -1,1 +1,1 @@
-"""Calculators that are implemented in qdsurf; `qdsurf.compute.calculators` is the registry of all calculators."""
+"""Calculators: one registry, and one module for each code."""

@@ -9,20 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from qdsurf import library
-from qdsurf.build.bulk import build_test
-from qdsurf.build.molecules import build_reference
-from qdsurf.build.selection import select_each
-from qdsurf.build.slab import cut_wide_slab
+from qdsurf.atomistic.molecules import build_reference
+from qdsurf.calculators.registry import assert_supported, describe_calculator, make_calculator, supported_elements
+from qdsurf.calculators.single_point import single_point
 from qdsurf.cli.files import check_output, read_frames, write_frames
-from qdsurf.compute.calculators import assert_supported, describe_calculator, make_calculator, supported_elements
-from qdsurf.compute.qualify import Outcome, qualify
-from qdsurf.compute.reference import saddle_barriers
-from qdsurf.compute.relax import relax_batch
-from qdsurf.compute.single_point import single_point
-from qdsurf.config import QualificationSpec, RelaxSpec
+from qdsurf.elementary_steps.selection import select_each
+from qdsurf.energetics.barrier_corrections import fit_saddle_correction, summarise_saddles
 from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, fit_correction, measure_errors
-from qdsurf.energetics.left_out import (
+from qdsurf.energetics.cross_validation import (
     bond_of,
     face_of,
     leave_each_out,
@@ -31,11 +25,17 @@ from qdsurf.energetics.left_out import (
     summarise_left_out,
 )
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
-from qdsurf.energetics.saddles import fit_saddle_correction, summarise_saddles
 from qdsurf.errors import CalculationError, InputError, QDSurfError
-from qdsurf.records import CalculatorSpec, Material
-from qdsurf.reference import Reference, read_reference, read_saddles
-from qdsurf.report.qualification import qualification_page
+from qdsurf.qualification.measurements import Outcome, qualify
+from qdsurf.qualification.reference_energies import saddle_barriers
+from qdsurf.qualification.trial_structures import build_test
+from qdsurf.records import library
+from qdsurf.records.models import CalculatorSpec, Material
+from qdsurf.records.reference_set import Reference, read_reference, read_saddles
+from qdsurf.records.settings import QualificationSpec, RelaxSpec
+from qdsurf.relaxation.relax import relax_batch
+from qdsurf.report.pages.qualification import qualification_page
+from qdsurf.surfaces.slab import cut_wide_slab
 
 QUALIFICATION_LAYERS = 4  # the upper two move, so that an outermost layer can leave its neighbour
 QUALIFICATION_SEED = 0

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import shtab
 
-from qdsurf import library
+from qdsurf.calculators.registry import CODES
 from qdsurf.cli.parser import build_parser
-from qdsurf.compute.calculators import known_calculators
+from qdsurf.records import library
 
 # What stands for a name on record, and for a path, by its metavar.
 RECORDS = {"MATERIAL": "materials", "LIGAND": "ligands", "MOLECULE": "precursors", "P": "precursors", "R": "recipes"}
@@ -21,7 +21,7 @@ def write_completion(arguments: Namespace) -> tuple[dict, list[str]]:
         if action.metavar in RECORDS:
             action.choices = library.names(RECORDS[action.metavar])
         elif "--calculator" in action.option_strings:
-            action.choices = known_calculators()
+            action.choices = list(CODES)
         elif action.metavar in PATHS:
             action.complete = PATHS[action.metavar]
     script = shtab.complete(parser, arguments.shell)

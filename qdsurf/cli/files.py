@@ -8,9 +8,10 @@ from ase import Atoms
 from ase.io import write
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
-from qdsurf.build.adopt import adopt
 from qdsurf.errors import InputError
-from qdsurf.structure_io import read_structures, write_structures, written_whole
+from qdsurf.storage.files import written_whole
+from qdsurf.storage.structures import read_structures, write_structures
+from qdsurf.surfaces.external import adopt
 
 EXTENDED_XYZ = "extxyz"
 
@@ -49,7 +50,7 @@ def read_frame(name: str) -> Atoms:
 
 
 def read_model(name: str, charges: Sequence[str] = ()) -> Atoms:
-    """Read one structure, of any origin, with the columns of `structure_io.annotate`.
+    """Read one structure, of any origin, with the columns of `atomistic.annotation.annotate`.
 
     Parameters
     ----------

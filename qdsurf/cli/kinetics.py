@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from qdsurf import library
-from qdsurf.config import System
 from qdsurf.errors import InputError, unknown
-from qdsurf.microkinetics.export import export_mechanism
-from qdsurf.microkinetics.mechanism import read_mechanism
-from qdsurf.microkinetics.study import Case, study_cycle, study_pore, study_range
-from qdsurf.microkinetics.tables import Tables, read_tables
-from qdsurf.records import Precursor, Recipe
-from qdsurf.report import figures
-from qdsurf.structure_io import write_atomically, write_table
+from qdsurf.microkinetics.cantera_export import export_mechanism
+from qdsurf.microkinetics.network.mechanism import read_mechanism
+from qdsurf.microkinetics.network.tables import Tables, read_tables
+from qdsurf.microkinetics.simulate_cycle import Case, study_cycle, study_pore, study_range
+from qdsurf.records import library
+from qdsurf.records.models import Precursor, Recipe
+from qdsurf.records.systems import System
+from qdsurf.report.figures import kinetics as figures
+from qdsurf.storage.files import write_atomically, write_table
 
 MAP_POINTS, MAP_SAMPLES = (25, 25), 64
 

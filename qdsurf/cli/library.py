@@ -5,9 +5,10 @@ from pathlib import Path
 
 from ase import Atoms
 
-from qdsurf import library
-from qdsurf.build.ledger import ledger
-from qdsurf.build.matching import (
+from qdsurf.atomistic.charge_balance import ledger
+from qdsurf.calculators.registry import CODES, supported_elements
+from qdsurf.cli.files import read_model
+from qdsurf.elementary_steps.matching import (
     Match,
     infer_entry,
     match_templates,
@@ -15,10 +16,9 @@ from qdsurf.build.matching import (
     unique_count,
     without_molecules,
 )
-from qdsurf.cli.files import read_model
-from qdsurf.compute.calculators import METHODS, known_calculators, supported_elements
-from qdsurf.records import CalculatorSpec
-from qdsurf.templates import Reaction
+from qdsurf.records import library
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.records.reaction_templates import Reaction
 
 
 def list_records(arguments: Namespace) -> tuple[list[dict], list[str]]:
@@ -65,10 +65,10 @@ def _list_calculators() -> tuple[list[dict], list[str]]:
     data = [
         {
             "name": name,
-            "methods": list(METHODS.get(name, ())),
+            "methods": list(code.methods),
             "elements": supported_elements(CalculatorSpec(name=name)),
         }
-        for name in known_calculators()
+        for name, code in CODES.items()
     ]
     lines = [
         f"{c['name']:<12}  {', '.join(c['methods']) or 'no methods'}; "

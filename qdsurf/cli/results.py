@@ -3,11 +3,11 @@
 from argparse import Namespace
 from pathlib import Path
 
-from qdsurf.config import load_config
-from qdsurf.plan import Plan
+from qdsurf.pipeline.config import load_config
+from qdsurf.pipeline.plan import Plan
+from qdsurf.pipeline.status import FATES, summarise_results, verify_results
+from qdsurf.pipeline.trace import trace_row
 from qdsurf.progress import duration
-from qdsurf.report.status import FATES, summarise_results, verify_results
-from qdsurf.report.trace import trace_row
 
 SHORT_HASH = 12  # digits of a SHA-256 that are shown
 

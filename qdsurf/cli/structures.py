@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from qdsurf import api, library
-from qdsurf.build.defects import make_defects
-from qdsurf.build.families import surface_area
-from qdsurf.build.ledger import ledger
-from qdsurf.build.ligands import anchor_distance, attach_ligands, iter_ligands
-from qdsurf.build.mixtures import attach_mixture
-from qdsurf.build.molecules import build_molecule, describe_model
-from qdsurf.build.nanocrystal import EVERYWHERE, particle_area
-from qdsurf.build.placement import adsorbate, place_precursor, precursor_fragment
-from qdsurf.build.poses import rigid_poses
-from qdsurf.build.sites import find_sites
-from qdsurf.build.slab import list_terminations
+from qdsurf import api
+from qdsurf.atomistic.annotation import SUBSTRATE
+from qdsurf.atomistic.charge_balance import ledger
+from qdsurf.atomistic.molecules import build_molecule, describe_model
 from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
+from qdsurf.elementary_steps.adsorption_poses import adsorbate, place_precursor, precursor_fragment
+from qdsurf.elementary_steps.rigid_poses import rigid_poses
 from qdsurf.errors import InputError, unknown
-from qdsurf.report.style import write
-from qdsurf.report.viewer import draw_structure, write_page
-from qdsurf.structure_io import SUBSTRATE
+from qdsurf.ligands.mixtures import attach_mixture
+from qdsurf.ligands.slab_ligands import anchor_distance, attach_ligands, iter_ligands
+from qdsurf.records import library
+from qdsurf.report.figures.style import write
+from qdsurf.report.pages.viewer import draw_structure, write_page
+from qdsurf.surfaces.adsorption_sites import find_sites
+from qdsurf.surfaces.defects import make_defects
+from qdsurf.surfaces.nanocrystal import EVERYWHERE, particle_area
+from qdsurf.surfaces.site_density import surface_area
+from qdsurf.surfaces.slab import list_terminations
 
 
 def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:

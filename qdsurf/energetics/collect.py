@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from qdsurf.config import ThermochemistrySpec
-from qdsurf.energetics.bonds import Roles
+from qdsurf.energetics.barrier_corrections import SaddleCorrection
+from qdsurf.energetics.bond_types import Roles
 from qdsurf.energetics.corrections import Correction
-from qdsurf.energetics.saddles import SaddleCorrection
 from qdsurf.energetics.states import Gas, System, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import site_table, step_table
 from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correction
-from qdsurf.records import Molecule
-from qdsurf.templates import Reaction
+from qdsurf.records.models import Molecule
+from qdsurf.records.reaction_templates import Reaction
+from qdsurf.records.settings import ThermochemistrySpec
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]
 GIBBS_COLUMNS = ["system", "state", "temperature_K", "gibbs_eV"]

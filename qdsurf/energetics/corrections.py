@@ -24,9 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
-from qdsurf import library
-from qdsurf.config import find_facet
-from qdsurf.energetics.bonds import (
+from qdsurf.energetics.bond_types import (
     assign_roles,
     format_counts,
     is_bond,
@@ -40,7 +38,9 @@ from qdsurf.energetics.bonds import (
     step_bonds,
 )
 from qdsurf.errors import InputError
-from qdsurf.reference import Reference, SurfaceStep
+from qdsurf.records import library
+from qdsurf.records.reference_set import Reference, SurfaceStep
+from qdsurf.records.systems import find_facet
 
 # A bond of which nothing is known: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
 UNKNOWN_SIGMA_EV = 2.0

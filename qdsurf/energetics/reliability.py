@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from qdsurf.energetics.bonds import is_bond, parse_counts, split_bond
+from qdsurf.energetics.bond_types import is_bond, parse_counts, split_bond
 from qdsurf.energetics.corrections import fit_correction
-from qdsurf.energetics.left_out import leave_one_out, summarise_left_out
+from qdsurf.energetics.cross_validation import leave_one_out, summarise_left_out
 from qdsurf.errors import InputError
-from qdsurf.records import Material
+from qdsurf.records.models import Material
 
 COLUMNS = "reaction", "bonds", "molecules", "error_eV", "level", "reference_sigma_eV", "on_face"
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from qdsurf.energetics.bonds import Roles, step_bonds
+from qdsurf.energetics.barrier_corrections import SaddleCorrection
+from qdsurf.energetics.bond_types import Roles, step_bonds
 from qdsurf.energetics.corrections import Correction
-from qdsurf.energetics.saddles import SaddleCorrection
-from qdsurf.templates import Reaction
+from qdsurf.records.reaction_templates import Reaction
 from qdsurf.units import STANDARD_PRESSURE_PA
 
 LIGATED = "ligated"

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from qdsurf.energetics.saddles import SaddleCorrection
+from qdsurf.energetics.barrier_corrections import SaddleCorrection
 from qdsurf.energetics.states import StateErrors, System
 from qdsurf.errors import BalanceError
-from qdsurf.templates import Reaction
+from qdsurf.records.reaction_templates import Reaction
 
 # A verified way over several saddles is an upper bound; so far above the relation it is a detour. Assumed.
 DETOUR_SIGMAS = 2.0
@@ -56,7 +56,7 @@ def bep_barrier(reaction: Reaction, reaction_energy: float) -> float:
 
     Examples
     --------
-    >>> from qdsurf import library
+    >>> from qdsurf.records import library
     >>> round(bep_barrier(library.get("reactions", "dissociation_surface"), -0.85), 3)
     0.715
     """

@@ -6,7 +6,7 @@ from ase.thermochemistry import IdealGasThermo
 from scipy import constants
 from scipy.special import ive
 
-from qdsurf.config import ThermochemistrySpec
+from qdsurf.records.settings import ThermochemistrySpec
 from qdsurf.units import (
     AMU_KG,
     BOLTZMANN_EV_PER_K,

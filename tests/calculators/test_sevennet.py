@@ -15,12 +15,12 @@ from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qdsurf.calculators.registry import describe_calculator, make_calculator
 from qdsurf.calculators.sevennet import weights
 from qdsurf.calculators.sevennet.calculator import SevenNet
 from qdsurf.calculators.sevennet.neighbours import find_edges
-from qdsurf.compute.calculators import describe_calculator, make_calculator
 from qdsurf.errors import CalculationError, InputError, UnsupportedElementError
-from qdsurf.records import CalculatorSpec
+from qdsurf.records.models import CalculatorSpec
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = [(model, atoms) for model in weights.MODELS for atoms in read(DATA / f"torch_{model}.extxyz", ":")]

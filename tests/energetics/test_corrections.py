@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from known_errors import adducts, exchanges, on_faces, table
 
-from qdsurf.energetics.bonds import format_counts, parse_counts
+from qdsurf.energetics.bond_types import format_counts, parse_counts
 from qdsurf.energetics.corrections import (
     UNKNOWN_SIGMA_EV,
     Correction,
@@ -15,9 +15,9 @@ from qdsurf.energetics.corrections import (
     fit_correction,
     measure_errors,
 )
-from qdsurf.energetics.left_out import leave_one_out, summarise_left_out
+from qdsurf.energetics.cross_validation import leave_one_out, summarise_left_out
 from qdsurf.errors import InputError
-from qdsurf.reference import read_reference
+from qdsurf.records.reference_set import read_reference
 
 
 def by_hand(bonds, counts, errors, widths) -> Correction:

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qdsurf import library
-from qdsurf.energetics.bonds import format_counts
+from qdsurf.energetics.bond_types import format_counts
 from qdsurf.energetics.corrections import fit_correction, measure_errors
-from qdsurf.energetics.left_out import leave_one_out
+from qdsurf.energetics.cross_validation import leave_one_out
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
 from qdsurf.errors import InputError
-from qdsurf.reference import read_reference
+from qdsurf.records import library
+from qdsurf.records.reference_set import read_reference
 
 
 @pytest.fixture

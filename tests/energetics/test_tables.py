@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qdsurf import library
-from qdsurf.energetics.bonds import assign_roles
+from qdsurf.energetics.barrier_corrections import SaddleCorrection
+from qdsurf.energetics.bond_types import assign_roles
 from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, Widths, fit_correction
-from qdsurf.energetics.saddles import SaddleCorrection
 from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import assert_balanced, bep_barrier, site_table, step_table
 from qdsurf.errors import BalanceError
+from qdsurf.records import library
 
 TEMPLATES = library.reactions()
 PBS = library.material("PbS")

@@ -6,8 +6,6 @@ from ase import Atoms, units
 from ase.build import molecule
 from ase.thermochemistry import HarmonicThermo, HinderedThermo, IdealGasThermo, RRHOMode
 
-from qdsurf import library
-from qdsurf.config import ThermochemistrySpec
 from qdsurf.energetics.thermochemistry import (
     MEAN_INERTIA_KG_M2,
     adsorbed_correction,
@@ -19,6 +17,8 @@ from qdsurf.energetics.thermochemistry import (
     soft_mode_correction,
     state_correction,
 )
+from qdsurf.records import library
+from qdsurf.records.settings import ThermochemistrySpec
 from qdsurf.units import BOLTZMANN_EV_PER_K, INVERSE_CM_EV, KJ_PER_MOL_EV, PLANCK_EV_S
 
 SETTINGS = ThermochemistrySpec(lowest_mode_cm=1.0)

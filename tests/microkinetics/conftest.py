@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from qdsurf.microkinetics import tables as kinetics_tables
-from qdsurf.microkinetics.assembly import build_network
-from qdsurf.microkinetics.landscape import Landscape, read_landscape, sample_shifts
-from qdsurf.microkinetics.model import Model
-from qdsurf.microkinetics.network import Network
+from qdsurf.microkinetics.network import tables as kinetics_tables
+from qdsurf.microkinetics.network.assembly import build_network
+from qdsurf.microkinetics.network.model import Model
+from qdsurf.microkinetics.network.reaction_network import Network
+from qdsurf.microkinetics.rates.landscape import Landscape, read_landscape, sample_shifts
 
 SYSTEM = "PbS_111_Pb~acetate~TMA"
 STEP_DEFAULTS = {

@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdsurf import library
 from qdsurf.errors import InputError
-from qdsurf.microkinetics.control import rate_control, sensitivities, steady_rate_control
-from qdsurf.microkinetics.dose import growth, nucleation_delay, saturation_curve, saturation_dose
-from qdsurf.microkinetics.ledger import tabulate_ledger
-from qdsurf.microkinetics.mechanism import read_mechanism
-from qdsurf.microkinetics.model import prepare
-from qdsurf.microkinetics.pores import penetration
-from qdsurf.microkinetics.rates import collision_flux
-from qdsurf.microkinetics.recipe import Piece, schedule_recipe
-from qdsurf.microkinetics.solver import integrate, integrate_many
-from qdsurf.microkinetics.window import process_window, selectivity_map
+from qdsurf.microkinetics.analysis.control import rate_control, sensitivities, steady_rate_control
+from qdsurf.microkinetics.analysis.dose import growth, nucleation_delay, saturation_curve, saturation_dose
+from qdsurf.microkinetics.analysis.mass_balance import tabulate_ledger
+from qdsurf.microkinetics.analysis.pores import penetration
+from qdsurf.microkinetics.analysis.process_window import process_window, selectivity_map
+from qdsurf.microkinetics.network.mechanism import read_mechanism
+from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.rates.rate_constants import collision_flux
+from qdsurf.microkinetics.rates.schedule import Piece, schedule_recipe
+from qdsurf.microkinetics.solver.integration import integrate, integrate_many
+from qdsurf.records import library
 
 T = 313.15
 CYCLE = [Piece(1.0, {"TMA": 3.0}), Piece(30.0, {})]
@@ -128,7 +128,7 @@ def test_no_point_fails_from_18_to_400_C_and_1_mTorr_to_1_atm(templates, alumina
     network, landscape = made.network, made.landscape
     for temperature in temperatures:  # the levels of 40 C at other temperatures: stiffer than anything real
         hot = type(landscape)(**{**landscape.__dict__, "temperature_K": temperature})
-        from qdsurf.microkinetics.rates import RateConstants, rate_constants
+        from qdsurf.microkinetics.rates.rate_constants import RateConstants, rate_constants
 
         rates = rate_constants(network, hot)
         batch = RateConstants(*(np.tile(k, (len(pressures), 1)) for k in (rates.forward_per_s, rates.reverse_per_s)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qdsurf.microkinetics.branching import class_shares, lasting
+from qdsurf.microkinetics.analysis.branching import class_shares, lasting
 
 
 def test_what_comes_and_goes_does_not_count():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from qdsurf.microkinetics.rates import rate_constants
-from qdsurf.microkinetics.solver import integrate, net_turnover
+from qdsurf.microkinetics.rates.rate_constants import rate_constants
+from qdsurf.microkinetics.solver.integration import integrate, net_turnover
 from qdsurf.units import BOLTZMANN_EV_PER_K, PLANCK_EV_S
 
 cantera = pytest.importorskip("cantera")

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from qdsurf.microkinetics.mechanism import Mechanism, tabulate_mechanism
-from qdsurf.microkinetics.model import prepare
-from qdsurf.microkinetics.rates import RateConstants, collision_flux
-from qdsurf.microkinetics.recipe import Piece
-from qdsurf.microkinetics.solver import integrate, integrate_many, steady_state
+from qdsurf.microkinetics.network.mechanism import Mechanism, tabulate_mechanism
+from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.rates.rate_constants import RateConstants, collision_flux
+from qdsurf.microkinetics.rates.schedule import Piece
+from qdsurf.microkinetics.solver.integration import integrate, integrate_many, steady_state
 from qdsurf.units import BOLTZMANN_EV_PER_K, PLANCK_EV_S, STANDARD_PRESSURE_PA
 
 T = 350.0

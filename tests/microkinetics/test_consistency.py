@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from microkinetics.conftest import make_tables
 from microkinetics.test_random_networks import mechanisms
 
-from qdsurf import library
 from qdsurf.errors import CalculationError
-from qdsurf.microkinetics import study
-from qdsurf.microkinetics.analysis import central_results, tabulate_coverages
-from qdsurf.microkinetics.consistency import CHECKED, assert_tables_agree
-from qdsurf.microkinetics.dose import growth
-from qdsurf.microkinetics.ledger import tabulate_ledger
-from qdsurf.microkinetics.mechanism import tabulate_mechanism
-from qdsurf.microkinetics.model import Model, prepare
-from qdsurf.microkinetics.recipe import Piece
-from qdsurf.microkinetics.solver import integrate
-from qdsurf.microkinetics.study import Case, study_cycle
-from qdsurf.structure_io import read_table, write_table
+from qdsurf.microkinetics import simulate_cycle as study
+from qdsurf.microkinetics.analysis.consistency import CHECKED, assert_tables_agree
+from qdsurf.microkinetics.analysis.dose import growth
+from qdsurf.microkinetics.analysis.mass_balance import tabulate_ledger
+from qdsurf.microkinetics.analysis.selectivity import central_results, tabulate_coverages
+from qdsurf.microkinetics.network.mechanism import tabulate_mechanism
+from qdsurf.microkinetics.network.model import Model, prepare
+from qdsurf.microkinetics.rates.schedule import Piece
+from qdsurf.microkinetics.simulate_cycle import Case, study_cycle
+from qdsurf.microkinetics.solver.integration import integrate
+from qdsurf.records import library
+from qdsurf.storage.files import read_table, write_table
 
 SYSTEM = "PbS_111_Pb~acetate~TMA"
 RECIPE = library.recipe("alumina_thermal_40C")

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from gillespie import simulate
 
 from qdsurf.errors import InputError
-from qdsurf.microkinetics.export import cantera_mechanism, export_mechanism
-from qdsurf.microkinetics.gillespie import simulate
-from qdsurf.microkinetics.mechanism import Mechanism, read_mechanism, tabulate_mechanism
-from qdsurf.microkinetics.model import prepare
-from qdsurf.microkinetics.recipe import Piece
-from qdsurf.microkinetics.solver import integrate
+from qdsurf.microkinetics.cantera_export import cantera_mechanism, export_mechanism
+from qdsurf.microkinetics.network.mechanism import Mechanism, read_mechanism, tabulate_mechanism
+from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.rates.schedule import Piece
+from qdsurf.microkinetics.solver.integration import integrate
 
 cantera = pytest.importorskip("cantera")
 

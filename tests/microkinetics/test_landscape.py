@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from qdsurf.errors import InputError
-from qdsurf.microkinetics.landscape import read_landscape
-from qdsurf.microkinetics.network import assert_cycles_close
+from qdsurf.microkinetics.network.reaction_network import assert_cycles_close
+from qdsurf.microkinetics.rates.landscape import read_landscape
 
 
 def sample(made, count=256, seed=0):

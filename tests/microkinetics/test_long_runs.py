@@ -5,16 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qdsurf import library
 from qdsurf.errors import CalculationError, InputError
-from qdsurf.microkinetics import batch, memory, solver
-from qdsurf.microkinetics.analysis import run_kinetics
-from qdsurf.microkinetics.mechanism import read_mechanism
-from qdsurf.microkinetics.model import prepare
-from qdsurf.microkinetics.rates import RateConstants
-from qdsurf.microkinetics.recipe import Piece, schedule_recipe
-from qdsurf.microkinetics.solver import integrate, integrate_many
-from qdsurf.microkinetics.study import Case, study_cycle
+from qdsurf.microkinetics.analysis.selectivity import run_kinetics
+from qdsurf.microkinetics.network.mechanism import read_mechanism
+from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.rates.rate_constants import RateConstants
+from qdsurf.microkinetics.rates.schedule import Piece, schedule_recipe
+from qdsurf.microkinetics.simulate_cycle import Case, study_cycle
+from qdsurf.microkinetics.solver import batch, memory
+from qdsurf.microkinetics.solver import integration as solver
+from qdsurf.microkinetics.solver.integration import integrate, integrate_many
+from qdsurf.records import library
 
 SYSTEM, TABLES = read_mechanism(Path(__file__).parents[2] / "config/mechanisms/alumina_OH.yaml")
 RECIPE = library.recipe("alumina_thermal_40C")

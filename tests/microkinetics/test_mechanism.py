@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from qdsurf.errors import BalanceError, InputError
-from qdsurf.microkinetics.mechanism import read_mechanism
-from qdsurf.microkinetics.model import prepare
+from qdsurf.microkinetics.network.mechanism import read_mechanism
+from qdsurf.microkinetics.network.model import prepare
 from qdsurf.units import BOLTZMANN_EV_PER_K
 
 ALUMINA = Path(__file__).parents[2] / "config" / "mechanisms" / "alumina_OH.yaml"
@@ -43,7 +43,7 @@ def test_the_example_is_read_and_balances():
 
 def test_errors_that_species_share_move_them_together():
     model = prepare(*read_mechanism(ALUMINA))
-    from qdsurf.microkinetics.landscape import sample_shifts
+    from qdsurf.microkinetics.rates.landscape import sample_shifts
 
     shifts = sample_shifts(model.network, model.tables, 1024, 0)
     reaction = shifts.final_eV - shifts.initial_eV

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from qdsurf.errors import BalanceError, InputError
-from qdsurf.microkinetics.assembly import build_network
-from qdsurf.microkinetics.network import assert_cycles_close, find_cycles
-from qdsurf.microkinetics.tables import Tables
+from qdsurf.microkinetics.network.assembly import build_network
+from qdsurf.microkinetics.network.reaction_network import assert_cycles_close, find_cycles
+from qdsurf.microkinetics.network.tables import Tables
 
 SITES = {"free@surface": 4.0, "intact@ligand": 3.0}
 ADSORPTION = {"step": "adduct", "lattice": "TMA(g) + free@surface -> adduct@surface", "initial_state": "ligated"}

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdsurf.microkinetics.landscape import sample_shifts
-from qdsurf.microkinetics.mechanism import Mechanism, tabulate_mechanism
-from qdsurf.microkinetics.model import prepare
-from qdsurf.microkinetics.network import conservation_laws, find_cycles
-from qdsurf.microkinetics.recipe import Piece
-from qdsurf.microkinetics.solver import integrate, integrate_many
+from qdsurf.microkinetics.network.mechanism import Mechanism, tabulate_mechanism
+from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.network.reaction_network import conservation_laws, find_cycles
+from qdsurf.microkinetics.rates.landscape import sample_shifts
+from qdsurf.microkinetics.rates.schedule import Piece
+from qdsurf.microkinetics.solver.integration import integrate, integrate_many
 from qdsurf.units import BOLTZMANN_EV_PER_K
 
 T = 400.0

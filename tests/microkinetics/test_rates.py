@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import constants
 
-from qdsurf.microkinetics.rates import collision_flux, rate_constants, sticking_coefficients
+from qdsurf.microkinetics.rates.rate_constants import collision_flux, rate_constants, sticking_coefficients
 from qdsurf.units import BOLTZMANN_EV_PER_K, PLANCK_EV_S
 
 T = 300.0

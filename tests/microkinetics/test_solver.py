@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from qdsurf.errors import CalculationError
-from qdsurf.microkinetics import lsoda, rosenbrock, solver
-from qdsurf.microkinetics.ratelaw import compile_law
-from qdsurf.microkinetics.rates import RateConstants, collision_flux, rate_constants
-from qdsurf.microkinetics.solver import activities, integrate
+from qdsurf.microkinetics.rates.rate_constants import RateConstants, collision_flux, rate_constants
+from qdsurf.microkinetics.solver import integration as solver
+from qdsurf.microkinetics.solver import lsoda, rosenbrock
+from qdsurf.microkinetics.solver.integration import activities, integrate
+from qdsurf.microkinetics.solver.rate_law import compile_law
 from qdsurf.units import BOLTZMANN_EV_PER_K, PLANCK_EV_S
 
 T = 300.0

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qdsurf.records import Recipe
+from qdsurf.records.models import Recipe
 
 SURFACES = ("PbS_100_PbS", "CdSe_110_CdSe", "CsPbBr3_100_CsBr")
 PRECURSORS = ("TMA", "DEZ", "TDMAT")

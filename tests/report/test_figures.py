@@ -8,7 +8,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from matplotlib.text import Text
 
 from qdsurf.errors import InputError
-from qdsurf.report.figures import (
+from qdsurf.report.figures.kinetics import (
     plot_control,
     plot_coverages,
     plot_energy_profile,
@@ -20,8 +20,8 @@ from qdsurf.report.figures import (
     save,
     write,
 )
-from qdsurf.report.systems import label_of
-from qdsurf.report.viewer import draw_structure
+from qdsurf.report.pages.viewer import draw_structure
+from qdsurf.report.system_names import label_of
 
 MISSING = "PbS_100_PbS~oleate~DEZ"
 NO_NUMBER = "CsPbBr3_100_CsBr~oleate~TDMAT"

@@ -10,10 +10,12 @@ from ase.build import fcc111, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.db import connect
 
-from qdsurf.report.database import collect_structures, write_database
-from qdsurf.report.table_page import write_table_page
-from qdsurf.report.viewer import write_page
-from qdsurf.structure_io import annotate, content_hash, read_structures, write_json, write_structures
+from qdsurf.atomistic.annotation import annotate, content_hash
+from qdsurf.pipeline.database import collect_structures, write_database
+from qdsurf.report.pages.table_page import write_table_page
+from qdsurf.report.pages.viewer import write_page
+from qdsurf.storage.files import write_json
+from qdsurf.storage.structures import read_structures, write_structures
 
 
 def constant(page: str, name: str) -> object:

@@ -1,6 +1,6 @@
 """The page says everything that was tested, and that something was not."""
 
-from qdsurf.report.qualification import qualification_page, verdict_table
+from qdsurf.report.pages.qualification import qualification_page, verdict_table
 
 VERDICT = {"fit": False, "reason": "lattice constant off by -4.3% (limit 3.0%)", "number": -0.043, "limit": 0.03}
 DATA = {

@@ -9,7 +9,7 @@ from docutils.core import publish_parts
 from report.conftest import MISSING, NO_NUMBER, SYSTEMS
 
 from qdsurf.errors import InputError
-from qdsurf.report.summary import verdict, write_summary
+from qdsurf.report.pages.summary import verdict, write_summary
 
 SYSTEM = "CdSe_110_CdSe~oleate~TMA"
 

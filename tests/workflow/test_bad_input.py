@@ -6,11 +6,11 @@ import pytest
 import yaml
 from workflow.conftest import ROOT, copy_tree, run_snakemake
 
-from qdsurf import library
 from qdsurf.errors import QDSurfError
-from qdsurf.plan import Plan
-from qdsurf.records import Recipe
-from qdsurf.templates import Reaction
+from qdsurf.pipeline.plan import Plan
+from qdsurf.records import library
+from qdsurf.records.models import Recipe
+from qdsurf.records.reaction_templates import Reaction
 
 MAIN = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 

@@ -13,13 +13,14 @@ import pytest
 from ase.db import connect
 from workflow.conftest import ROOT, comparable_files, copy_tree, planned_rules, run_snakemake
 
-from qdsurf.config import load_config
-from qdsurf.integrity import verify_folder
-from qdsurf.plan import Plan
-from qdsurf.provenance import file_hash
-from qdsurf.report.status import summarise_results, verify_results
-from qdsurf.report.trace import trace_row
-from qdsurf.structure_io import content_hash, read_structures
+from qdsurf.atomistic.annotation import content_hash
+from qdsurf.pipeline.config import load_config
+from qdsurf.pipeline.plan import Plan
+from qdsurf.pipeline.provenance import file_hash
+from qdsurf.pipeline.status import summarise_results, verify_results
+from qdsurf.pipeline.trace import trace_row
+from qdsurf.storage.check_files import verify_folder
+from qdsurf.storage.structures import read_structures
 
 SELECTIVITY = [
     "system", "temperature_K", "pressure_Pa", "time_s", "precursor_surface", "precursor_ligand", "ligand_surface",
@@ -256,9 +257,9 @@ def test_touching_a_ligand_reruns_only_what_uses_it(smoke):
 @pytest.mark.parametrize(
     ("module", "rerun", "left_alone"),
     [
-        ("build/slab.py", {"cut_slab", "build_bulk"}, {"embed_molecule", "relax_molecule"}),
-        ("microkinetics/rates.py", {"run_kinetics"}, {"relax_molecule", "collect_energies"}),
-        ("compute/optimiser.py", {"relax_molecule", "relax_slab"}, {"build_bulk", "embed_molecule"}),
+        ("surfaces/slab.py", {"cut_slab", "build_bulk"}, {"embed_molecule", "relax_molecule"}),
+        ("microkinetics/rates/rate_constants.py", {"run_kinetics"}, {"relax_molecule", "collect_energies"}),
+        ("relaxation/optimiser.py", {"relax_molecule", "relax_slab"}, {"build_bulk", "embed_molecule"}),
     ],
 )
 def test_editing_a_module_reruns_what_uses_it(smoke, module, rerun, left_alone):

@@ -14,7 +14,7 @@ rule place_precursor:
     params:
         poses=PLAN.config.relax.candidates,
         seed=PLAN.config.seed,
-        code=code_version("build.placement"),
+        code=code_version("elementary_steps.adsorption_poses"),
     script:
         "../scripts/place_precursor.py"
 

@@ -16,7 +16,7 @@ rule build_bulk:
         spec=lambda w: slab_size(qualified_slab(w)),
         settings=QUALIFICATION.model_dump(),
         seed=PLAN.config.seed,
-        code=code_version("build.bulk", "build.slab"),
+        code=code_version("qualification.trial_structures", "surfaces.slab"),
     script:
         "../scripts/build_bulk.py"
 
@@ -34,7 +34,7 @@ use rule relax_reference as relax_bulk with:
         fmax=PLAN.config.relax.fmax_eV_per_A,
         max_steps=lambda w: QUALIFICATION.steps(w.test),
         keep=None,
-        code=code_version("compute.relax", "build.judgement"),
+        code=code_version("relaxation.relax", "elementary_steps.state_check"),
 
 
 rule qualify_calculator:
@@ -52,6 +52,6 @@ rule qualify_calculator:
         "../envs/qdsurf.yaml"
     params:
         tests=QUALIFICATION.tests,
-        code=code_version("compute.qualify", "energetics.reliability", "report.qualification"),
+        code=code_version("qualification.measurements", "energetics.reliability", "report.pages.qualification"),
     script:
         "../scripts/qualify_calculator.py"

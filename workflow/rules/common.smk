@@ -11,16 +11,17 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from qdsurf import library
-from qdsurf.compute import demand
-from qdsurf.compute.vibrations import CALLS_AN_ATOM
-from qdsurf.config import System, find_facet, load_config
+from qdsurf.records import library
+from qdsurf.pipeline import resources as demand
+from qdsurf.relaxation.vibrations import CALLS_AN_ATOM
+from qdsurf.pipeline.config import load_config
+from qdsurf.records.systems import System, find_facet
 from qdsurf.errors import QDSurfError
-from qdsurf.integrity import verify_folder
-from qdsurf.plan import Plan
-from qdsurf.provenance import code_version
-from qdsurf.reference import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
-from qdsurf.structure_io import write_json
+from qdsurf.storage.check_files import verify_folder
+from qdsurf.pipeline.plan import Plan
+from qdsurf.pipeline.provenance import code_version
+from qdsurf.records.reference_set import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
+from qdsurf.storage.files import write_json
 
 # A job on a cluster reads all this again: what the first process has checked is not checked there once more.
 read_plan = Plan.check if workflow.is_main_process else lambda *source: Plan(load_config(*source))
@@ -78,7 +79,7 @@ RELAXATION_CALLS = RELAX.candidates + (RELAX.keep or RELAX.candidates) * RELAX.m
 MOLECULE_STEPS = 500  # of gas molecules and of the reference set, which are small and relaxed tightly
 REFINING_CALLS = 5  # one for a state; the reference molecules are many, but small
 MODES_CALLS = CALLS_AN_ATOM * LARGEST_GUEST
-SADDLE_CALLS = 500 + MODES_CALLS  # a climb of 100 and two walks of 200 at most; see compute/saddle.py
+SADDLE_CALLS = 500 + MODES_CALLS  # a climb of 100 and two walks of 200 at most; see saddles/search.py
 REFERENCE_FILES = [FOLDER / name for name in FILES]
 
 

@@ -8,7 +8,7 @@ use rule find_modes as find_surface_modes with:
         "logs/find_surface_modes/{room}.log",
     params:
         calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
-        code=code_version("compute.vibrations"),
+        code=code_version("relaxation.vibrations"),
 
 
 rule collect_energies:
@@ -41,7 +41,7 @@ rule collect_energies:
         "../envs/qdsurf.yaml"
     params:
         config=lambda w: PLAN.part(System.parse(w.system)),
-        code=code_version("plan", "energetics.collect"),
+        code=code_version("pipeline.plan", "energetics.collect"),
     script:
         "../scripts/collect_energies.py"
 
@@ -58,7 +58,7 @@ use rule collect_energies as collect_unrefined with:
         "logs/collect_unrefined/{system}.log",
     params:
         config=lambda w: PLAN.part(System.parse(w.system)) | {"refine": None},
-        code=code_version("plan", "energetics.collect"),
+        code=code_version("pipeline.plan", "energetics.collect"),
 
 
 rule join_tables:
@@ -71,6 +71,6 @@ rule join_tables:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.tables"),
+        code=code_version("report.joined_tables"),
     script:
         "../scripts/join_tables.py"

@@ -21,7 +21,7 @@ rule run_kinetics:
     params:
         settings=PLAN.config.kinetics.model_dump(),
         seed=PLAN.config.seed,
-        code=code_version("microkinetics.study", "microkinetics.export", "structure_io"),
+        code=code_version("microkinetics.simulate_cycle", "microkinetics.cantera_export", "storage.files"),
     script:
         "../scripts/run_kinetics.py"
 

@@ -14,7 +14,7 @@ rule attach_ligands:
         per_cell=lambda w: PLAN.config.slabs[w.ligated.split("~")[0]].ligands_per_cell,
         substrate=PLAN.config.substrate,
         truncate_to_carbons=PLAN.config.truncate_to_carbons,
-        code=code_version("build.ligands", "build.slab"),
+        code=code_version("ligands.slab_ligands", "surfaces.slab"),
     script:
         "../scripts/attach_ligands.py"
 

@@ -8,7 +8,7 @@ rule embed_molecule:
         "../envs/qdsurf.yaml"
     params:
         molecule=lambda w: PLAN.molecules[w.molecule].model_dump(),
-        code=code_version("build.molecules"),
+        code=code_version("atomistic.molecules"),
     script:
         "../scripts/embed_molecule.py"
 
@@ -34,7 +34,7 @@ rule relax_molecule:
         fmax=0.01,
         max_steps=MOLECULE_STEPS,
         keep=None,
-        code=code_version("compute.relax", "build.selection"),
+        code=code_version("relaxation.relax", "elementary_steps.selection"),
     script:
         "../scripts/relax_state.py"
 
@@ -54,7 +54,7 @@ rule find_modes:
         runtime=minutes(MODES_CALLS),
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
-        code=code_version("compute.vibrations"),
+        code=code_version("relaxation.vibrations"),
     script:
         "../scripts/find_modes.py"
 
@@ -70,7 +70,7 @@ rule embed_reference:
         "../envs/qdsurf.yaml"
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
-        code=code_version("build.molecules", "compute.calculators", "reference"),
+        code=code_version("atomistic.molecules", "calculators.registry", "records.reference_set"),
     script:
         "../scripts/embed_reference.py"
 
@@ -94,7 +94,7 @@ rule relax_reference:
         fmax=0.01,
         max_steps=MOLECULE_STEPS,
         keep=None,
-        code=code_version("compute.relax", "build.judgement"),
+        code=code_version("relaxation.relax", "elementary_steps.state_check"),
     script:
         "../scripts/relax_structures.py"
 
@@ -113,7 +113,7 @@ rule measure_errors:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("energetics.corrections", "build.selection", "reference"),
+        code=code_version("energetics.corrections", "elementary_steps.selection", "records.reference_set"),
     script:
         "../scripts/measure_errors.py"
 
@@ -132,7 +132,7 @@ rule compute_saddles:
         runtime=minutes(REFINING_CALLS),
     params:
         calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
-        code=code_version("compute.reference"),
+        code=code_version("qualification.reference_energies"),
     script:
         "../scripts/compute_saddles.py"
 
@@ -155,7 +155,7 @@ use rule relax_reference as refine_state with:
         fmax=0,
         max_steps=0,
         keep=None,
-        code=code_version("compute.relax", "build.judgement"),
+        code=code_version("relaxation.relax", "elementary_steps.state_check"),
 
 
 use rule refine_state as refine_reference with:

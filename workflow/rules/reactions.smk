@@ -12,7 +12,7 @@ rule build_endpoints:
     params:
         attempts=PLAN.config.relax.candidates,
         complete=False,
-        code=code_version("build.endpoints"),
+        code=code_version("elementary_steps.products"),
     script:
         "../scripts/build_endpoints.py"
 
@@ -38,7 +38,7 @@ use rule build_endpoints as build_complex with:
     params:
         attempts=PLAN.config.relax.candidates,
         complete=True,
-        code=code_version("build.endpoints"),
+        code=code_version("elementary_steps.products"),
 
 
 use rule relax_slab as relax_complex with:
@@ -70,6 +70,6 @@ rule find_saddle:
     params:
         calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
         fmax=PLAN.config.relax.fmax_eV_per_A,
-        code=code_version("compute.saddle"),
+        code=code_version("saddles.search"),
     script:
         "../scripts/find_saddle.py"

@@ -13,7 +13,7 @@ rule compute_reference:
     params:
         molecule=lambda w: REFERENCE_MOLECULES[w.molecule].model_dump(),
         level=REFERENCE_SET.level.model_dump(),
-        code=code_version("compute.reference", "build.molecules"),
+        code=code_version("qualification.reference_energies", "atomistic.molecules"),
     script:
         "../scripts/compute_reference.py"
 
@@ -28,7 +28,7 @@ rule reference:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("structure_io"),
+        code=code_version("storage.files"),
     script:
         "../scripts/join_structures.py"
 
@@ -46,6 +46,6 @@ rule reference_surfaces:
     params:
         level=SURFACE_SET.level.model_dump(),
         program=PLAN.config.refine and PLAN.config.refine.label,
-        code=code_version("compute.reference", "structure_io"),
+        code=code_version("qualification.reference_energies", "storage.files"),
     script:
         "../scripts/strip_states.py"

@@ -59,7 +59,7 @@ rule summarise_results:
         "../envs/qdsurf.yaml"
     params:
         recipe=PLAN.config.kinetics.recipe,
-        code=code_version("report.summary", "report.tables"),
+        code=code_version("report.pages.summary", "report.joined_tables"),
     script:
         "../scripts/summarise_results.py"
 
@@ -74,7 +74,7 @@ rule tabulate_verdicts:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.qualification", "report.tables", "structure_io"),
+        code=code_version("report.pages.qualification", "report.joined_tables", "storage.files"),
     script:
         "../scripts/tabulate_verdicts.py"
 
@@ -98,7 +98,7 @@ rule show_tables:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.table_page", "report.tables"),
+        code=code_version("report.pages.table_page", "report.joined_tables"),
     script:
         "../scripts/show_tables.py"
 
@@ -119,7 +119,7 @@ rule export_structures:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.database", "structure_io"),
+        code=code_version("pipeline.database", "storage.files"),
     script:
         "../scripts/export_structures.py"
 
@@ -141,7 +141,7 @@ rule plot_selectivity:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures"),
+        code=code_version("report.figures.kinetics"),
     script:
         "../scripts/plot_selectivity.py"
 
@@ -181,7 +181,7 @@ rule show_system:
     params:
         tables=[name for names in PLOTTED.values() for name in names],
         rooms=lambda w: list(rooms_of(w.system)),
-        code=code_version("report.figures", "report.viewer", "structure_io"),
+        code=code_version("report.figures.kinetics", "report.pages.viewer", "storage.files"),
     script:
         "../scripts/show_system.py"
 
@@ -204,7 +204,7 @@ rule plot_saddle:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures", "structure_io"),
+        code=code_version("report.figures.kinetics", "storage.files"),
     script:
         "../scripts/plot_saddle.py"
 
@@ -226,7 +226,7 @@ rule plot_ranking:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures"),
+        code=code_version("report.figures.kinetics"),
     script:
         "../scripts/plot_ranking.py"
 
@@ -254,6 +254,6 @@ rule write_provenance:
         "../envs/qdsurf.yaml"
     params:
         config=dict(config),
-        code=code_version("provenance", "structure_io"),
+        code=code_version("pipeline.provenance", "storage.files"),
     script:
         "../scripts/write_provenance.py"

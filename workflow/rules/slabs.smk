@@ -12,7 +12,7 @@ rule cut_slab:
     params:
         spec=lambda w: slab_size(w.slab),
         substrate=PLAN.config.substrate,
-        code=code_version("build.slab"),
+        code=code_version("surfaces.slab"),
     script:
         "../scripts/cut_slab.py"
 
@@ -32,4 +32,4 @@ use rule relax_molecule as relax_slab with:
         fmax=PLAN.config.relax.fmax_eV_per_A,
         max_steps=PLAN.config.relax.max_steps,
         keep=PLAN.config.relax.keep,
-        code=code_version("compute.relax", "build.selection"),
+        code=code_version("relaxation.relax", "elementary_steps.selection"),

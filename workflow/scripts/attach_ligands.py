@@ -1,7 +1,7 @@
-from qdsurf import library
-from qdsurf.build.ligands import attach_ligands
-from qdsurf.build.slab import freeze_substrate
-from qdsurf.structure_io import read_structures, write_structures
+from qdsurf.ligands.slab_ligands import attach_ligands
+from qdsurf.records import library
+from qdsurf.storage.structures import read_structures, write_structures
+from qdsurf.surfaces.slab import freeze_substrate
 
 name = snakemake.wildcards.ligated.split("~")[1]
 candidates = read_structures(snakemake.input.structure)

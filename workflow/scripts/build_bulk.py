@@ -1,8 +1,9 @@
-from qdsurf import library
-from qdsurf.build.bulk import build_test
-from qdsurf.build.slab import cut_slab
-from qdsurf.config import QualificationSpec, SlabSpec, find_facet
-from qdsurf.structure_io import write_structures
+from qdsurf.qualification.trial_structures import build_test
+from qdsurf.records import library
+from qdsurf.records.settings import QualificationSpec, SlabSpec
+from qdsurf.records.systems import find_facet
+from qdsurf.storage.structures import write_structures
+from qdsurf.surfaces.slab import cut_slab
 
 material = library.material(snakemake.wildcards.material)
 spec = SlabSpec(ligands=(), **snakemake.params.spec)

@@ -1,6 +1,6 @@
-from qdsurf import library
-from qdsurf.build.endpoints import endpoint_candidates
-from qdsurf.structure_io import read_structures, write_structures
+from qdsurf.elementary_steps.products import endpoint_candidates
+from qdsurf.records import library
+from qdsurf.storage.structures import read_structures, write_structures
 
 candidates, reason = endpoint_candidates(
     read_structures(snakemake.input.structure),

@@ -1,6 +1,7 @@
-from qdsurf.config import System, load_config
-from qdsurf.plan import Plan
-from qdsurf.structure_io import write_table
+from qdsurf.pipeline.config import load_config
+from qdsurf.pipeline.plan import Plan
+from qdsurf.records.systems import System
+from qdsurf.storage.files import write_table
 
 plan = Plan(load_config(snakemake.params.config))
 tables = plan.collect(System.parse(snakemake.wildcards.system))

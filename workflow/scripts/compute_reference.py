@@ -1,8 +1,8 @@
-from qdsurf.build.molecules import build_molecule
-from qdsurf.compute.reference import compute_reference, relax_roughly
+from qdsurf.atomistic.molecules import build_molecule
 from qdsurf.progress import logged
-from qdsurf.reference import ReferenceLevel, ReferenceMolecule, read_reference
-from qdsurf.structure_io import write_structures
+from qdsurf.qualification.reference_energies import compute_reference, relax_roughly
+from qdsurf.records.reference_set import ReferenceLevel, ReferenceMolecule, read_reference
+from qdsurf.storage.structures import write_structures
 
 molecule = ReferenceMolecule(**snakemake.params.molecule)
 with logged(snakemake.log[0]):

@@ -1,7 +1,8 @@
-from qdsurf import library
-from qdsurf.build.slab import cut_slab
-from qdsurf.config import find_facet
-from qdsurf.structure_io import read_json, write_structures
+from qdsurf.records import library
+from qdsurf.records.systems import find_facet
+from qdsurf.storage.files import read_json
+from qdsurf.storage.structures import write_structures
+from qdsurf.surfaces.slab import cut_slab
 
 material, facet = find_facet(snakemake.wildcards.slab)
 spec, substrate = snakemake.params.spec, snakemake.params.substrate

@@ -1,5 +1,5 @@
-from qdsurf.build.molecules import build_molecule
-from qdsurf.records import Molecule
-from qdsurf.structure_io import write_structures
+from qdsurf.atomistic.molecules import build_molecule
+from qdsurf.records.models import Molecule
+from qdsurf.storage.structures import write_structures
 
 write_structures(snakemake.output.candidates, build_molecule(Molecule(**snakemake.params.molecule)))

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from qdsurf.report.database import collect_structures, write_database
-from qdsurf.structure_io import write_structures
+from qdsurf.pipeline.database import collect_structures, write_database
+from qdsurf.storage.structures import write_structures
 
 results = Path(snakemake.output.database).parent
 jobs = [str(Path(path).parent.relative_to(results)) for path in snakemake.input if path.endswith("result.json")]

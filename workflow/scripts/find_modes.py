@@ -1,9 +1,10 @@
 import numpy as np
 
-from qdsurf.compute.vibrations import normal_modes
-from qdsurf.connectivity import is_molecular
-from qdsurf.records import CalculatorSpec
-from qdsurf.structure_io import read_structures, write_json
+from qdsurf.atomistic.bonding import is_molecular
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.relaxation.vibrations import normal_modes
+from qdsurf.storage.files import write_json
+from qdsurf.storage.structures import read_structures
 
 calculator = CalculatorSpec(**snakemake.params.calculator)
 structures = read_structures(snakemake.input.structure)

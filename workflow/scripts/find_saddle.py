@@ -1,8 +1,9 @@
-from qdsurf.compute.calculators import make_calculator
-from qdsurf.compute.saddle import find_step
+from qdsurf.calculators.registry import make_calculator
 from qdsurf.progress import logged
-from qdsurf.records import CalculatorSpec
-from qdsurf.structure_io import read_structures, write_json, write_structures
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.saddles.search import find_step
+from qdsurf.storage.files import write_json
+from qdsurf.storage.structures import read_structures, write_structures
 
 with logged(snakemake.log[0]):
     path, result = find_step(

@@ -1,7 +1,8 @@
-from qdsurf.build.selection import select_each
+from qdsurf.elementary_steps.selection import select_each
 from qdsurf.energetics.corrections import measure_errors
-from qdsurf.reference import read_reference
-from qdsurf.structure_io import read_json, read_structures, write_table
+from qdsurf.records.reference_set import read_reference
+from qdsurf.storage.files import read_json, write_table
+from qdsurf.storage.structures import read_structures
 
 energies = select_each(
     read_structures(snakemake.input.candidates),

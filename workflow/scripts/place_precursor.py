@@ -1,7 +1,7 @@
-from qdsurf import library
-from qdsurf.build.placement import place_candidates
-from qdsurf.config import System
-from qdsurf.structure_io import read_structures, write_structures
+from qdsurf.elementary_steps.adsorption_poses import place_candidates
+from qdsurf.records import library
+from qdsurf.records.systems import System
+from qdsurf.storage.structures import read_structures, write_structures
 
 candidates, reason = place_candidates(
     read_structures(snakemake.input.structure),

@@ -1,8 +1,9 @@
-from qdsurf import library
-from qdsurf.compute.qualify import Outcome, qualify
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
-from qdsurf.report.qualification import qualification_page
-from qdsurf.structure_io import read_json, read_structures, write_atomically, write_json
+from qdsurf.qualification.measurements import Outcome, qualify
+from qdsurf.records import library
+from qdsurf.report.pages.qualification import qualification_page
+from qdsurf.storage.files import read_json, write_atomically, write_json
+from qdsurf.storage.structures import read_structures
 
 material = library.material(snakemake.wildcards.material)
 files = zip(snakemake.params.tests, snakemake.input.relaxed, snakemake.input.results, strict=True)

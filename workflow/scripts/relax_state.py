@@ -1,10 +1,11 @@
-from qdsurf.build.judgement import judge
-from qdsurf.build.selection import select_state
-from qdsurf.compute.journal import Journal
-from qdsurf.compute.relax import relax_batch
+from qdsurf.elementary_steps.selection import select_state
+from qdsurf.elementary_steps.state_check import judge
 from qdsurf.progress import logged
-from qdsurf.records import CalculatorSpec
-from qdsurf.structure_io import read_reason, read_structures, write_json, write_structures
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.relaxation.checkpoint import Journal
+from qdsurf.relaxation.relax import relax_batch
+from qdsurf.storage.files import write_json
+from qdsurf.storage.structures import read_reason, read_structures, write_structures
 
 done, how, path = snakemake.output, snakemake.params, snakemake.input.candidates
 label = done.relaxed.removeprefix("results/").removesuffix("/relaxed.extxyz")

@@ -1,11 +1,11 @@
 from pathlib import Path
 
-from qdsurf import library
-from qdsurf.config import System
-from qdsurf.microkinetics.export import export_mechanism
-from qdsurf.microkinetics.study import Case, study_cycle, study_range
-from qdsurf.microkinetics.tables import read_tables
-from qdsurf.structure_io import write_atomically, write_table
+from qdsurf.microkinetics.cantera_export import export_mechanism
+from qdsurf.microkinetics.network.tables import read_tables
+from qdsurf.microkinetics.simulate_cycle import Case, study_cycle, study_range
+from qdsurf.records import library
+from qdsurf.records.systems import System
+from qdsurf.storage.files import write_atomically, write_table
 
 given, how, system = snakemake.input, snakemake.params, snakemake.wildcards.system
 tables, recipe = read_tables(Path(given.states).parent), library.read_record(given.recipe, library.Recipe)

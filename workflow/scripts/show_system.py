@@ -1,7 +1,8 @@
-from qdsurf import library
-from qdsurf.report.figures import plot_energy_profile, plot_kinetics, save
-from qdsurf.report.viewer import write_page
-from qdsurf.structure_io import read_reason, read_structures, read_table
+from qdsurf.records import library
+from qdsurf.report.figures.kinetics import plot_energy_profile, plot_kinetics, save
+from qdsurf.report.pages.viewer import write_page
+from qdsurf.storage.files import read_table
+from qdsurf.storage.structures import read_reason, read_structures
 
 given, shown, system = snakemake.input, snakemake.output, snakemake.wildcards.system
 tables = {name: read_table(given[name]) for name in snakemake.params.tables}

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from qdsurf.compute.reference import strip_states
-from qdsurf.reference import PointLevel
-from qdsurf.structure_io import read_structures, write_structures
+from qdsurf.qualification.reference_energies import strip_states
+from qdsurf.records.reference_set import PointLevel
+from qdsurf.storage.structures import read_structures, write_structures
 
 rooms = {str(Path(path).parent).removeprefix("results/"): read_structures(path) for path in snakemake.input}
 level = PointLevel(**snakemake.params.level)

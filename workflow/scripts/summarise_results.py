@@ -1,6 +1,6 @@
-from qdsurf.report.summary import write_summary
-from qdsurf.report.tables import join_tables
-from qdsurf.structure_io import read_table, write_atomically
+from qdsurf.report.joined_tables import join_tables
+from qdsurf.report.pages.summary import write_summary
+from qdsurf.storage.files import read_table, write_atomically
 
 given = snakemake.input
 selectivity, states, steps = map(read_table, (given.selectivity, given.states, given.steps))

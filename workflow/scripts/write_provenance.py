@@ -1,5 +1,5 @@
-from qdsurf.provenance import describe_run
-from qdsurf.structure_io import read_json, write_json
+from qdsurf.pipeline.provenance import describe_run
+from qdsurf.storage.files import read_json, write_json
 
 run = describe_run(
     snakemake.params.config,

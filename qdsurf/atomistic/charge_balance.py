@@ -1,0 +1,32 @@
+"""The ledger of formal charges that every model must close."""
+
+from ase import Atoms
+
+from qdsurf.atomistic.annotation import SUBSTRATE
+from qdsurf.errors import BalanceError
+
+
+def ledger(atoms: Atoms) -> str:
+    """Formal charges by kind of atom, such as `Pb 18 x +2 = +36; S 18 x -2 = -36; total +0`."""
+    rows = []
+    charges = atoms.arrays["formal_charge"]
+    keys = list(zip(atoms.arrays["role"], atoms.symbols, charges, strict=True))
+    for role, symbol, charge in sorted(set(keys), key=lambda key: (key[0] != SUBSTRATE, key[0], -key[2], key[1])):
+        if charge:
+            count = keys.count((role, symbol, charge))
+            rows.append(f"{role} {symbol} {count} x {charge:+g} = {count * charge:+g}")
+    return "; ".join([*rows, f"total {charges.sum():+g}"])
+
+
+def assert_neutral(atoms: Atoms) -> None:
+    """Refuse a model whose formal charges do not add up to zero.
+
+    Raises
+    ------
+    BalanceError : carries the ledger.
+    """
+    if abs(atoms.arrays["formal_charge"].sum()) > 1e-9:
+        raise BalanceError(
+            f"the model is charged: {ledger(atoms)}. "
+            "Passivate it, or ask for a charged model by name (charged=True, --allow-charged)."
+        )

@@ -1,1 +1,0 @@
-"""Geometry only: slabs, ligands, placement, endpoints. Nothing here runs a calculator."""

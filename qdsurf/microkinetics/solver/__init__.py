@@ -1,0 +1,1 @@
+"""Solver: integration of the coverages of one or many networks through the cycles of a recipe."""

@@ -1,0 +1,1 @@
+"""Qualification of a calculator: tests on a crystal, criteria, and reference energies."""

@@ -1,0 +1,1 @@
+"""Relaxations and normal modes with any calculator: optimisers, restraints, worker processes, checkpoints."""

@@ -1,0 +1,122 @@
+"""The reference set is read whole, balanced and at one level, or refused by the name of the entry."""
+
+from shutil import copytree
+
+import pytest
+import yaml
+from ase.io import read, write
+
+from qdsurf.atomistic.bonding import GONE, bond_ratios, is_metal
+from qdsurf.energetics.bond_types import is_bond, molecule_bonds, split_bond
+from qdsurf.errors import BalanceError, InputError
+from qdsurf.records.reference_set import FOLDER, GEOMETRIES, REACTIONS, SURFACE_GEOMETRIES, SURFACES, read_reference
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Write a copy of the set with records and frames changed by a function."""
+
+    def make(change):
+        data = yaml.safe_load((FOLDER / REACTIONS).read_text())
+        frames = read(FOLDER / GEOMETRIES, ":", format="extxyz")
+        change(data, {atoms.info["name"]: atoms for atoms in frames}, frames)
+        (tmp_path / REACTIONS).write_text(yaml.safe_dump(data))
+        write(tmp_path / GEOMETRIES, frames, format="extxyz")
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def broken_faces(tmp_path):
+    """Write a copy of the set with the steps on faces and their structures changed by a function."""
+
+    def make(change):
+        copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+        data = yaml.safe_load((FOLDER / SURFACES).read_text())
+        frames = read(FOLDER / SURFACE_GEOMETRIES, ":", format="extxyz")
+        change(data, frames)
+        (tmp_path / SURFACES).write_text(yaml.safe_dump(data))
+        write(tmp_path / SURFACE_GEOMETRIES, frames, format="extxyz")
+        return tmp_path
+
+    return make
+
+
+def test_the_set_is_read_and_balanced():
+    reference = read_reference()
+    on_faces = {name for step in reference.surfaces.steps for name in step.stoichiometry}
+    assert set(reference.geometries) == set(reference.molecules) | on_faces
+    water = reference.energies["H2O"]
+    assert water == pytest.approx(-76.43 * 27.2114, abs=1.0)  # exact non-relativistic energy of water -76.438 Hartree
+
+
+def test_every_metal_has_its_bonds_at_the_reference_level():
+    """A molecule that only touches, as HCOOMe does Ti(NH2)4 (Ti-O 3.6 A), says nothing about a dative bond."""
+    reference = read_reference()
+    for name, molecule in reference.molecules.items():
+        atoms, bonds = reference.geometries[name], molecule_bonds(molecule)
+        for metal in set(atoms.symbols[is_metal(atoms)]):
+            wanted = sum(n for bond, n in bonds.items() if is_bond(bond) and split_bond(bond)[0] == metal)
+            near = bond_ratios(atoms)[atoms.symbols == metal] < GONE
+            assert near[:, atoms.numbers > 1].sum() >= wanted, name
+
+
+def test_a_reaction_that_does_not_balance(broken):
+    def change(data, by_name, frames):
+        reaction = data["reactions"][0]
+        reaction["stoichiometry"]["H2O"] = reaction["stoichiometry"].get("H2O", 0) + 1
+
+    with pytest.raises(BalanceError, match=r"does not balance: H \+2, O \+1"):
+        read_reference(broken(change))
+
+
+def test_a_species_that_is_missing(broken):
+    with pytest.raises(InputError, match="unknown molecule 'H2O_'; did you mean 'H2O'"):
+        read_reference(broken(lambda data, *_: data["reactions"][0]["stoichiometry"].update(H2O_=1)))
+
+
+def test_a_molecule_without_energy(broken):
+    def change(data, by_name, frames):
+        frames[:] = [atoms for atoms in frames if atoms.info["name"] != "H2O"]
+
+    with pytest.raises(InputError, match="H2O has no energy in molecules.extxyz; run `snakemake reference`"):
+        read_reference(broken(change))
+
+
+def test_two_levels(broken):
+    with pytest.raises(InputError, match="H2O is at pbe/def2-svp, the set at wb97m-v"):
+        read_reference(broken(lambda data, by_name, frames: by_name["H2O"].info.update(level="pbe/def2-svp")))
+
+
+def test_an_energy_that_is_none(broken):
+    with pytest.raises(InputError, match="H2O: energy_eV is nan"):
+        read_reference(broken(lambda data, by_name, frames: by_name["H2O"].info.update(energy_eV=float("nan"))))
+
+
+def test_a_molecule_that_stands_twice(broken):
+    with pytest.raises(InputError, match="molecule CH4 stands twice"):
+        read_reference(broken(lambda data, *_: data["molecules"].append(dict(data["molecules"][0]))))
+
+
+def test_a_step_on_a_face_that_does_not_balance(broken_faces):
+    def change(data, frames):
+        data["steps"][0]["stoichiometry"].popitem()
+
+    with pytest.raises(BalanceError, match="surfaces.yaml: TMA on PbS.100. does not balance"):
+        read_reference(broken_faces(change))
+
+
+def test_a_face_without_its_structure(broken_faces):
+    with pytest.raises(InputError, match="unknown molecule|has no energy"):
+        read_reference(broken_faces(lambda data, frames: frames.pop(0)))
+
+
+def test_a_face_at_another_level(broken_faces):
+    with pytest.raises(InputError, match="surfaces.extxyz: .* is at blyp, the set at pbe-d3bj"):
+        read_reference(broken_faces(lambda data, frames: frames[0].info.update(level="blyp")))
+
+
+def test_a_step_on_a_face_that_stands_twice(broken_faces):
+    with pytest.raises(InputError, match="surfaces.yaml: step TMA on PbS.100. stands twice"):
+        read_reference(broken_faces(lambda data, frames: data["steps"].append(dict(data["steps"][0]))))

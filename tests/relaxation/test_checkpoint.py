@@ -1,0 +1,113 @@
+"""What a killed job had finished is not computed again; what is damaged is."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qdsurf.errors import KilledError
+from qdsurf.records.models import CalculatorSpec
+from qdsurf.relaxation.checkpoint import Journal
+from qdsurf.relaxation.relax import relax_batch
+
+COST = ("wall_s", "cpu_s")
+
+
+class Counted(EMT):
+    """EMT that counts its calls; with gold it is killed from outside."""
+
+    calls = 0
+
+    def calculate(self, atoms=None, *args, **kwargs):
+        if "Au" in atoms.symbols:
+            os.kill(os.getpid(), signal.SIGKILL)
+        Counted.calls += 1
+        super().calculate(atoms, *args, **kwargs)
+
+
+@pytest.fixture
+def counted(monkeypatch) -> CalculatorSpec:
+    monkeypatch.setitem(sys.modules, "counted", sys.modules[__name__])
+    Counted.calls = 0
+    return CalculatorSpec(name="counted:Counted")
+
+
+def dimers(*elements: str) -> list[Atoms]:
+    return [Atoms(element * 2, [[0, 0, 0], [0, 0, 2.4]]) for element in elements]
+
+
+def relax(path: Path, spec: CalculatorSpec, code: str = "") -> tuple[list[Atoms], list[dict]]:
+    """Relax two dimers; the journal stays, as after a kill, because nobody leaves its context."""
+    return relax_batch(dimers("Cu", "Ag"), spec, journal=Journal(path, code))
+
+
+def test_a_second_run_computes_nothing_and_says_the_same(counted, tmp_path):
+    first = relax(tmp_path / "x.part", counted)
+    before = Counted.calls
+    with Journal(tmp_path / "x.part") as journal:
+        second = relax_batch(dimers("Cu", "Ag"), counted, journal=journal)
+    assert Counted.calls == before and second[1] == first[1]
+    for a, b in zip(first[0], second[0], strict=True):
+        np.testing.assert_array_equal(a.positions, b.positions)
+        np.testing.assert_array_equal(a.get_forces(), b.get_forces())
+        assert a.get_potential_energy() == b.get_potential_energy()
+    assert not (tmp_path / "x.part").exists()
+
+
+def test_a_choice_among_candidates_is_taken_up_too(counted, tmp_path):
+    candidates = dimers("Cu", "Cu", "Cu")
+    for atoms, stretch in zip(candidates, (1.2, 1.0, 1.4), strict=True):
+        atoms.positions *= stretch
+    first = relax_batch(candidates, counted, keep=1, journal=Journal(tmp_path / "x.part"))
+    before = Counted.calls
+    second = relax_batch(candidates, counted, keep=1, journal=Journal(tmp_path / "x.part"))
+    assert Counted.calls == before and second[1] == first[1]
+
+
+@pytest.mark.parametrize("change", ["code", "settings", "structure"])
+def test_another_question_is_not_answered_by_an_old_line(counted, tmp_path, change):
+    relax(tmp_path / "x.part", counted, "old")
+    before = Counted.calls
+    structures = dimers("Cu", "Ag")
+    if change == "structure":
+        structures[0].positions[1, 2] += 0.01
+        structures[1].positions[1, 2] += 0.01
+    fmax = 0.04 if change == "settings" else 0.05
+    relax_batch(structures, counted, fmax, journal=Journal(tmp_path / "x.part", "new" if change == "code" else "old"))
+    assert Counted.calls >= before + 2
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(0, 255))
+def test_a_damaged_line_is_noticed_by_its_hash_and_computed_again(counted, tmp_path, where, flip):
+    path = tmp_path / "x.part"
+    path.unlink(missing_ok=True)
+    _, first = relax(path, counted)
+    raw = bytearray(path.read_bytes())
+    place = 1 + int(where * (len(raw) - 1))  # a share of the length: wall times make it differ
+    raw[place] ^= flip
+    path.write_bytes(raw if flip else raw[:place])
+    before = Counted.calls
+    _, second = relax(path, counted)
+    assert Counted.calls > before
+    without_cost = [[{k: v for k, v in r.items() if k not in COST} for r in results] for results in (first, second)]
+    assert without_cost[0] == without_cost[1]
+    before = Counted.calls
+    assert relax(path, counted)[1] == second and Counted.calls == before, "the mended journal is not whole"
+
+
+def test_a_kill_from_outside_is_no_result(counted, tmp_path):
+    path = tmp_path / "x.part"
+    with pytest.raises(KilledError, match="ended from outside by SIGKILL"), Journal(path) as journal:
+        relax_batch(dimers("Cu", "Au", "Ag"), counted, timeout_s=60, journal=journal)
+    (line,) = path.read_text().strip().splitlines()
+    entry = json.loads(line.partition(" ")[2])
+    assert entry["result"]["converged"], "the killed one was stored, or the finished one was not"
