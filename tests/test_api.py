@@ -86,7 +86,7 @@ def test_reactions_say_why_they_do_not_apply():
     assert matches["adduct_surface"].applies and not matches["adduct_surface"].reason
     assert not matches["carboxylate_transfer"].applies and matches["carboxylate_transfer"].reason
     with pytest.raises(InputError, match="holds a precursor already"):
-        qdsurf.elementary_steps(qdsurf.place(surface, "TMA")[0], "TMA")
+        qdsurf.reactions(qdsurf.place(surface, "TMA")[0], "TMA")
 
 
 @pytest.mark.parametrize(
