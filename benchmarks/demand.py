@@ -1,6 +1,6 @@
 """Memory and time of one force call against the number of atoms: the figures of qdsurf/pipeline/resources.py.
 
-Run by hand: `python benchmarks/demand.py [--calculators NAME ...] [--cells N ...] [--json]`.
+Run by hand: `python benchmarks/resources.py [--calculators NAME ...] [--cells N ...] [--json]`.
 """
 
 import argparse

@@ -23,7 +23,7 @@ particle, dangling = build_nanocrystal(material, float(sys.argv[1]))
 dot = cap_nanocrystal(particle, dangling, material, {"*": oleate})
 print(json.dumps({
     "diameter_nm": float(sys.argv[1]), "seconds": time.perf_counter() - start, "core_atoms": len(particle),
-    "atoms": len(dot), "ligands": int(dot.info["ligands"]), "stand_ins": int(dot.info["stand_ins"]),
+    "atoms": len(dot), "ligands": int(dot.info["ligands"]), "passivating_ions": int(dot.info["passivating_ions"]),
     "ligands_per_nm2": dot.info["ligands"] / particle_area(particle),
     "charge": float(dot.arrays["formal_charge"].sum()),
     "peak_MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -40,7 +40,7 @@ def main() -> None:
         rows.append(row)
         print(
             f"{diameter} nm: {row['core_atoms']:>5} core atoms, {row['ligands']:>3} oleates "
-            f"({row['ligands_per_nm2']:.1f} nm^-2), {row['stand_ins']:>3} Cl, {row['atoms']:>6} atoms, "
+            f"({row['ligands_per_nm2']:.1f} nm^-2), {row['passivating_ions']:>3} Cl, {row['atoms']:>6} atoms, "
             f"charge {row['charge']:+g}, {row['seconds']:.2f} s, {row['peak_MiB']:.0f} MiB"
         )
     size = np.log([row["atoms"] for row in rows])

@@ -65,7 +65,7 @@ def shortest_hydrogens(dot: Atoms) -> float:
     return float(distance[foreign].min())
 
 
-def judge(dot: Atoms, ligands: int, seconds: float) -> dict:
+def describe_dot(dot: Atoms, ligands: int, seconds: float) -> dict:
     """What was packed, how fast, and what touches."""
     return {
         "ligands": ligands,
@@ -83,7 +83,7 @@ def with_qdsurf() -> tuple[dict, Atoms]:
     cap_nanocrystal(*build_nanocrystal(material, 1.5), material, {"*": oleate})  # compiles and makes the conformers
     start = time.process_time()
     dot = cap_nanocrystal(particle, dangling, material, {"*": oleate})
-    row = judge(dot, int(dot.info["ligands"]), time.process_time() - start)
+    row = describe_dot(dot, int(dot.info["ligands"]), time.process_time() - start)
     row |= {"core_atoms": len(particle), "without_room": int(dot.info["without_room"])}
     return row, cap_nanocrystal(particle, dangling, material)
 
@@ -96,13 +96,13 @@ def with_cat(core: Atoms, python: str) -> dict:
         Path(folder, "core", "core.xyz").write_text("\n".join([str(len(core)), "", *lines, ""]))
         done = subprocess.run([python, "-c", CAT, folder], check=True, capture_output=True, text=True)
         dot = read(next(Path(folder, "qd").glob("*.xyz")), do_not_split_by_at_sign=True)
-    stand_ins = int((core.symbols == "Cl").sum())
-    bare = len(core) - stand_ins
-    size = (len(dot) - bare) // stand_ins
+    passivating_ions = int((core.symbols == "Cl").sum())
+    bare = len(core) - passivating_ions
+    size = (len(dot) - bare) // passivating_ions
     number = (np.arange(len(dot)) - bare) // size + 1
     dot.set_array("role", np.where(number > 0, "ligand", "substrate"))
     dot.set_array("fragment", np.maximum(number, 0))
-    return judge(dot, stand_ins, float(done.stdout.split()[-1]))
+    return describe_dot(dot, passivating_ions, float(done.stdout.split()[-1]))
 
 
 def words(name: str, row: dict) -> str:

@@ -27,7 +27,7 @@ from ase.optimize.precon import PreconLBFGS
 
 from qdsurf.atomistic.annotation import ADSORBATE, SUBSTRATE, annotate
 from qdsurf.atomistic.molecules import build_molecule, embed, parse_smiles
-from qdsurf.atomistic.spring_model import drive
+from qdsurf.atomistic.spring_model import apply_springs
 from qdsurf.calculators.registry import make_calculator
 from qdsurf.elementary_steps.adsorption_poses import place_precursor, precursor_fragment
 from qdsurf.ligands.slab_ligands import attach_ligands
@@ -82,7 +82,7 @@ def adduct(acid: str, metal: str, base: str, donor: str) -> Atoms:
     second.positions += 3.0 * normal
     both = first + second
     both.set_cell([30, 30, 30])
-    driven = drive(both, [(centre, len(first) + atom)], arriving=len(first))
+    driven = apply_springs(both, [(centre, len(first) + atom)], arriving=len(first))
     return annotate(Atoms(driven.symbols, driven.positions), ADSORBATE)
 
 

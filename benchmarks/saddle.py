@@ -27,7 +27,7 @@ from ase.optimize import BFGS, FIRE
 from qdsurf.atomistic.annotation import ADSORBATE, annotate
 from qdsurf.atomistic.bonding import bond_matrix
 from qdsurf.atomistic.molecules import embed, parse_smiles
-from qdsurf.atomistic.spring_model import drive
+from qdsurf.atomistic.spring_model import apply_springs
 from qdsurf.calculators.registry import make_calculator
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.relax import relax_one
@@ -78,7 +78,7 @@ def exchange(alkyl: str, acid: str) -> tuple[Atoms, Atoms]:
     calculator = make_calculator(GFN2)
     meeting = first + second
     meeting.set_cell([30, 30, 30])
-    adduct = drive(meeting, [(metal, len(first) + donor)], arriving=len(first))
+    adduct = apply_springs(meeting, [(metal, len(first) + donor)], arriving=len(first))
     adduct = relax_one(adduct, calculator, 0.02, 400)[0]
     bonded = bond_matrix(adduct)
     acidic = [
@@ -92,7 +92,7 @@ def exchange(alkyl: str, acid: str) -> tuple[Atoms, Atoms]:
         ((pair, carbon) for pair in acidic for carbon in carbons), key=lambda c: adduct.get_distance(c[0][0], c[1])
     )
     forms, breaks = [(int(carbon), int(proton))], [(metal, int(carbon)), (int(partner), int(proton))]
-    product = drive(adduct, forms, breaks)
+    product = apply_springs(adduct, forms, breaks)
     product.info = {"formed": forms, "broken": breaks}
     return adduct, relax_one(product, calculator, 0.02, 400)[0]
 

@@ -82,7 +82,9 @@ def main() -> None:
         material = library.material(name)
         particle, dangling = build_nanocrystal(material, diameter)
         dot = cap_nanocrystal(particle, dangling, material, {"*": library.ligand(ligand)}, coverage=coverage)
-        dots.append((dot, f"{name} {diameter:g} nm\n{dot.info['ligands']} {ligand}, {dot.info['stand_ins']} stand-ins"))
+        dots.append(
+            (dot, f"{name} {diameter:g} nm\n{dot.info['ligands']} {ligand}, {dot.info['passivating_ions']} stand-ins")
+        )
     for pictures, stem in ((facets, "facets"), (ligands, "ligands"), (dots, "nanocrystals")):
         sheet(pictures, HERE / "figures" / f"gallery_{stem}.png")
     areas = [surface_area(atoms) for atoms, _ in facets]

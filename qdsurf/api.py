@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf import defaults
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.molecules import build_molecule
 from qdsurf.atomistic.point_sampling import Pattern
 from qdsurf.calculators.single_point import SinglePoint, single_point
@@ -32,9 +33,9 @@ from qdsurf.records.systems import find_facet
 from qdsurf.storage.structures import read_structures, write_structures
 from qdsurf.surfaces.adsorption_sites import find_sites
 from qdsurf.surfaces.defects import make_defects
-from qdsurf.surfaces.external import adopt
+from qdsurf.surfaces.external import annotate_external
 from qdsurf.surfaces.nanocrystal import EVERYWHERE, build_nanocrystal
-from qdsurf.surfaces.passivation import StandIns
+from qdsurf.surfaces.passivation import PassivatingIons
 from qdsurf.surfaces.site_density import surface_area
 from qdsurf.surfaces.slab import cut_slab, list_terminations
 
@@ -201,7 +202,7 @@ def slab(
         mobile_layers,
         allow_charged,
         thickness_A,
-        StandIns(passivation),
+        PassivatingIons(passivation),
         seed,
         [(library.material(name), count) for name, count in (shells or {}).items()],
     )
@@ -244,7 +245,7 @@ def nanocrystal(
     --------
     >>> import qdsurf
     >>> dot = qdsurf.nanocrystal("PbS", 1.6, ligands="acetate")
-    >>> round(float(dot.arrays["formal_charge"].sum()), 6)
+    >>> round(float(annotation.formal_charges(dot).sum()), 6)
     0.0
     """
     return bare_and_covered(
@@ -294,7 +295,7 @@ def ligate(
     --------
     >>> import qdsurf
     >>> covered = qdsurf.ligate(qdsurf.slab("PbS", "100", layers=2, supercell=(3, 2)), "acetate")
-    >>> covered.info["binding_mode"] in ("monodentate", "bridging", "chelating")
+    >>> annotation.noted(covered, "binding_mode") in ("monodentate", "bridging", "chelating")
     True
     """
     surface = annotated(atoms)
@@ -605,14 +606,14 @@ def kinetics(
     ['control', 'coverages', 'dose', 'growth', 'ledger', 'saturation', 'selectivity']
     """
     from qdsurf.microkinetics.network.mechanism import read_mechanism, tabulate_mechanism
-    from qdsurf.microkinetics.simulate_cycle import Case, study_cycle
+    from qdsurf.microkinetics.simulate_cycle import Conditions, simulate_cycle
 
     if isinstance(mechanism, str | Path):
         system, tables = read_mechanism(Path(mechanism))
     else:
         system, tables = mechanism.system, tabulate_mechanism(mechanism)
     record = _record("recipe", recipe, Recipe, library.recipe)
-    return study_cycle(Case(system, tables, record, None, temperature_K, pressure_Pa, cycles, samples, seed))
+    return simulate_cycle(Conditions(system, tables, record, None, temperature_K, pressure_Pa, cycles, samples, seed))
 
 
 def read(path: str | Path) -> Atoms | list[Atoms]:
@@ -699,7 +700,7 @@ def bare_and_covered(
     particle, dangling = build_nanocrystal(record, diameter_nm, facets and dict(facets), centre, seed, grown)
     coverage = None if neutral else coverage_per_nm2
     covered = cap_nanocrystal(
-        particle, dangling, record, charged, StandIns(passivation), truncate_to_carbons, seed, coverage
+        particle, dangling, record, charged, PassivatingIons(passivation), truncate_to_carbons, seed, coverage
     )
     if neutral and coverage_per_nm2 is not None:
         covered = attach_dative(covered, neutral, coverage_per_nm2, truncate_to_carbons, seed)
@@ -759,7 +760,7 @@ def landing_roles() -> list[str]:
 
 def adduct_template(surface: Atoms, role: str) -> Reaction | None:
     """The template of a precursor's adduct on a role of this surface, which names the bonds that give way."""
-    entry = surface.info.get("ligand_entry", "none")
+    entry = annotation.noted(surface, "ligand_entry", "none")
     for template in library.reactions().values():
         if template.takes == "precursor" and template.arrival[1] == role and entry in template.ligand_entry:
             return template
@@ -776,7 +777,7 @@ def annotated(atoms: Atoms) -> Atoms:
     """
     if not isinstance(atoms, Atoms):
         raise InputError(f"{type(atoms).__name__} is not a structure; give ase.Atoms, or read a file with qdsurf.read")
-    return adopt(atoms)
+    return annotate_external(atoms)
 
 
 def _record(kind: str, given, record: type, find):

@@ -116,7 +116,7 @@ def test_defaults_are_those_of_the_command_line():
     signature = inspect.signature(qdsurf.slab).parameters
     assert slab.vacuum == signature["vacuum_A"].default == defaults.VACUUM_A
     assert slab.mobile_layers == signature["mobile_layers"].default
-    assert slab.stand_in == signature["passivation"].default
+    assert slab.passivating_ion == signature["passivation"].default
     relax = parser.parse_args(["relax", "x.xyz", "-o", "y.xyz"])
     signature = inspect.signature(qdsurf.relax).parameters
     assert (relax.fmax, relax.max_steps) == tuple(signature[name].default for name in ("fmax_eV_per_A", "max_steps"))

@@ -25,7 +25,7 @@ from qdsurf.records.models import CalculatorSpec
 from qdsurf.records.reference_set import read_reference
 from qdsurf.storage.files import read_json
 from qdsurf.storage.structures import read_structures
-from qdsurf.surfaces.external import adopt
+from qdsurf.surfaces.external import annotate_external
 
 ROOT = Path(__file__).parent.parent
 JUNK = st.one_of(
@@ -149,7 +149,7 @@ def test_structures(tmp_path, ending):
     def use(raw: bytes):
         (tmp_path / f"x.{ending}").write_bytes(raw)
         for atoms in read_structures(tmp_path / f"x.{ending}")[:2]:
-            adopt(atoms, where=ending)
+            annotate_external(atoms, where=ending)
 
     assert refusals(damaged_text(path.read_text()), use, 30) >= 5
 

@@ -10,12 +10,9 @@ from ase.neighborlist import neighbor_list
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-# Within molecules 1.15 holds dative bonds (Al-O 2.0 A, 1.07) and leaves out Ti...C of an amide (1.21); towards a
-# crystal 1.25 holds its longer bonds (Pb-O 2.6 A, 1.22).
-MOLECULAR_BOND, BOND = 1.15, 1.25
-# A bond that is on record is gone beyond 1.4; a contact that is not on record is a bond below 1.1. Between the
-# two a pair keeps its history, so that a bond at the limit does not flicker.
-GONE, NEW = 1.4, 1.1
+from qdsurf.atomistic import annotation
+from qdsurf.atomistic.bonding_criteria import BOND_GAINED, BOND_LOST, CRYSTAL_BOND, MOLECULAR_BOND
+
 DENSE = 300  # atoms up to which a table of all distances is faster than a list of neighbours
 
 # Atomic numbers; metalloids are among them, as in pymatgen, which takes a tenth of a second to import.
@@ -47,13 +44,13 @@ def near_pairs(atoms: Atoms, reach_A: float) -> tuple[np.ndarray, np.ndarray, np
 
 def bond_matrix(atoms: Atoms) -> np.ndarray:
     """Boolean matrix of bonds, shape (n, n)."""
-    molecular = is_molecular(atoms) if "role" in atoms.arrays else np.zeros(len(atoms), dtype=bool)
+    molecular = is_molecular(atoms) if annotation.has_parts(atoms) else np.zeros(len(atoms), dtype=bool)
     radii = covalent_radii[atoms.numbers]
     bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
     if len(atoms) == 0:
         return bonded
-    i, j, distance = near_pairs(atoms, BOND * 2 * radii.max())
-    near = distance < np.where(molecular[i] & molecular[j], MOLECULAR_BOND, BOND) * (radii[i] + radii[j])
+    i, j, distance = near_pairs(atoms, CRYSTAL_BOND * 2 * radii.max())
+    near = distance < np.where(molecular[i] & molecular[j], MOLECULAR_BOND, CRYSTAL_BOND) * (radii[i] + radii[j])
     bonded[i[near], j[near]] = bonded[j[near], i[near]] = True
     return bonded
 
@@ -75,7 +72,7 @@ def is_metal(atoms: Atoms) -> np.ndarray:
 
 def is_molecular(atoms: Atoms) -> np.ndarray:
     """Mask of the atoms that are not substrate."""
-    return atoms.arrays["role"] != "substrate"
+    return annotation.parts(atoms) != "substrate"
 
 
 def molecular_bonds(atoms: Atoms) -> set[tuple[int, int]]:
@@ -87,14 +84,14 @@ def molecular_bonds(atoms: Atoms) -> set[tuple[int, int]]:
 
 def recorded_pairs(atoms: Atoms, key: str) -> list[tuple[int, int]]:
     """Index pairs that a builder wrote into `info`: `bonds`, `formed` or `broken`; empty where it wrote none."""
-    value = atoms.info.get(key, [])
+    value = annotation.noted(atoms, key, [])
     value = json.loads(value) if isinstance(value, str) else value
     return [tuple(map(int, pair)) for pair in np.asarray(value, dtype=int).reshape(-1, 2)]
 
 
 def intended_bonds(atoms: Atoms) -> set[tuple[int, int]]:
     """Molecular bonds that a structure is meant to have: those on record, else those that it has."""
-    return set(recorded_pairs(atoms, "bonds")) if "bonds" in atoms.info else molecular_bonds(atoms)
+    return set(recorded_pairs(atoms, "bonds")) if annotation.has_note(atoms, "bonds") else molecular_bonds(atoms)
 
 
 def component(bonds: set[tuple[int, int]], start: int, n: int) -> np.ndarray:
@@ -108,13 +105,13 @@ def component(bonds: set[tuple[int, int]], start: int, n: int) -> np.ndarray:
 def changed_bonds(before: set[tuple[int, int]], atoms: Atoms) -> tuple[set, set]:
     """Molecular bonds that a relaxation has lost and gained against those on record."""
     ratios, molecular = bond_ratios(atoms), is_molecular(atoms)
-    lost = {pair for pair in before if ratios[pair] > GONE}
-    close = np.triu((ratios < NEW) & molecular[:, None] & molecular[None, :])
+    lost = {pair for pair in before if ratios[pair] > BOND_LOST}
+    close = np.triu((ratios < BOND_GAINED) & molecular[:, None] & molecular[None, :])
     return lost, {(int(i), int(j)) for i, j in np.argwhere(close)} - before
 
 
 def differing_bonds(one: Atoms, other: Atoms) -> set[tuple[int, int]]:
     """Pairs that are bonded in one of two structures of the same atoms and clearly apart in the other."""
     first, second = bond_ratios(one), bond_ratios(other)
-    differ = (np.minimum(first, second) < BOND) & (np.maximum(first, second) > GONE)
+    differ = (np.minimum(first, second) < CRYSTAL_BOND) & (np.maximum(first, second) > BOND_LOST)
     return {(int(i), int(j)) for i, j in np.argwhere(np.triu(differ))}

@@ -10,6 +10,7 @@ from ase.constraints import FixAtoms
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, SUBSTRATE, annotate
 from qdsurf.errors import BuildError, InputError
 from qdsurf.records.library import STRUCTURES
@@ -53,7 +54,8 @@ def build_molecule(molecule: Molecule) -> Atoms:
         atoms = Atoms(atoms.symbols, atoms.positions)
     else:
         atoms = embed(parse_smiles(molecule.smiles, molecule.name))
-    atoms.info = {"name": molecule.name}
+    annotation.drop_notes(atoms)
+    annotation.note(atoms, name=molecule.name)
     return annotate(atoms, ADSORBATE)
 
 
@@ -70,7 +72,8 @@ def build_reference(reference: Reference, supported: Iterable[str] | None) -> li
     for name, stored in reference.geometries.items():
         free = name in reference.molecules
         atoms = annotate(stored.copy(), ADSORBATE if free else SUBSTRATE)
-        atoms.info = {"name": name}
+        annotation.drop_notes(atoms)
+        annotation.note(atoms, name=name)
         atoms.set_constraint(None if free else FixAtoms(range(len(atoms))))
         built.append(atoms)
     return [atoms for atoms in built if supported is None or set(atoms.symbols) <= set(supported)]

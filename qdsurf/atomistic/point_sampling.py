@@ -10,11 +10,11 @@ from qdsurf.errors import BuildError, unknown
 
 # Along no direction of a crystal: of several equal choices the one that points most along it is taken, everywhere the
 # same, so that ligands on equal sites stand alike and can pack.
-COMPASS = np.array([0.86, 0.43, 0.27])
+TIE_BREAK_DIRECTION = np.array([0.86, 0.43, 0.27])
 Pattern = Literal["uniform", "random", "clustered"]
 
 
-def spread(
+def choose_places(
     places: np.ndarray, count: int, atoms: Atoms, pattern: Pattern = "uniform", seed: int | None = None
 ) -> np.ndarray:
     """Choose some of the places of a surface.

@@ -6,13 +6,14 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, COREACTANT, LIGAND, SUBSTRATE
-from qdsurf.atomistic.bonding import GONE, bond_matrix, recorded_pairs, touching
+from qdsurf.atomistic.bonding import bond_matrix, recorded_pairs, touching
+from qdsurf.atomistic.bonding_criteria import BOND_LOST, COORDINATION
 
 POSITIVE, NEGATIVE, NEUTRAL, ONE = (0.01, 9.0), (-9.0, -0.01), (-0.01, 0.01), (0.99, 1.01)  # formal charges in e
 HALOGENS, CHALCOGENS = ("F", "Cl", "Br", "I"), ("O", "S", "Se", "Te")
 MONOVALENT = ("Li", "Na", "K", "Rb", "Cs", "Cu", "Ag", "Tl")
-COORDINATED = 1.5  # multiple of the covalent radii within which an anion, or a leaning anchor, surrounds a cation
 
 
 class Pattern(NamedTuple):
@@ -101,7 +102,7 @@ def _bonded(atoms: Atoms) -> np.ndarray:
     """Bonds, shape (n, n), with those that springs have made: longer than others until they are relaxed."""
     bonded = bond_matrix(atoms)
     for i, j in recorded_pairs(atoms, "formed"):
-        reach = GONE * covalent_radii[atoms.numbers[[i, j]]].sum() if max(i, j) < len(atoms) else -1.0
+        reach = BOND_LOST * covalent_radii[atoms.numbers[[i, j]]].sum() if max(i, j) < len(atoms) else -1.0
         if reach > 0 and atoms.get_distance(i, j, mic=True) < reach:
             bonded[i, j] = bonded[j, i] = True
     return bonded
@@ -109,16 +110,16 @@ def _bonded(atoms: Atoms) -> np.ndarray:
 
 def _matches(atoms: Atoms, pattern: Pattern, bonded: np.ndarray) -> np.ndarray:
     """Mask of the atoms that fit a pattern, shape (n,)."""
-    mask = atoms.arrays["role"] == pattern.part
+    mask = annotation.parts(atoms) == pattern.part
     if pattern.elements:
         mask = mask & np.isin(atoms.symbols, pattern.elements)
     if pattern.charge is not None:
         low, high = pattern.charge
-        mask = mask & (atoms.arrays["formal_charge"] >= low) & (atoms.arrays["formal_charge"] <= high)
+        mask = mask & (annotation.formal_charges(atoms) >= low) & (annotation.formal_charges(atoms) <= high)
     if pattern.anchor is not None:
-        mask = mask & (atoms.arrays["anchor"] == pattern.anchor)
+        mask = mask & (annotation.anchors(atoms) == pattern.anchor)
     if pattern.layers is not None:
-        mask = mask & (atoms.arrays["layer"] <= pattern.layers)
+        mask = mask & (annotation.layers(atoms) <= pattern.layers)
     if pattern.beside is not None and mask.any():
         mask = mask & bonded[:, _matches(atoms, pattern.beside, bonded)].any(axis=1)
     if pattern.apart is not None and mask.any():
@@ -132,8 +133,8 @@ def _surface_ions(atoms: Atoms, sign: int) -> np.ndarray:
     The largest charge, because the Lewis acid of CsPbBr3 is Pb2+, not Cs+. In a metal the least (+1) or most (-1)
     electronegative element stands in.
     """
-    substrate = np.flatnonzero(atoms.arrays["role"] == SUBSTRATE)
-    charge = atoms.arrays["formal_charge"][substrate] * sign
+    substrate = np.flatnonzero(annotation.parts(atoms) == SUBSTRATE)
+    charge = annotation.formal_charges(atoms)[substrate] * sign
     numbers = atoms.numbers[substrate]
     if charge.any():
         usual = {z: float(np.median(charge[numbers == z])) for z in set(numbers.tolist())}
@@ -144,7 +145,7 @@ def _surface_ions(atoms: Atoms, sign: int) -> np.ndarray:
 
         rank = np.array([-sign * Element(chemical_symbols[z]).X for z in numbers])
         chosen = rank > rank.max() - 1e-6
-    return substrate[chosen & (atoms.arrays["layer"][substrate] <= 2)]
+    return substrate[chosen & (annotation.layers(atoms)[substrate] <= 2)]
 
 
 def surface_cations(atoms: Atoms) -> np.ndarray:
@@ -160,30 +161,32 @@ def surface_anions(atoms: Atoms) -> np.ndarray:
 def outermost_anions(atoms: Atoms) -> np.ndarray:
     """Indices of the anions of the outermost layer."""
     anions = surface_anions(atoms)
-    return anions[atoms.arrays["layer"][anions] == 1]
+    return anions[annotation.layers(atoms)[anions] == 1]
 
 
 def vacant_cations(atoms: Atoms) -> np.ndarray:
     """Indices of the cations that have fewer anions about them than is usual for their element and layer."""
     cations = surface_cations(atoms)
-    anionic = (atoms.arrays["role"] == SUBSTRATE) & (atoms.arrays["formal_charge"] < 0) | atoms.arrays["anchor"]
-    count = touching(atoms, COORDINATED)[np.ix_(cations, anionic)].sum(axis=1)
-    kind = list(zip(atoms.numbers[cations].tolist(), atoms.arrays["layer"][cations].tolist(), strict=True))
+    anionic = (annotation.parts(atoms) == SUBSTRATE) & (annotation.formal_charges(atoms) < 0) | annotation.anchors(
+        atoms
+    )
+    count = touching(atoms, COORDINATION)[np.ix_(cations, anionic)].sum(axis=1)
+    kind = list(zip(atoms.numbers[cations].tolist(), annotation.layers(atoms)[cations].tolist(), strict=True))
     usual = {key: np.median([n for n, other in zip(count, kind, strict=True) if other == key]) for key in set(kind)}
     return cations[[bool(n < usual[key]) for n, key in zip(count, kind, strict=True)]] if len(cations) else cations
 
 
 def outermost_ions(atoms: Atoms, charge: float) -> np.ndarray:
     """Indices of the outermost substrate ions of one formal charge."""
-    ions = np.flatnonzero((atoms.arrays["role"] == SUBSTRATE) & (atoms.arrays["formal_charge"] == charge))
-    layers = atoms.arrays["layer"][ions]
+    ions = np.flatnonzero((annotation.parts(atoms) == SUBSTRATE) & (annotation.formal_charges(atoms) == charge))
+    layers = annotation.layers(atoms)[ions]
     return ions[layers == layers.min()] if len(ions) else ions
 
 
 def ligand_charge(atoms: Atoms) -> int:
     """Formal charge in e of one ligand, the mean of all; 0 where there is none."""
-    ligand = atoms.arrays["role"] == LIGAND
-    return round(atoms.arrays["formal_charge"][ligand].sum() / max(1, len(set(atoms.arrays["fragment"][ligand]))))
+    ligand = annotation.parts(atoms) == LIGAND
+    return round(annotation.formal_charges(atoms)[ligand].sum() / max(1, len(set(annotation.fragments(atoms)[ligand]))))
 
 
 def counterions(atoms: Atoms) -> np.ndarray:
@@ -194,11 +197,11 @@ def counterions(atoms: Atoms) -> np.ndarray:
 
 def ligand_protons(atoms: Atoms) -> np.ndarray:
     """Indices of the acid protons that came with ligands, else those on anchors, else those on the crystal."""
-    hydrogen = (atoms.arrays["role"] == LIGAND) & (atoms.numbers == 1)
-    acidic = hydrogen & (atoms.arrays["formal_charge"] > 0)
+    hydrogen = (annotation.parts(atoms) == LIGAND) & (atoms.numbers == 1)
+    acidic = hydrogen & (annotation.formal_charges(atoms) > 0)
     if acidic.any():
         return np.flatnonzero(acidic)
-    on_anchor = hydrogen & bond_matrix(atoms)[:, atoms.arrays["anchor"]].any(axis=1)
+    on_anchor = hydrogen & bond_matrix(atoms)[:, annotation.anchors(atoms)].any(axis=1)
     return np.flatnonzero(on_anchor) if on_anchor.any() or not hydrogen.any() else find_role(atoms, "surface.proton")
 
 

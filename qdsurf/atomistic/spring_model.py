@@ -14,18 +14,21 @@ from ase.data import covalent_radii
 from ase.geometry import find_mic
 from scipy.sparse import csr_array
 
-from qdsurf.atomistic.bonding import GONE, bond_matrix, is_molecular, near_pairs
+from qdsurf.atomistic import annotation
+from qdsurf.atomistic.bonding import bond_matrix, is_molecular, near_pairs
+from qdsurf.atomistic.bonding_criteria import (
+    BOND_LOST,
+    CLASH,
+    SPRING_BROKEN,
+    SPRING_CONTACT,
+    SPRING_CONTACT_RANGE_A,
+    SPRING_FORMED,
+    SPRING_REACHED,
+)
 from qdsurf.errors import BuildError
 
 Pair = tuple[int, int]
 
-FORMED = 1.08  # length of a formed bond in covalent radii: between covalent (1.0) and dative (1.1 to 1.15)
-APART = 1.7  # distance in covalent radii that the ends of a broken bond must reach
-CONTACT = 1.45  # non-bonded contact in covalent radii, and ...
-# ... within these limits in A: H...H costs energy below 2.1 (van der Waals radii less 10 %), and nothing next to
-# caesium, whose covalent radius is that of a metal, needs more than 3.3.
-CONTACT_A = 2.1, 3.3
-CLASH = 0.65  # two atoms that are not to be bonded may not be nearer than this multiple of their covalent radii
 MAX_STRAIN = 10.0  # spring energy of a geometry that counts as reached; most that relax well have less than 2
 WALL_A = 0.5  # molecules stay this far above the outermost plane of the crystal; anchors may fill a vacancy in it
 STIFFNESS = {
@@ -49,7 +52,7 @@ class Springs(NamedTuple):
     one_sided: np.ndarray
 
 
-def drive(
+def apply_springs(
     atoms: Atoms,
     forms: Iterable[Pair] = (),
     breaks: Iterable[Pair] = (),
@@ -92,7 +95,7 @@ def drive(
         flat = minimize(energy, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x
         driven.positions[mobile] = flat.reshape(-1, 3)
         springs = _joined(bonds, _contacts(driven, bonds, moves))
-    driven.info["strain"] = _energy(driven, springs, mobile, held_up, floor, 1.0)(flat)[0]
+    annotation.note(driven, strain=_energy(driven, springs, mobile, held_up, floor, 1.0)(flat)[0])
     _check(driven, forms, breaks, springs, standing)
     if len(held_up) and driven.positions[held_up, 2].min() < floor - 2 * WALL_A:
         raise BuildError("the springs pulled a molecule into the crystal")
@@ -136,10 +139,10 @@ def _standing_strain(atoms: Atoms, springs: Springs, arriving: int | None) -> fl
 
 def _wall(atoms: Atoms, mobile: np.ndarray, forms: set[Pair]) -> tuple[float, np.ndarray]:
     """Lowest height in A for molecules on a slab, and the atoms that it holds."""
-    outermost = atoms.positions[atoms.arrays["layer"] == 1, 2] if "layer" in atoms.arrays else np.array([])
+    outermost = atoms.positions[annotation.layers(atoms) == 1, 2] if annotation.is_annotated(atoms) else np.array([])
     if len(outermost) == 0:
         return -np.inf, mobile[:0]
-    free = atoms.arrays["anchor"].copy()
+    free = annotation.anchors(atoms).copy()
     binding = [i for pair in forms for i in pair]
     free[binding] = True  # what is to bind there, with its hydrogens, may fill a vacancy
     free |= bond_matrix(atoms)[binding].any(axis=0) & (atoms.numbers == 1)
@@ -163,7 +166,7 @@ def _bonds(
 ) -> Springs:
     """Springs on bonds, on next-nearest neighbours, and on what is to form and to break."""
     # Only what is charged or an anchor is bonded to the crystal; a methyl group lies beside caesium.
-    holds = ~movable | atoms.arrays["anchor"] | (atoms.arrays["formal_charge"] != 0)
+    holds = ~movable | annotation.anchors(atoms) | (annotation.formal_charges(atoms) != 0)
     i, j = np.nonzero(bond_matrix(atoms))
     bonded = np.where(movable[i] == movable[j], movable[i], holds[i] & holds[j])
     substrate = ~is_molecular(atoms)
@@ -172,7 +175,7 @@ def _bonds(
         bonded &= (i < arriving) == (j < arriving)
     bonded &= ~np.isin(i * len(atoms) + j, [a * len(atoms) + b for pair in breaks for a, b in (pair, pair[::-1])])
     graph = csr_array((np.ones(bonded.sum(), dtype=int), (i[bonded], j[bonded])), shape=(len(atoms),) * 2)
-    stiff = movable & (atoms.arrays["formal_charge"] < 2)  # a metal centre opens its angles to a new neighbour
+    stiff = movable & (annotation.formal_charges(atoms) < 2)  # a metal centre opens its angles to a new neighbour
     first = _upper(graph)
     second = _upper((graph * stiff.astype(int)) @ graph) - first
     held = sorted(pair for pair in first | second if (moves[pair[0]] or moves[pair[1]]) and pair not in forms)
@@ -181,7 +184,7 @@ def _bonds(
         ["bond" if pair in first else "angle" for pair in held] + ["form"] * len(forms) + ["break"] * len(breaks)
     )
     sums = covalent_radii[atoms.numbers[pairs]].sum(axis=1)
-    wanted = np.where(kinds == "form", FORMED * sums, APART * sums)
+    wanted = np.where(kinds == "form", SPRING_FORMED * sums, SPRING_BROKEN * sums)
     targets = np.where(np.isin(kinds, ["bond", "angle"]), _lengths(atoms, pairs), wanted)
     return Springs(pairs, targets, np.array([STIFFNESS[kind] for kind in kinds]), kinds == "break")
 
@@ -192,7 +195,7 @@ def _contacts(atoms: Atoms, bonds: Springs, moves: np.ndarray) -> Springs:
     keep = moves[i] | moves[j]
     code = np.setdiff1d(i[keep] * len(atoms) + j[keep], bonds.pairs[:, 0] * len(atoms) + bonds.pairs[:, 1])
     pairs = np.column_stack(np.divmod(code, len(atoms))).astype(int)
-    targets = np.clip(CONTACT * covalent_radii[atoms.numbers[pairs]].sum(axis=1), *CONTACT_A)
+    targets = np.clip(SPRING_CONTACT * covalent_radii[atoms.numbers[pairs]].sum(axis=1), *SPRING_CONTACT_RANGE_A)
     return Springs(pairs, targets, np.full(len(pairs), STIFFNESS["contact"]), np.ones(len(pairs), dtype=bool))
 
 
@@ -214,11 +217,13 @@ def _upper(graph: csr_array) -> set[Pair]:
 def _check(atoms: Atoms, forms: set[Pair], breaks: set[Pair], springs: Springs, standing: float) -> None:
     ratios = _lengths(atoms, springs.pairs) / covalent_radii[atoms.numbers[springs.pairs]].sum(axis=1)
     of = dict(zip(map(tuple, springs.pairs.tolist()), ratios.tolist(), strict=True))
-    wrong = [(pair, "not formed") for pair in sorted(forms) if of[pair] > 1.3]
-    wrong += [(pair, "not broken") for pair in sorted(breaks) if of[pair] < GONE]
+    wrong = [(pair, "not formed") for pair in sorted(forms) if of[pair] > SPRING_REACHED]
+    wrong += [(pair, "not broken") for pair in sorted(breaks) if of[pair] < BOND_LOST]
     wrong += [(pair, "clash") for pair, ratio in of.items() if ratio < CLASH]
     if wrong:
         words = ", ".join(f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} {what}" for (i, j), what in wrong)
         raise BuildError(f"the springs could not reach the geometry: {words}")
-    if atoms.info["strain"] > MAX_STRAIN + standing:
-        raise BuildError(f"the springs stay strained: {atoms.info['strain']:.1f}, at most {MAX_STRAIN + standing:.0f}")
+    if annotation.noted(atoms, "strain") > MAX_STRAIN + standing:
+        raise BuildError(
+            f"the springs stay strained: {annotation.noted(atoms, 'strain'):.1f}, at most {MAX_STRAIN + standing:.0f}"
+        )

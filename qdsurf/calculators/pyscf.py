@@ -6,6 +6,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import atomic_numbers
 from ase.units import Bohr, Hartree
 
+from qdsurf.atomistic import annotation
 from qdsurf.errors import CalculationError
 
 FIRST_WITH_ECP = 37  # the def2 sets have effective core potentials from rubidium on, 10.1039/b508541a
@@ -70,5 +71,5 @@ def converged(mean_field, atoms: Atoms, density: np.ndarray | None = None):
         mean_field = mean_field.newton()
         mean_field.kernel(mean_field.make_rdm1())
     if not mean_field.converged:
-        raise CalculationError(f"{atoms.info.get('name')}: the SCF of {mean_field.xc} did not converge")
+        raise CalculationError(f"{annotation.noted(atoms, 'name')}: the SCF of {mean_field.xc} did not converge")
     return mean_field

@@ -22,7 +22,7 @@ from qdsurf.energetics.cross_validation import (
     leave_each_out,
     leave_one_out,
     metal_of,
-    summarise_left_out,
+    summarise_predictions,
 )
 from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
 from qdsurf.errors import CalculationError, InputError, QDSurfError
@@ -139,15 +139,16 @@ def measure_corrections(arguments: Namespace) -> tuple[dict, list[str]]:
     molecules, on_faces = left_out[~left_out["on_face"]], left_out[left_out["on_face"]]
     of_bonds = leave_each_out(correction, bond_of).query("not (on_face or unknown)")
     of_metals = leave_each_out(correction, metal_of).query("not on_face")
-    of_faces = summarise_left_out(leave_each_out(correction, face_of))
+    of_faces = summarise_predictions(leave_each_out(correction, face_of))
     of_saddles, saddles = fit_saddle_correction(saddle_barriers(spec), read_saddles()[0].saddles, correction)
     data |= {
-        "molecules": summarise_left_out(molecules),
-        "surface_states": summarise_left_out(on_faces) | {"mae_surface_left_out_eV": of_faces.get("mae_left_out_eV")},
+        "molecules": summarise_predictions(molecules),
+        "surface_states": summarise_predictions(on_faces)
+        | {"mae_surface_left_out_eV": of_faces.get("mae_left_out_eV")},
         "saddles": summarise_saddles(saddles, of_saddles),
-        "known_bonds": summarise_left_out(molecules[~molecules["new_bond"]]),
-        "one_bond_left_out": summarise_left_out(of_bonds),
-        "one_metal_left_out": {metal: summarise_left_out(left) for metal, left in of_metals.groupby("left_out")},
+        "known_bonds": summarise_predictions(molecules[~molecules["new_bond"]]),
+        "one_bond_left_out": summarise_predictions(of_bonds),
+        "one_metal_left_out": {metal: summarise_predictions(left) for metal, left in of_metals.groupby("left_out")},
         "one_surface_left_out": of_faces,
         "saddle_table": saddles.to_dict("records"),
         "predict_100_steps_s": _time_prediction(correction),

@@ -11,7 +11,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from qdsurf.errors import InputError
 from qdsurf.storage.files import written_whole
 from qdsurf.storage.structures import read_structures, write_structures
-from qdsurf.surfaces.external import adopt
+from qdsurf.surfaces.external import annotate_external
 
 EXTENDED_XYZ = "extxyz"
 
@@ -67,7 +67,7 @@ def read_model(name: str, charges: Sequence[str] = ()) -> Atoms:
             given[element] = float(charge)
         except ValueError:
             raise InputError(f"--charge {word!r}: write ELEMENT=CHARGE, such as Pb=2") from None
-    return adopt(read_frame(name), given, name)
+    return annotate_external(read_frame(name), given, name)
 
 
 def check_output(name: str, frames: int = 1) -> str:

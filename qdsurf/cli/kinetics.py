@@ -9,7 +9,7 @@ from qdsurf.errors import InputError, unknown
 from qdsurf.microkinetics.cantera_export import export_mechanism
 from qdsurf.microkinetics.network.mechanism import read_mechanism
 from qdsurf.microkinetics.network.tables import Tables, read_tables
-from qdsurf.microkinetics.simulate_cycle import Case, study_cycle, study_pore, study_range
+from qdsurf.microkinetics.simulate_cycle import Conditions, scan_conditions, simulate_cycle, simulate_pore
 from qdsurf.records import library
 from qdsurf.records.models import Precursor, Recipe
 from qdsurf.records.systems import System
@@ -22,20 +22,20 @@ MAP_POINTS, MAP_SAMPLES = (25, 25), 64
 def run_recipe(arguments: Namespace) -> tuple[dict, list[str]]:
     """Run a recipe on one system; write its tables, its figures and, where it can be, a mechanism for Cantera."""
     system, tables, precursor = _read_system(arguments)
-    case = Case(
+    conditions = Conditions(
         system, tables, _read_recipe(arguments.recipe), precursor, arguments.temperature_K, arguments.pressure_Pa,
         arguments.cycles, arguments.samples, arguments.seed,
     )  # fmt: skip
-    results = study_cycle(case)
+    results = simulate_cycle(conditions)
     if arguments.map:
-        results |= study_range(case, MAP_POINTS, min(MAP_SAMPLES, arguments.samples))
+        results |= scan_conditions(conditions, MAP_POINTS, min(MAP_SAMPLES, arguments.samples))
     if arguments.pore_nm is not None:
-        results["penetration"] = study_pore(case, results["dose"], arguments.pore_nm)
+        results["penetration"] = simulate_pore(conditions, results["dose"], arguments.pore_nm)
     folder = Path(arguments.output)
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table, checked=False)
-    write_atomically(folder / "mechanism.yaml", export_mechanism(system, tables, case.temperature))
-    written = [*(f"{name}.csv" for name in results), *_draw(case, results, folder), "mechanism.yaml"]
+    write_atomically(folder / "mechanism.yaml", export_mechanism(system, tables, conditions.temperature))
+    written = [*(f"{name}.csv" for name in results), *_draw(conditions, results, folder), "mechanism.yaml"]
     row = results["selectivity"].iloc[0].to_dict() | results["dose"].iloc[0].to_dict()
     lines = [f"{key:<26} {f'{value:.4g}' if isinstance(value, float) else value}" for key, value in row.items()]
     return row, [f"{folder}: {', '.join(written)}", *lines]
@@ -61,9 +61,9 @@ def _read_recipe(name: str) -> Recipe:
     return library.read_record(Path(name), Recipe) if name.endswith((".yaml", ".yml")) else library.recipe(name)
 
 
-def _draw(case: Case, results: dict[str, pd.DataFrame], folder: Path) -> list[str]:
+def _draw(conditions: Conditions, results: dict[str, pd.DataFrame], folder: Path) -> list[str]:
     """The figures of the tables."""
-    made = figures.plot_kinetics(results, case.recipe, case.system)
+    made = figures.plot_kinetics(results, conditions.recipe, conditions.system)
     for name, figure in made.items():
         figures.save(figure, folder / name)
     return [f"{name}.{ending}" for name in made for ending in ("svg", "png")]

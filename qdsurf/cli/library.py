@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ase import Atoms
 
-from qdsurf.atomistic.charge_balance import ledger
+from qdsurf.atomistic import annotation
+from qdsurf.atomistic.charge_balance import charge_balance
 from qdsurf.calculators.registry import CODES, supported_elements
 from qdsurf.cli.files import read_model
 from qdsurf.elementary_steps.matching import (
@@ -90,16 +91,16 @@ def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
     ]
     data = {
         "file": arguments.file,
-        "material": atoms.info.get("material"),
-        "ligand": atoms.info.get("ligand"),
+        "material": annotation.noted(atoms, "material"),
+        "ligand": annotation.noted(atoms, "ligand"),
         "ligand_entry": entry,
         "precursor": arguments.precursor,
         "coreactant": arguments.coreactant,
-        "ledger": ledger(atoms),
+        "charge_balance": charge_balance(atoms),
         "reactions": matches,
     }
     ligand = data["ligand"] or ("none" if entry == "none" else "not named")
-    lines = [f"{data['material'] or arguments.file}, ligand {ligand} ({entry}); {data['ledger']}"]
+    lines = [f"{data['material'] or arguments.file}, ligand {ligand} ({entry}); {data['charge_balance']}"]
     for match in (m for m in matches if m["applies"]):
         lines.append(f"+ {match['name']:<26} {' '.join(match['chemistry']):<9} {match['equation']}")
         lines.append(f"    {_words(match)}")
@@ -120,7 +121,7 @@ def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict:
             role: {"atoms": found, "matches": len(found), "unique": unique_count(atoms, found)}
             for role, found in match.roles.items()
         },
-        "ledger": {
+        "balance": {
             "takes": match.takes,
             "releases": match.releases,
             "surface_gains": match.gains,
@@ -132,8 +133,8 @@ def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict:
 def _words(match: dict) -> str:
     """Roles and ledger of a template that applies, for people."""
     roles = [f"{role} {found['matches']} ({found['unique']} unique)" for role, found in match["roles"].items()]
-    sides = [f"{side} {', '.join(match['ledger'][side].values())}" for side in ("takes", "releases")]
+    sides = [f"{side} {', '.join(match['balance'][side].values())}" for side in ("takes", "releases")]
     sides = [words for words in sides if not words.endswith(" ")]
-    gains = " ".join(f"{element} {number:+d}" for element, number in match["ledger"]["surface_gains"].items())
+    gains = " ".join(f"{element} {number:+d}" for element, number in match["balance"]["surface_gains"].items())
     ends = f"the surface: {gains}" if gains else "no element comes or goes"
     return "; ".join([*([", ".join(roles)] if roles else []), *sides, ends])

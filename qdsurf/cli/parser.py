@@ -90,7 +90,7 @@ def _slab(verbs) -> None:
         help=f"outermost layers that may move in `relax`, the others are fixed (default {defaults.MOBILE_LAYERS})",
     )
     parser.add_argument(
-        "--stand-in",
+        "--passivating-ion",
         default=defaults.PASSIVATION,
         metavar="X",
         help="anion that balances a polar side: a halide or OH (default Cl)",
@@ -147,7 +147,7 @@ def _nanocrystal(verbs) -> None:
     )
     parser.add_argument("--centre", metavar="ELEMENT", help="atom in the middle (default: whichever meets the size)")
     parser.add_argument(
-        "--stand-in",
+        "--passivating-ion",
         default=defaults.PASSIVATION,
         metavar="X",
         help="anion where no ligand has room: a halide or OH (default Cl)",

@@ -9,8 +9,9 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf import api
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE
-from qdsurf.atomistic.charge_balance import ledger
+from qdsurf.atomistic.charge_balance import charge_balance
 from qdsurf.atomistic.molecules import build_molecule, describe_model
 from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
 from qdsurf.elementary_steps.adsorption_poses import adsorbate, place_precursor, precursor_fragment
@@ -43,7 +44,7 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         bottom=arguments.bottom,
         mobile_layers=arguments.mobile_layers,
         shells={name: round(layers) for name, layers in _amounts(arguments.shell, "--shell", "ZnS=4").items()},
-        passivation=arguments.stand_in,
+        passivation=arguments.passivating_ion,
         defects=arguments.defect or (),
         allow_charged=arguments.allow_charged,
         seed=arguments.seed,
@@ -55,7 +56,7 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         "termination": facet.termination,
         "terminations": terminations,
         "defects": arguments.defect or [],
-        "shells": slab.info.get("shells", ""),
+        "shells": annotation.noted(slab, "shells", ""),
     }
     return data, [f"{arguments.output}: {material.name} ({arguments.hkl.strip()}) {facet.termination}, {_words(data)}"]
 
@@ -72,11 +73,11 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
         facets=_amounts(arguments.facets, "--facets", "111=1.1") or None,
         centre=arguments.centre,
         shells=_amounts(arguments.shell, "--shell", "ZnS=4"),
-        passivation=arguments.stand_in,
+        passivation=arguments.passivating_ion,
         truncate_to_carbons=arguments.truncate_to_carbons,
         seed=arguments.seed,
     )
-    faces = Counter(particle.arrays["facet"][particle.arrays["layer"] == 1].tolist())
+    faces = Counter(annotation.faces(particle)[annotation.layers(particle) == 1].tolist())
     area = particle_area(particle)
     write_frames(arguments.output, [capped])
     data = {
@@ -87,14 +88,14 @@ def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
         "atoms": len(capped),
         "surface_nm2": area,
         "surface_atoms_by_facet": dict(faces),
-        **{key: int(capped.info[key]) for key in ("ligands", "stand_ins", "without_room")},
-        "coverage_per_nm2": capped.info["ligands"] / area,
-        "charge": float(np.round(capped.arrays["formal_charge"].sum(), 9)),
-        "ledger": ledger(capped),
+        **{key: int(annotation.noted(capped, key)) for key in ("ligands", "passivating_ions", "without_room")},
+        "coverage_per_nm2": annotation.noted(capped, "ligands") / area,
+        "charge": float(np.round(annotation.formal_charges(capped).sum(), 9)),
+        "charge_balance": charge_balance(capped),
     }
     lines = [
-        f"{arguments.output}: {material.name}, {data['atoms']} atoms, {area:.1f} nm^2; {data['ledger']}",
-        f"  {data['ligands']} ligands ({data['coverage_per_nm2']:.2f} nm^-2), {data['stand_ins']} stand-ins, "
+        f"{arguments.output}: {material.name}, {data['atoms']} atoms, {area:.1f} nm^2; {data['charge_balance']}",
+        f"  {data['ligands']} ligands ({data['coverage_per_nm2']:.2f} nm^-2), {data['passivating_ions']} stand-ins, "
         f"{data['without_room']} ligands found no room",
         "  surface atoms: " + ", ".join(f"{name} {count}" for name, count in sorted(faces.items())),
     ]
@@ -171,11 +172,11 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     )
     covered = _with_defects(candidates[0], arguments)
     write_frames(arguments.output, [covered])
-    modes = [candidate.info["binding_mode"] for candidate in candidates]
+    modes = [annotation.noted(candidate, "binding_mode") for candidate in candidates]
     data = _describe(covered, arguments.output) | {
         "ligand": ligand.name,
-        "ligand_entry": covered.info["ligand_entry"],
-        "binding_mode": covered.info["binding_mode"],
+        "ligand_entry": annotation.noted(covered, "ligand_entry"),
+        "binding_mode": annotation.noted(covered, "binding_mode"),
         "binding_modes_that_fit": modes,
         "anchor_distance_A": anchor_distance(covered),
         "model": describe_model(ligand, arguments.truncate_to_carbons),
@@ -200,8 +201,8 @@ def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
     covered = _with_defects(covered, arguments)
     write_frames(arguments.output, [covered])
     data = _describe(covered, arguments.output) | {
-        "ligand": covered.info["ligand"],
-        "ligand_entry": covered.info["ligand_entry"],
+        "ligand": annotation.noted(covered, "ligand"),
+        "ligand_entry": annotation.noted(covered, "ligand_entry"),
         "ligands": sum(1 for _ in iter_ligands(covered)),
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
     }
@@ -248,7 +249,10 @@ def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str
         "molecule": precursor.name,
         "site": arguments.site,
         "template": adduct.name if adduct else None,
-        "poses": [{"pose": pose.info["pose"], "strain": pose.info["strain"]} | _contact(pose) for pose in poses],
+        "poses": [
+            {"pose": annotation.noted(pose, "pose"), "strain": annotation.noted(pose, "strain")} | _contact(pose)
+            for pose in poses
+        ],
     }
     lines = [f"{arguments.output}: {precursor.name} on {arguments.site}, {len(poses)} pose(s)"]
     lines += [f"  {p['pose']}  {p['contact']} {p['contact_A']:.2f} A, strain {p['strain']:.2f}" for p in data["poses"]]
@@ -273,7 +277,9 @@ def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[
         "molecule": arguments.molecule,
         "site": site["name"],
         "anchor": f"{molecule.symbols[anchor]}{anchor}",
-        "poses": [{"pose": pose.info["pose"], "height_A": pose.info["height_A"]} for pose in poses],
+        "poses": [
+            {"pose": annotation.noted(pose, "pose"), "height_A": annotation.noted(pose, "height_A")} for pose in poses
+        ],
         "rejected": rejected,
     }
     lines = [f"{arguments.output}: {arguments.molecule} over {site['name']}, {len(poses)} pose(s)"]
@@ -283,7 +289,7 @@ def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[
 
 def _contact(pose: Atoms) -> dict:
     """Name and length of the bond that the precursor's metal forms."""
-    target, metal = pose.info["formed"][0]
+    target, metal = annotation.noted(pose, "formed")[0]
     return {
         "contact": f"{pose.symbols[metal]}{metal}-{pose.symbols[target]}{target}",
         "contact_A": float(pose.get_distance(metal, target, mic=True)),
@@ -292,19 +298,19 @@ def _contact(pose: Atoms) -> dict:
 
 def _describe(atoms: Atoms, path: str) -> dict:
     """What every built slab reports."""
-    layers = atoms.arrays["layer"][atoms.arrays["role"] == SUBSTRATE]
+    layers = annotation.layers(atoms)[annotation.parts(atoms) == SUBSTRATE]
     return {
         "file": path,
-        "material": atoms.info.get("material"),
+        "material": annotation.noted(atoms, "material"),
         "formula": atoms.get_chemical_formula(),
         "atoms": len(atoms),
         "layers": int(layers.max()),
         "area_nm2": surface_area(atoms),
-        "charge": float(np.round(atoms.arrays["formal_charge"].sum(), 9)),
-        "ledger": ledger(atoms),
+        "charge": float(np.round(annotation.formal_charges(atoms).sum(), 9)),
+        "charge_balance": charge_balance(atoms),
     }
 
 
 def _words(data: dict) -> str:
     """Facts of a built slab for people."""
-    return f"{data['formula']}, {data['atoms']} atoms, {data['area_nm2']:.3f} nm^2; {data['ledger']}"
+    return f"{data['formula']}, {data['atoms']} atoms, {data['area_nm2']:.3f} nm^2; {data['charge_balance']}"

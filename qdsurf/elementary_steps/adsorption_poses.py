@@ -8,12 +8,14 @@ from ase import Atoms
 from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, COREACTANT, annotate, content_hash
 from qdsurf.atomistic.bonding import DONORS, bond_matrix, is_metal, is_molecular, molecular_bonds, recorded_pairs
+from qdsurf.atomistic.bonding_criteria import ANION_OCCUPIED_A, CLASH, SPRING_FORMED
 from qdsurf.atomistic.molecules import build_molecule, centre, embed, parse_smiles
 from qdsurf.atomistic.roles import find_role
-from qdsurf.atomistic.spring_model import CLASH, FORMED, drive
-from qdsurf.elementary_steps.state_check import judge
+from qdsurf.atomistic.spring_model import apply_springs
+from qdsurf.elementary_steps.state_check import check_state
 from qdsurf.errors import BuildError
 from qdsurf.records import library
 from qdsurf.records.models import Precursor
@@ -33,8 +35,8 @@ def precursor_fragment(molecule: Atoms, precursor: Precursor) -> Atoms:
     metal = int(np.flatnonzero(atoms.symbols == precursor.metal)[0])
     leaving = sorted(i + j - metal for i, j in molecular_bonds(atoms) if metal in (i, j))
     leaving = [i for i in leaving if atoms.symbols[i] == precursor.leaving]
-    atoms.arrays["formal_charge"][leaving] = -1
-    atoms.arrays["formal_charge"][metal] = len(leaving)
+    annotation.formal_charges(atoms)[leaving] = -1
+    annotation.formal_charges(atoms)[metal] = len(leaving)
     return atoms
 
 
@@ -47,7 +49,7 @@ def coreactant_fragment(molecule: Atoms) -> Atoms:
     for i, j in sorted(molecular_bonds(atoms)):
         for hydrogen, donor in ((i, j), (j, i)):
             if atoms.symbols[hydrogen] == "H" and atoms.symbols[donor] in DONORS:
-                atoms.arrays["formal_charge"][[hydrogen, donor]] += 1, -1
+                annotation.formal_charges(atoms)[[hydrogen, donor]] += 1, -1
     return atoms
 
 
@@ -110,16 +112,16 @@ def place_precursor(
     """
     targets = find_role(surface, target_role)
     if len(targets) == 0:
-        raise BuildError(f"no atom plays {target_role} in {surface.info.get('facet', 'this structure')}")
+        raise BuildError(f"no atom plays {target_role} in {annotation.noted(surface, 'facet', 'this structure')}")
     contacts = find_role(fragment, contact_role)
     if len(contacts) == 0:
         raise BuildError(f"no atom of {fragment.symbols} plays {contact_role}")
     contact = int(contacts[0])
-    surface = surface.copy()  # a file may have made its column too narrow for another word
-    surface.arrays["role"] = surface.arrays["role"].astype(fragment.arrays["role"].dtype)
+    surface = surface.copy()
+    annotation.widen_parts(surface)
     ranked = _rank_targets(surface, targets, poses)
     fragment = fragment.copy()
-    fragment.arrays["fragment"][:] = surface.arrays["fragment"].max() + 1
+    annotation.fragments(fragment)[:] = annotation.fragments(surface).max() + 1
     found, reasons = [], []
     for target in map(int, ranked):
         for start in _roomiest(surface, fragment, contact, target, seed):
@@ -131,7 +133,7 @@ def place_precursor(
         raise BuildError(f"no pose on {target_role}: {'; '.join(reasons)}")
     distinct: list[Atoms] = []
     # Differences of strain below a thousandth are noise of the springs; the roomier start comes first then.
-    for pose in sorted(found, key=lambda pose: round(pose.info["strain"], 3)):
+    for pose in sorted(found, key=lambda pose: round(annotation.noted(pose, "strain"), 3)):
         if not any(_alike(pose, other, len(surface) + contact) for other in distinct):
             distinct.append(pose)
     return distinct[:poses]
@@ -160,11 +162,15 @@ def place_candidates(
 def _rank_targets(surface: Atoms, targets: np.ndarray, poses: int) -> np.ndarray:
     """The free targets in the order in which they are tried, twice as many as poses are wanted."""
     next_met = find_role(surface, "ligand.proton")
-    if len(next_met) == 0 and len(surface.info.get("vacancy_positions", [])):
+    if len(next_met) == 0 and len(annotation.noted(surface, "vacancy_positions", [])):
         next_met = find_role(surface, "surface.vacant")
-    on_crystal = surface.arrays["role"][targets[0]] == "substrate"
+    on_crystal = annotation.parts(surface)[targets[0]] == "substrate"
     partners = next_met if len(next_met) and on_crystal else targets
-    taken = [i for i in targets if len(next_met) and surface.get_distances(int(i), next_met, mic=True).min() < 1.8]
+    taken = [
+        i
+        for i in targets
+        if len(next_met) and surface.get_distances(int(i), next_met, mic=True).min() < ANION_OCCUPIED_A
+    ]
     free = targets[~np.isin(targets, taken)] if on_crystal else targets
     free = free if len(free) else targets
     distance = [surface.get_distances(int(i), partners, mic=True).min() for i in free]
@@ -175,7 +181,7 @@ def _roomiest(surface: Atoms, fragment: Atoms, contact: int, target: int, seed: 
     """Rigid poses at one target with the most room, from distinct directions."""
     from scipy.stats import qmc  # half a second to import
 
-    reach = FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[contact]])
+    reach = SPRING_FORMED * (covalent_radii[surface.numbers[target]] + covalent_radii[fragment.numbers[contact]])
     centred = fragment.positions - fragment.positions[contact]
     radii = covalent_radii[fragment.numbers]
     points = qmc.Sobol(5, seed=seed).random(TRIALS)
@@ -186,7 +192,7 @@ def _roomiest(surface: Atoms, fragment: Atoms, contact: int, target: int, seed: 
     image_radii = np.tile(covalent_radii[surface.numbers], len(shifts))
     near = np.linalg.norm(images, axis=1) < reach + np.linalg.norm(centred, axis=1).max() + 4.0
     tree, room = images[near], np.zeros(TRIALS)
-    floor = np.median(surface.positions[surface.arrays["layer"] == 1, 2]) - surface.positions[target, 2]
+    floor = np.median(surface.positions[annotation.layers(surface) == 1, 2]) - surface.positions[target, 2]
     target_itself = np.linalg.norm(tree, axis=1) < 1e-6
 
     def ratios(positions: np.ndarray) -> np.ndarray:
@@ -213,7 +219,7 @@ def _roomiest(surface: Atoms, fragment: Atoms, contact: int, target: int, seed: 
             rotations[k].apply(centred) + surface.positions[target] + (reach + APPROACH_A) * directions[k]
         )
         poses.append(surface + adsorbate)
-        poses[-1].info = dict(surface.info)
+        annotation.copy_notes(surface, poses[-1])
     return poses
 
 
@@ -233,15 +239,16 @@ def _pull_in(surface: Atoms, pose: Atoms, contact: int, target: int, breaks: tup
     bonds = (molecular_bonds(surface) - {(min(p), max(p)) for p in broken}) | own
     molecular = is_molecular(pose)
     bonds |= {p for p in formed if molecular[list(p)].all()}
-    driven = drive(pose, formed, broken, arriving=len(surface))
-    driven.info["bonds"] = [list(p) for p in sorted(bonds)]
-    if reason := judge(driven, driven):
+    driven = apply_springs(pose, formed, broken, arriving=len(surface))
+    annotation.note(driven, bonds=[list(p) for p in sorted(bonds)])
+    if reason := check_state(driven, driven):
         raise BuildError(reason)
-    driven.info |= {
-        "pose": content_hash(driven),
-        "formed": [list(p) for p in formed],
-        "broken": [list(p) for p in broken],
-    }
+    annotation.note(
+        driven,
+        pose=content_hash(driven),
+        formed=[list(p) for p in formed],
+        broken=[list(p) for p in broken],
+    )
     return driven
 
 

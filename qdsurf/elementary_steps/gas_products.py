@@ -17,14 +17,14 @@ class Piece(NamedTuple):
     open_atom: int
 
 
-def released_ligand(ligand: Ligand, truncate_to_carbons: int | None) -> Molecule:
+def desorbed_ligand(ligand: Ligand, truncate_to_carbons: int | None) -> Molecule:
     """The neutral molecule as which the ligand leaves for the gas, such as acetic acid."""
     smiles = Chem.MolToSmiles(Chem.RemoveHs(ligand_molecule(ligand, truncate_to_carbons)[0]))
     name = f"H-{ligand.name}" if ligand.leaving_protons else ligand.name
     return Molecule(name=name, smiles=smiles, symmetry_number=ligand.symmetry_number, source=ligand.source)
 
 
-def released_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) -> Molecule:
+def desorbed_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) -> Molecule:
     """The ion pair as which an anionic ligand leaves together with a cation of charge one, such as caesium acetate."""
     smiles = _join(element(cation), ligand_anion(ligand, truncate_to_carbons))
     return Molecule(
@@ -35,10 +35,10 @@ def released_salt(ligand: Ligand, cation: str, truncate_to_carbons: int | None) 
 def two_groups(precursor: Precursor, metal: str | None) -> Molecule:
     """Two leaving groups of a precursor on another metal, such as CdMe2, or bound to one another, such as C2H6."""
     group = leaving_group(precursor)
-    return released(group, group) if metal is None else released(element(metal), group, group)
+    return gas_product(group, group) if metal is None else gas_product(element(metal), group, group)
 
 
-def released(centre: Piece, *others: Piece) -> Molecule:
+def gas_product(centre: Piece, *others: Piece) -> Molecule:
     """The molecule in which pieces are bound to the first one; its symmetry is that of the embedded molecule."""
     smiles = _join(centre, *others)
     made = embed(parse_smiles(smiles))

@@ -7,14 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, COREACTANT, LIGAND
 from qdsurf.atomistic.bonding import is_metal, touching
+from qdsurf.atomistic.bonding_criteria import STATE_BOND
 from qdsurf.atomistic.charge_balance import assert_neutral
 from qdsurf.atomistic.molecules import build_molecule
 from qdsurf.atomistic.roles import HINTS, find_role, ligand_charge
 from qdsurf.elementary_steps.adsorption_poses import coreactant_fragment, precursor_fragment
-from qdsurf.elementary_steps.products import Edit, charge_heir, describe_role, released_atoms, role_players
-from qdsurf.elementary_steps.state_check import HELD
+from qdsurf.elementary_steps.products import Edit, charge_recipient, describe_role, released_atoms, role_candidates
 from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.records import library
 from qdsurf.records.library import in_order
@@ -50,18 +51,19 @@ class Match(NamedTuple):
 
 def infer_entry(atoms: Atoms) -> LigandEntry:
     """How the ligands of a structure came to it: as it says itself, else by their charge and the protons there."""
-    ligand = atoms.arrays["role"] == LIGAND
+    ligand = annotation.parts(atoms) == LIGAND
     if not ligand.any():
         return "none"
-    if "ligand_entry" in atoms.info:
-        return atoms.info["ligand_entry"]
+    if annotation.has_note(atoms, "ligand_entry"):
+        return annotation.noted(atoms, "ligand_entry")
     charge = ligand_charge(atoms)
     if charge == 0:
-        return "acceptor" if is_metal(atoms)[ligand & atoms.arrays["anchor"]].any() else "dative"
+        return "acceptor" if is_metal(atoms)[ligand & annotation.anchors(atoms)].any() else "dative"
     if charge > 0:
         return "cation"
-    free = np.union1d(find_role(atoms, "surface.proton"), np.flatnonzero(ligand & (atoms.arrays["formal_charge"] > 0)))
-    return "acid" if len(free) >= len(set(atoms.arrays["fragment"][ligand])) else "anion"
+    positive = np.flatnonzero(ligand & (annotation.formal_charges(atoms) > 0))
+    free = np.union1d(find_role(atoms, "surface.proton"), positive)
+    return "acid" if len(free) >= len(set(annotation.fragments(atoms)[ligand])) else "anion"
 
 
 def offered_molecules(precursor: str, coreactant: str | None = None) -> dict[str, Atoms]:
@@ -102,7 +104,7 @@ def without_molecules(atoms: Atoms, where: str) -> Atoms:
     InputError : it has one.
     BalanceError : it is charged.
     """
-    if np.isin(atoms.arrays["role"], (ADSORBATE, COREACTANT)).any():
+    if np.isin(annotation.parts(atoms), (ADSORBATE, COREACTANT)).any():
         raise InputError(f"{where}: holds a precursor already; give the slab with its ligands only")
     assert_neutral(atoms)
     return atoms
@@ -124,15 +126,15 @@ def match_templates(
     In the order of `templates`.
     """
     together = atoms.copy()
-    together.arrays["role"] = together.arrays["role"].astype("U10")
+    annotation.widen_parts(together)
     for number, molecule in enumerate(molecules.values(), start=1):
         apart = molecule.copy()
         apart.positions += together.positions.max(axis=0) + number * APART_A
-        apart.arrays["fragment"][:] = together.arrays["fragment"].max() + 1
+        annotation.fragments(apart)[:] = annotation.fragments(together).max() + 1
         together += apart
-    together.info = {}  # bonds on record would be those of the surface alone
+    annotation.drop_notes(together)  # bonds on record would be those of the surface alone
     together.pbc[2] = False  # no image of the surface above the molecules
-    bonded = touching(together, HELD)
+    bonded = touching(together, STATE_BOND)
     matches: dict[str, Match] = {}
     for name in in_order(templates):
         matches[name] = _match(templates[name], atoms, entry, matches, together, bonded, molecules)
@@ -162,7 +164,7 @@ def _match(
         return refused(f"is for ligand_entry {' or '.join(template.ligand_entry)}, this is {entry}")
     if template.reactant in earlier and earlier[template.reactant].reason:
         return refused(f"starts from {template.reactant}, which does not apply")
-    options = {role: role_players(together, template, MADE.get(role, role)) for role in template.roles}
+    options = {role: role_candidates(together, template, MADE.get(role, role)) for role in template.roles}
     own = {role: found for role, found in options.items() if role.startswith(("surface.", "ligand."))}
     for kind in ("precursor", "coreactant"):
         if kind not in molecules and any(role.startswith(f"{kind}.") for role in template.roles):
@@ -172,15 +174,15 @@ def _match(
         hints = [HINTS[role] for role in absent if role in HINTS]
         words = f"no atom plays {' or '.join(describe_role(template, role) for role in absent)}"
         return refused(f"{words} ({'; '.join(hints)})" if hints else words, own)
-    if "ligand.partner" in template.roles and len(set(atoms.arrays["fragment"][options["ligand.partner"]])) < 2:
+    if "ligand.partner" in template.roles and len(set(annotation.fragments(atoms)[options["ligand.partner"]])) < 2:
         return refused("needs two ligands; this structure has one", own)
     try:
         edit = _first_edit(template, together, options, bonded)
         gone = released_atoms(together, template, edit)
         left = sorted(set().union(*gone.values()))
-        leaves = together.arrays["formal_charge"][left].sum()
+        leaves = annotation.formal_charges(together)[left].sum()
         if leaves:
-            charge_heir(together, template, edit, left)  # it keeps this charge
+            charge_recipient(together, template, edit, left)  # it keeps this charge
             leaves = 0.0
     except BuildError as error:
         return refused(str(error), own)
@@ -189,7 +191,7 @@ def _match(
     gains.subtract(Counter(together.symbols[left]))
     formulas = {name: str(together.symbols[indices].formula.format("hill")) for name, indices in gone.items()}
     takes = {name: m.get_chemical_formula() for name, m in taken.items()}
-    charge = sum(m.arrays["formal_charge"].sum() for m in taken.values()) - leaves
+    charge = sum(annotation.formal_charges(m).sum() for m in taken.values()) - leaves
     return Match("", own, takes, formulas, {e: n for e, n in sorted(gains.items()) if n}, float(charge))
 
 
@@ -201,7 +203,7 @@ def _first_edit(template: Reaction, atoms: Atoms, options: dict[Role, np.ndarray
     BuildError : there are none.
     """
     for strict in (True, False):
-        for atoms_of in _assignments(template, atoms.arrays["fragment"], options, bonded, strict):
+        for atoms_of in _assignments(template, annotation.fragments(atoms), options, bonded, strict):
             broken = [(atoms_of[a], atoms_of[b]) for a, b in template.breaks]
             forms = {(atoms_of[a], atoms_of[b]) for a, b in template.forms}
             return Edit(forms, set(broken) - forms, atoms_of, [])

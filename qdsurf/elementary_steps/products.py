@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE
 from qdsurf.atomistic.bonding import (
     bond_matrix,
@@ -17,10 +18,11 @@ from qdsurf.atomistic.bonding import (
     is_molecular,
     molecular_bonds,
 )
+from qdsurf.atomistic.bonding_criteria import STATE_BOND
 from qdsurf.atomistic.charge_balance import assert_neutral
 from qdsurf.atomistic.roles import find_role
-from qdsurf.atomistic.spring_model import Pair, drive
-from qdsurf.elementary_steps.state_check import HELD, judge
+from qdsurf.atomistic.spring_model import Pair, apply_springs
+from qdsurf.elementary_steps.state_check import check_state
 from qdsurf.errors import BuildError
 from qdsurf.records.reaction_templates import Reaction, Role
 
@@ -84,8 +86,8 @@ def build_products(reactant: Atoms, reaction: Reaction, attempts: int = 2, compl
     if not products:
         raise BuildError(f"{reaction.name}: no product geometry: {'; '.join(reasons) or 'no atoms in reach'}")
     for product in products:
-        product.surface.info["failures"] = "; ".join(reasons)
-    return sorted(products, key=lambda product: product.surface.info["energy_cost"])[:attempts]
+        annotation.note(product.surface, failures="; ".join(reasons))
+    return sorted(products, key=lambda product: annotation.noted(product.surface, "energy_cost"))[:attempts]
 
 
 def endpoint_candidates(
@@ -101,20 +103,20 @@ def endpoint_candidates(
 
 
 def _together(reactant: Atoms, edit: Edit) -> Atoms:
-    return drive(reactant, edit.forms, edit.breaks, carried=edit.carried)
+    return apply_springs(reactant, edit.forms, edit.breaks, carried=edit.carried)
 
 
 def _forming_first(reactant: Atoms, edit: Edit) -> Atoms:
-    return _together(drive(reactant, edit.forms, carried=edit.carried), edit)
+    return _together(apply_springs(reactant, edit.forms, carried=edit.carried), edit)
 
 
 def _breaking_first(reactant: Atoms, edit: Edit) -> Atoms:
-    return _together(drive(reactant, (), edit.breaks, carried=edit.carried), edit)
+    return _together(apply_springs(reactant, (), edit.breaks, carried=edit.carried), edit)
 
 
 def _shaken(seed: int) -> Callable[[Atoms, Edit], Atoms]:
     def order(reactant: Atoms, edit: Edit) -> Atoms:
-        shaken, fragment = reactant.copy(), reactant.arrays["fragment"]
+        shaken, fragment = reactant.copy(), annotation.fragments(reactant)
         shifts = np.random.default_rng(seed).normal(scale=SHAKE_A, size=(fragment.max() + 1, 3))
         shaken.positions += np.where(is_molecular(reactant)[:, None], shifts[fragment], 0.0)
         return _together(shaken, edit)
@@ -142,21 +144,21 @@ def find_edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
     ------
     BuildError : nobody plays one of the roles.
     """
-    options = {role: role_players(reactant, reaction, role) for role in reaction.roles}
+    options = {role: role_candidates(reactant, reaction, role) for role in reaction.roles}
     for role, found in options.items():
         if len(found) == 0:
             raise BuildError(f"{reaction.name}: no atom plays {describe_role(reaction, role)}")
     freed = {role for pair in reaction.breaks for role in pair if role.startswith("surface.")}
     freed &= {role for members in reaction.releases.values() for role in members}
     ratios, bonded = bond_ratios(reactant), bond_matrix(reactant)
-    protons = (reactant.arrays["role"] == SUBSTRATE) & (reactant.numbers == 1)
+    protons = (annotation.parts(reactant) == SUBSTRATE) & (reactant.numbers == 1)
     distance = reactant.get_all_distances(mic=True)
     # The cation that the ligand leaves is the one that takes the leaving group.
     swaps = ("surface.cation", "precursor.leaving") in reaction.forms
     swaps = swaps and any("surface.cation" in pair for pair in reaction.breaks)
     edits: list[Edit] = []
     for reach in (REACH_A, FAR_REACH_A):
-        for atoms_of in [] if edits else _choices(reaction, options, distance <= reach, reactant.arrays["fragment"]):
+        for atoms_of in [] if edits else _choices(reaction, options, distance <= reach, annotation.fragments(reactant)):
             forms = {(atoms_of[a], atoms_of[b]) for a, b in reaction.forms}
             broken = [_bonds_between(reactant, ratios, options, atoms_of, pair) for pair in reaction.breaks]
             breaks = set().union(*broken)
@@ -168,7 +170,7 @@ def find_edits(reactant: Atoms, reaction: Reaction) -> list[Edit]:
     return sorted(edits, key=cost)
 
 
-def role_players(atoms: Atoms, reaction: Reaction, role: Role) -> np.ndarray:
+def role_candidates(atoms: Atoms, reaction: Reaction, role: Role) -> np.ndarray:
     """Indices of the atoms that can play a role in a template, which may ask for certain elements."""
     found, accepted = find_role(atoms, role), reaction.elements.get(role, ())
     return found[np.isin(atoms.symbols[found], accepted)] if accepted else found
@@ -212,32 +214,33 @@ def _bonds_between(
     chosen = {} if leaves else {role: [atom] for role, atom in atoms_of.items() if role != "surface.cation"}
     first, second = (np.asarray(chosen.get(role, options[role])) for role in pair)
     if leaves and "ligand.anchor" in atoms_of:
-        fragment = reactant.arrays["fragment"]
+        fragment = annotation.fragments(reactant)
         second = second[fragment[second] == fragment[atoms_of["ligand.anchor"]]]
     near = ratios[np.ix_(first, second)]
-    limit = max(HELD, near.min() + 1e-6) if leaves else HELD
+    limit = max(STATE_BOND, near.min() + 1e-6) if leaves else STATE_BOND
     return {(int(first[i]), int(second[j])) for i, j in np.argwhere(near < limit)}
 
 
 def _product(reactant: Atoms, driven: Atoms, reaction: Reaction, edit: Edit, complete: bool) -> Product:
     """Take released molecules away, renumber the bonds that are asked for, and judge what is left."""
     forms, breaks = edit.forms, edit.breaks
-    driven.info["energy_cost"] = driven.info.pop("strain")
+    annotation.note(driven, energy_cost=annotation.noted(driven, "strain"))
+    annotation.drop_notes(driven, "strain")
     gone = {} if complete else released_atoms(reactant, reaction, edit)
     left = sorted(set().union(*gone.values()))
     keep = np.setdiff1d(np.arange(len(driven)), left)
     number = {int(old): new for new, old in enumerate(keep)}
     renumber = lambda pairs: [[number[i], number[j]] for i, j in sorted(pairs) if i in number and j in number]  # noqa: E731
     final = driven[keep]
-    final.info = {k: v for k, v in driven.info.items() if k not in ("formed", "broken", "pose")}
-    final.info |= {"formed": renumber(forms), "broken": renumber(breaks), "reaction": reaction.name}
+    annotation.drop_notes(final, "formed", "broken", "pose")
+    annotation.note(final, formed=renumber(forms), broken=renumber(breaks), reaction=reaction.name)
     molecular = is_molecular(reactant)
     wanted = (molecular_bonds(reactant) - _ordered(breaks)) | {p for p in _ordered(forms) if molecular[list(p)].all()}
-    final.info["bonds"] = renumber(wanted)
-    if charge := reactant.arrays["formal_charge"][left].sum():
-        final.arrays["formal_charge"][number[charge_heir(reactant, reaction, edit, left)]] += charge
+    annotation.note(final, bonds=renumber(wanted))
+    if charge := annotation.formal_charges(reactant)[left].sum():
+        annotation.formal_charges(final)[number[charge_recipient(reactant, reaction, edit, left)]] += charge
     assert_neutral(final)
-    if reason := judge(final, final):
+    if reason := check_state(final, final):
         raise BuildError(reason)
     return Product(final, {name: _boxed(driven, atoms) for name, atoms in gone.items()})
 
@@ -248,8 +251,8 @@ def released_atoms(reactant: Atoms, reaction: Reaction, edit: Edit) -> dict[str,
     The crystal and metal centres stay behind, unless the template names them.
     """
     members = [edit.atoms_of[one] for leaving in reaction.releases.values() for one in leaving if one in edit.atoms_of]
-    crystal = (reactant.arrays["role"] == SUBSTRATE) & (reactant.numbers > 1)
-    stays = crystal | (reactant.arrays["formal_charge"] > 1)
+    crystal = (annotation.parts(reactant) == SUBSTRATE) & (reactant.numbers > 1)
+    stays = crystal | (annotation.formal_charges(reactant) > 1)
     stays[members] = False
     hydroxides = np.triu(bond_matrix(reactant)) & ~is_molecular(reactant)[:, None] & ~is_molecular(reactant)[None, :]
     bonds = intended_bonds(reactant) | set(map(tuple, np.argwhere(hydroxides).tolist()))
@@ -260,7 +263,7 @@ def released_atoms(reactant: Atoms, reaction: Reaction, edit: Edit) -> dict[str,
     return {name: component(bonds, atom, len(reactant)).tolist() for name, atom in first.items()}
 
 
-def charge_heir(reactant: Atoms, reaction: Reaction, edit: Edit, left: Sequence[int]) -> int:
+def charge_recipient(reactant: Atoms, reaction: Reaction, edit: Edit, left: Sequence[int]) -> int:
     """The atom that keeps the formal charge of what leaves, as that is neutral: what is reduced, or who gave it away.
 
     Raises
@@ -269,7 +272,7 @@ def charge_heir(reactant: Atoms, reaction: Reaction, edit: Edit, left: Sequence[
     """
     if reaction.reduces:
         return edit.atoms_of[reaction.reduces]
-    charge = reactant.arrays["formal_charge"]
+    charge = annotation.formal_charges(reactant)
     for pair in sorted(edit.breaks):
         for i in pair:
             if i not in left and set(pair) & set(left) and charge[i] <= 1:  # amine to amide; not a metal centre

@@ -7,12 +7,12 @@ from ase import Atoms
 from ase.data import covalent_radii
 from scipy.spatial.transform import Rotation
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import content_hash
+from qdsurf.atomistic.bonding_criteria import DATIVE_BOND, POSE_TOO_HIGH
 from qdsurf.atomistic.contacts import contact_limits
 from qdsurf.errors import BuildError
 
-DATIVE = 1.15  # length of a dative bond in covalent radii (Al-O 2.0 A is 1.07, Zn-S 2.6 A is 1.14)
-TOO_HIGH = 1.8  # an anchor that stays this many bond lengths away is not on its site
 ALIKE_A = 0.1  # poses whose distances to the surface agree to this are one
 NEAR_A = 6.0  # of the surface is looked at around the molecule
 
@@ -54,7 +54,7 @@ def rigid_poses(
     shapes = _orientations(molecule.positions - molecule.positions[anchor], count, seed)
     near, indices = _surroundings(surface, position, np.linalg.norm(shapes[0], axis=1).max() + NEAR_A)
     offset = shapes[:, :, None, :] + position - near
-    bond = DATIVE * (covalent_radii[molecule.numbers[anchor]] + covalent_radii[surface.numbers[indices]])
+    bond = DATIVE_BOND * (covalent_radii[molecule.numbers[anchor]] + covalent_radii[surface.numbers[indices]])
     elements, kind = np.unique(np.concatenate([molecule.numbers, surface.numbers[indices]]), return_inverse=True)
     reach = contact_limits(elements)[np.ix_(kind[: len(molecule)], kind[len(molecule) :])]
     reach[anchor] = np.minimum(reach[anchor], bond)
@@ -62,7 +62,7 @@ def rigid_poses(
     poses, rejected, seen = [], [], []
     for k in np.argsort(heights.round(6), kind="stable"):
         atom, other = first[k]
-        if atom != anchor and heights[k] > TOO_HIGH * bond.min():
+        if atom != anchor and heights[k] > POSE_TOO_HIGH * bond.min():
             rejected.append(
                 f"orientation {k}: {molecule.symbols[atom]}{atom} meets {surface.symbols[indices[other]]}"
                 f"{indices[other]} while {molecule.symbols[anchor]}{anchor} is {heights[k]:.2f} A away"
@@ -134,8 +134,9 @@ def _surroundings(surface: Atoms, position: np.ndarray, reach: float) -> tuple[n
 def _join(surface: Atoms, molecule: Atoms, positions: np.ndarray, height: float) -> Atoms:
     adsorbate = molecule.copy()
     adsorbate.positions = positions
-    adsorbate.arrays["fragment"][:] = surface.arrays["fragment"].max() + 1
+    annotation.fragments(adsorbate)[:] = annotation.fragments(surface).max() + 1
     pose = surface + adsorbate
-    pose.info = dict(surface.info) | {"height_A": height}
-    pose.info["pose"] = content_hash(pose)
+    annotation.copy_notes(surface, pose)
+    annotation.note(pose, height_A=height)
+    annotation.note(pose, pose=content_hash(pose))
     return pose

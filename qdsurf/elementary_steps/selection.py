@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import content_hash
-from qdsurf.elementary_steps.state_check import folded_groups, judge
+from qdsurf.elementary_steps.state_check import check_state, folded_groups
 from qdsurf.surfaces.site_density import count_sites
 
 # Flags that say a structure is no longer what it was meant to be.
@@ -36,7 +37,7 @@ def select_state(
         reasons = [] if result["converged"] else [result["reason"]]
         reasons += [flag for flag in result["flags"] if flag in FATAL[1:]]
         if result["converged"]:
-            reasons += filter(None, [judge(candidate, final)])
+            reasons += filter(None, [check_state(candidate, final)])
             reasons += [] if result["calculator"]["name"] in SHAPELESS else folded_groups(candidate, final)
         fates.append("; ".join(reasons) or "ok")
     accepted = [i for i, fate in enumerate(fates) if fate == "ok"]
@@ -48,7 +49,7 @@ def select_state(
         return [], state | {"status": reason, "energy_eV": None, "converged": False, "flags": flags}
     best = min(accepted, key=lambda i: results[i]["energy_eV"])
     final = relaxed[best]
-    final.info.pop("energy_cost", None)
+    annotation.drop_notes(final, "energy_cost")
     state |= {
         "status": "ok",
         "candidate": best,
@@ -60,7 +61,7 @@ def select_state(
         "composition": {s: int(np.sum(final.symbols == s)) for s in sorted(set(final.symbols))},
         "mass_amu": float(final.get_masses().sum()),
     }
-    state["charge"] = float(final.arrays["formal_charge"].sum())
+    state["charge"] = float(annotation.formal_charges(final).sum())
     if final.pbc.any():
         state["density_per_nm2"] = count_sites(final)
     return [final], state
@@ -85,7 +86,7 @@ def select_each(
     """Energies in eV of different molecules by `info["name"]`; None for one that is not what it was meant to be."""
     states = {}
     for candidate, final, result in zip(candidates, relaxed, results, strict=True):
-        states[candidate.info["name"]] = select_state([candidate], [final], [result])[1]
+        states[annotation.noted(candidate, "name")] = select_state([candidate], [final], [result])[1]
     better = zip(states.items(), refined, strict=True) if refined else ()
     states |= {name: refine_state(state, result) for (name, state), result in better}
     return {name: state["energy_eV"] for name, state in states.items()}

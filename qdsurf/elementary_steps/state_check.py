@@ -5,28 +5,29 @@ from itertools import combinations
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.bonding import bond_ratios, changed_bonds, intended_bonds, is_metal, recorded_pairs
+from qdsurf.atomistic.bonding_criteria import STATE_BOND
 
 # At a carbon atom of a free molecule. GFN1-xTB and GFN2-xTB keep such angles within 18 degrees of density functional
 # theory in all molecules of the reference set that they hold; PM7 folds methyl groups on aluminium by 28 to 61.
 FOLDED_DEG = 25.0
-HELD = 1.35  # a bond of two roles, one of them substrate, exists below this multiple of the covalent radii
 
 
-def judge(candidate: Atoms, relaxed: Atoms) -> str:
+def check_state(candidate: Atoms, relaxed: Atoms) -> str:
     """Say why a relaxed structure is not the state that was asked for; an empty string accepts it.
 
     The bond graph of the molecules must be the candidate's, every bond named by the template must be formed or
     broken. Extra contacts of a metal centre to the surface or to a second anchor are allowed, and a ligand that has
     passed to a new partner may still lean on the crystal: they only bind it more firmly.
     """
-    ratios, anchor = bond_ratios(relaxed), relaxed.arrays["anchor"]
+    ratios, anchor = bond_ratios(relaxed), annotation.anchors(relaxed)
     name = lambda i, j: f"{relaxed.symbols[i]}{i}-{relaxed.symbols[j]}{j}"  # noqa: E731
     formed, broken = recorded_pairs(candidate, "formed"), recorded_pairs(candidate, "broken")
     reasons = [f"{name(i, j)} did not stay formed" for i, j in formed if not _held(relaxed, ratios, i, j)]
     if any(anchor[list(pair)].any() for pair in formed):
         broken = [pair for pair in broken if not anchor[list(pair)].any()]
-    reasons += [f"{name(i, j)} came back" for i, j in broken if ratios[i, j] < HELD]
+    reasons += [f"{name(i, j)} came back" for i, j in broken if ratios[i, j] < STATE_BOND]
     lost, gained = changed_bonds(intended_bonds(candidate), relaxed)
     metal = is_metal(relaxed)
     gained = {pair for pair in gained if not metal[list(pair)].any()}
@@ -37,7 +38,7 @@ def judge(candidate: Atoms, relaxed: Atoms) -> str:
 
 def folded_groups(candidate: Atoms, relaxed: Atoms) -> list[str]:
     """Methyl and methylene groups of a free molecule that have lost their shape; on a crystal they may lean on it."""
-    if (relaxed.arrays["role"] == "substrate").any():
+    if (annotation.parts(relaxed) == "substrate").any():
         return []
     partners: dict[int, set[int]] = {}
     for i, j in intended_bonds(candidate):
@@ -55,14 +56,14 @@ def folded_groups(candidate: Atoms, relaxed: Atoms) -> list[str]:
 
 def _held(atoms: Atoms, ratios: np.ndarray, i: int, j: int) -> bool:
     """Whether a bond that was asked for is there; one to the crystal may have moved to a like atom of the crystal."""
-    substrate = atoms.arrays["role"] == "substrate"
+    substrate = annotation.parts(atoms) == "substrate"
     if substrate[i] == substrate[j]:
-        return ratios[i, j] < HELD
+        return ratios[i, j] < STATE_BOND
     ion, other = (i, j) if substrate[i] else (j, i)
     alike = substrate & (atoms.numbers == atoms.numbers[ion])
-    return ratios[alike, other].min() < HELD
+    return ratios[alike, other].min() < STATE_BOND
 
 
 def _dative(atoms: Atoms, pair: tuple[int, int]) -> bool:
     """Whether a bond joins a metal centre to a ligand's anchor: chelation may open and close freely."""
-    return bool(is_metal(atoms)[list(pair)].any() and atoms.arrays["anchor"][list(pair)].any())
+    return bool(is_metal(atoms)[list(pair)].any() and annotation.anchors(atoms)[list(pair)].any())

@@ -274,7 +274,7 @@ def with_best_widths(fit: Correction) -> Correction:
     parts.append(fit.molecules @ fit.molecules.T)
     apart = replace(fit, widths=Widths(*np.zeros(len(START_EV)))).covariance
 
-    def surprise(logs: np.ndarray) -> tuple[float, np.ndarray]:
+    def negative_log_likelihood(logs: np.ndarray) -> tuple[float, np.ndarray]:
         variances = np.exp(2 * logs)
         total = apart + sum(v * part for v, part in zip(variances, parts, strict=True))
         factor = cho_factor(total)
@@ -286,6 +286,6 @@ def with_best_widths(fit: Correction) -> Correction:
         return float(value), np.array(slope)
 
     bounds = [(np.log(FLOOR_EV), np.log(10.0))] * len(START_EV)
-    found = minimize(surprise, np.log(START_EV), jac=True, method="L-BFGS-B", bounds=bounds)
+    found = minimize(negative_log_likelihood, np.log(START_EV), jac=True, method="L-BFGS-B", bounds=bounds)
     shown = [part.any() for part in parts]  # a width that no reaction shows is not one
     return replace(fit, widths=Widths(*np.where(shown, np.exp(found.x), 0.0).tolist()))

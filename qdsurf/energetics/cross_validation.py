@@ -109,7 +109,7 @@ def leave_each_out(correction: Correction, key: Callable[[str], str]) -> pd.Data
     return pd.concat([_nothing(correction).assign(left_out=""), *parts])
 
 
-def summarise_left_out(left_out: pd.DataFrame) -> dict[str, float]:
+def summarise_predictions(left_out: pd.DataFrame) -> dict[str, float]:
     """Raw and corrected mean absolute errors in eV, and the share of residuals within one standard deviation.
 
     Of no reactions there is only their number.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from qdsurf.energetics.bond_types import is_bond, parse_counts, split_bond
 from qdsurf.energetics.corrections import fit_correction
-from qdsurf.energetics.cross_validation import leave_one_out, summarise_left_out
+from qdsurf.energetics.cross_validation import leave_one_out, summarise_predictions
 from qdsurf.errors import InputError
 from qdsurf.records.models import Material
 
@@ -50,13 +50,13 @@ def reaction_errors(errors: pd.DataFrame, metals: Collection[str]) -> dict:
     Returns
     -------
     number and, where there are any, mae_raw_eV, mae_left_out_eV (each predicted from all other reactions) and the
-    rest of `summarise_left_out`; by_metal, the number for each metal; fewest, the smallest of these.
+    rest of `summarise_predictions`; by_metal, the number for each metal; fewest, the smallest of these.
     """
     measured = errors.dropna(subset="error_eV")
     changed = [_metals(bonds) for bonds in measured["bonds"].fillna("")]
     own = [not found.isdisjoint(metals) for found in changed]
     counts = {metal: sum(metal in found for found in changed) for metal in metals}
-    summary = summarise_left_out(leave_one_out(fit_correction(errors)).loc[own])
+    summary = summarise_predictions(leave_one_out(fit_correction(errors)).loc[own])
     return summary | {"by_metal": counts, "fewest": min(counts.values(), default=0)}
 
 

@@ -29,7 +29,7 @@ def step_table(system: System, templates: Mapping[str, Reaction], errors: StateE
 
     Raises
     ------
-    BalanceError : the relaxed states of a step do not have the same elements or charge; carries the ledger.
+    BalanceError : the relaxed states of a step do not have the same elements or charge; the message lists them.
     """
     table = pd.DataFrame([_step(system, templates[n], errors) for n in system.states if n in templates])
     table.insert(0, "system", system.name)
@@ -106,18 +106,18 @@ def assert_balanced(reaction: Reaction, initial: dict, final: dict, taken: list[
 
     Raises
     ------
-    BalanceError : carries the ledger of what differs.
+    BalanceError : lists the elements that differ.
     """
     left, right = Counter(initial["composition"]), Counter(final["composition"])
     for gas in taken:
         left.update(gas["composition"])
     for gas in given:
         right.update(gas["composition"])
-    ledger = [f"{e}: {left[e]} -> {right[e]}" for e in sorted(left | right) if left[e] != right[e]]
+    difference = [f"{e}: {left[e]} -> {right[e]}" for e in sorted(left | right) if left[e] != right[e]]
     if abs(initial["charge"] - final["charge"]) > 1e-6:
-        ledger.append(f"charge: {initial['charge']:+g} -> {final['charge']:+g}")
-    if ledger:
-        raise BalanceError(f"{reaction.name} does not balance: {'; '.join(ledger)}")
+        difference.append(f"charge: {initial['charge']:+g} -> {final['charge']:+g}")
+    if difference:
+        raise BalanceError(f"{reaction.name} does not balance: {'; '.join(difference)}")
 
 
 def _step(system: System, reaction: Reaction, errors: StateErrors) -> dict:

@@ -12,8 +12,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from qdsurf.atomistic.charge_balance import assert_neutral, ledger
-from qdsurf.atomistic.point_sampling import COMPASS, spread
+from qdsurf.atomistic import annotation
+from qdsurf.atomistic.charge_balance import assert_neutral, charge_balance
+from qdsurf.atomistic.point_sampling import TIE_BREAK_DIRECTION, choose_places
 from qdsurf.errors import BalanceError, BuildError, InputError, unknown
 from qdsurf.ligands.conformers import bound_form, chain_conformers
 from qdsurf.ligands.packing import Chains, Seat, pack
@@ -21,7 +22,7 @@ from qdsurf.ligands.slab_ligands import seat
 from qdsurf.records.models import Ligand, Material
 from qdsurf.surfaces.alloys import insert_molecular_ions
 from qdsurf.surfaces.nanocrystal import EDGE, EVERYWHERE, INSIDE, VERTEX, particle_area
-from qdsurf.surfaces.passivation import DEFAULT_STAND_INS, Dangling, StandIns, stand_in_atoms
+from qdsurf.surfaces.passivation import DEFAULT_PASSIVATING_IONS, Dangling, PassivatingIons, passivating_ion_atoms
 
 SAME_PLACE_A = 0.7  # missing neighbours of two atoms nearer than this are one place
 APART_A = 3.0  # two added ions nearer than this repel; such places are taken last
@@ -46,7 +47,7 @@ def cap_nanocrystal(
     dangling: Dangling,
     material: Material,
     ligands: Mapping[str, Ligand] | None = None,
-    stand_ins: StandIns = DEFAULT_STAND_INS,
+    passivating_ions: PassivatingIons = DEFAULT_PASSIVATING_IONS,
     truncate_to_carbons: int | None = None,
     seed: int = 0,
     coverage: float | None = None,
@@ -63,13 +64,13 @@ def cap_nanocrystal(
     particle, dangling : from `build_nanocrystal`.
     ligands : X-type ligand of charge one for each face by name; `*` stands for all others, edges and vertices too.
         None puts stand-ins everywhere.
-    stand_ins : ions of charge -1 and +1 for places without a ligand.
+    passivating_ions : ions of charge -1 and +1 for places without a ligand.
     coverage : ligands in nm^-2. Where the charge asks for more, stand-ins hold the rest; where it asks for fewer,
         acids come with their protons. None takes as many as the charge asks for.
 
     Returns
     -------
-    Neutral particle; `info` counts its `ligands`, its `stand_ins`, and the ligands `without_room`.
+    Neutral particle; `info` counts its `ligands`, its `passivating_ions`, and the ligands `without_room`.
 
     Raises
     ------
@@ -80,35 +81,35 @@ def cap_nanocrystal(
     ligands = ligands or {}
     _check_ligands(particle, ligands)
     particle, dangling = _shed(particle, dangling)
-    charge = round(particle.arrays["formal_charge"].sum())
+    charge = round(annotation.formal_charges(particle).sum())
     if charge == 0 and not ligands:
         return _finish(particle, material, 0, 0, 0, seed)
     if charge == 0 and coverage is None:
         raise InputError("the particle is neutral without ligands; give their coverage in nm^-2")
     sign = next(iter(ligands.values())).charge if charge == 0 else 0
-    if sign and (particle.arrays["formal_charge"] == sign).any():
-        particle, places, stand_ins = _vacate(particle, dangling, sign, coverage, seed)
+    if sign and (annotation.formal_charges(particle) == sign).any():
+        particle, places, passivating_ions = _vacate(particle, dangling, sign, coverage, seed)
         chosen = np.arange(len(places.positions))
     else:
         if sign > 0:
             raise InputError("no cation of charge one is there to be replaced; give a ligand of charge -1")
         if ligands and charge >= 0 and coverage is not None:
             acids = max(0, round(coverage * particle_area(particle)) - charge)
-            particle = _protonate(particle, dangling, acids, stand_ins, seed) if acids else particle
+            particle = _protonate(particle, dangling, acids, passivating_ions, seed) if acids else particle
             charge += acids
         places = _places(particle, dangling, int(np.sign(charge)))
         chosen = _choose(places, abs(charge), particle, seed)
     wanted = _assign(ligands, places, chosen, particle)
     if coverage is not None:
         wanted = _thin_out(wanted, places.positions[chosen], round(coverage * particle_area(particle)), particle, seed)
-    covered, left = _pack_ligands(particle, places, chosen, wanted, stand_ins, truncate_to_carbons, seed)
+    covered, left = _pack_ligands(particle, places, chosen, wanted, passivating_ions, truncate_to_carbons, seed)
     without_room = sum(one is not None for one in wanted) - (len(chosen) - len(left))
     return _finish(covered, material, len(chosen) - len(left), len(left), without_room, seed)
 
 
 def _check_ligands(particle: Atoms, ligands: Mapping[str, Ligand]) -> None:
     """Refuse a face that the particle does not have, and ligands that are not ions of charge one."""
-    faces = {*particle.arrays["facet"].tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
+    faces = {*annotation.faces(particle).tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
     for name, ligand in ligands.items():
         if name not in faces:
             raise unknown("face of the particle", name, faces)
@@ -123,7 +124,7 @@ def _assign(ligands: Mapping[str, Ligand], places: Places, chosen: np.ndarray, p
     ------
     InputError : none of the ligands has it.
     """
-    charge = round(particle.arrays["formal_charge"].sum())
+    charge = round(annotation.formal_charges(particle).sum())
     needed = -np.sign(charge)
     if ligands and needed and all(ligand.charge != needed for ligand in ligands.values()):
         raise InputError(
@@ -141,29 +142,31 @@ def _thin_out(
     asked = np.array([k for k, one in enumerate(wanted) if one], dtype=int)
     if count >= len(asked):
         return wanted
-    kept = set(asked[spread(places[asked], count, particle, "uniform", seed)].tolist())
+    kept = set(asked[choose_places(places[asked], count, particle, "uniform", seed)].tolist())
     return [one if k in kept else None for k, one in enumerate(wanted)]
 
 
-def _finish(covered: Atoms, material: Material, ligands: int, stand_ins: int, without_room: int, seed: int) -> Atoms:
+def _finish(
+    covered: Atoms, material: Material, ligands: int, passivating_ions: int, without_room: int, seed: int
+) -> Atoms:
     """Molecular ions instead of placeholders, counts into `info`, and the ledger closed."""
     covered = insert_molecular_ions(covered, material, seed)
-    del covered.arrays["ion"]
-    covered.info |= {"ligands": ligands, "stand_ins": stand_ins, "without_room": without_room}
+    annotation.drop_column(covered, "ion")
+    annotation.note(covered, ligands=ligands, passivating_ions=passivating_ions, without_room=without_room)
     assert_neutral(covered)
     return covered
 
 
 def _shed(particle: Atoms, dangling: Dangling) -> tuple[Atoms, Dangling]:
     """Take off ions of charge one that are in excess, those with the most cut bonds first."""
-    charges = particle.arrays["formal_charge"]
+    charges = annotation.formal_charges(particle)
     total = round(charges.sum())
     cut = np.bincount(dangling.atom, minlength=len(particle))
     loose = np.flatnonzero((charges == np.sign(total)) & (cut > 0)) if total else np.array([], dtype=int)
     gone: list[int] = []
     for level in sorted(set(cut[loose]), reverse=True):
         mine = loose[cut[loose] == level]
-        gone += mine[spread(particle.positions[mine], min(len(mine), abs(total) - len(gone)), particle)].tolist()
+        gone += mine[choose_places(particle.positions[mine], min(len(mine), abs(total) - len(gone)), particle)].tolist()
         if len(gone) == abs(total):
             break
     kept = np.setdiff1d(np.arange(len(particle)), gone)
@@ -201,39 +204,39 @@ def _places(particle: Atoms, dangling: Dangling, sign: int) -> Places:
         outwards.append(out)
         hosts.append(own.tolist())
         valence.append(strength[group].sum())
-        facets.append(str(particle.arrays["facet"][own[0]]))
+        facets.append(str(annotation.faces(particle)[own[0]]))
     return Places(np.array(positions), np.array(outwards), hosts, np.array(valence), facets)
 
 
-def _protonate(particle: Atoms, dangling: Dangling, acids: int, stand_ins: StandIns, seed: int) -> Atoms:
+def _protonate(particle: Atoms, dangling: Dangling, acids: int, passivating_ions: PassivatingIons, seed: int) -> Atoms:
     """Put the protons of so many acids on cut anions, those with the most cut bonds first."""
     places = _places(particle, dangling, -1)
     chosen = _choose(places, acids, particle, seed)
-    protons = stand_in_atoms(stand_ins, +1, places.positions[chosen], places.outwards[chosen], 1)
+    protons = passivating_ion_atoms(passivating_ions, +1, places.positions[chosen], places.outwards[chosen], 1)
     return _joined([particle, protons])
 
 
 def _vacate(
     particle: Atoms, dangling: Dangling, charge: int, coverage: float, seed: int
-) -> tuple[Atoms, Places, StandIns]:
+) -> tuple[Atoms, Places, PassivatingIons]:
     """Take ions of the ligands' charge off the faces; they stand in where a ligand finds no room after all."""
-    own = particle.arrays["formal_charge"] == charge
-    faces = np.isin(particle.arrays["facet"], [EDGE, VERTEX, INSIDE], invert=True)
+    own = annotation.formal_charges(particle) == charge
+    faces = np.isin(annotation.faces(particle), [EDGE, VERTEX, INSIDE], invert=True)
     ions = np.flatnonzero(own & faces & np.isin(np.arange(len(particle)), dangling.atom))
     count = round(coverage * particle_area(particle))
-    gone = ions[spread(particle.positions[ions], count, particle, "uniform", seed)]
+    gone = ions[choose_places(particle.positions[ions], count, particle, "uniform", seed)]
     outwards = [(dangling.place - particle.positions[dangling.atom])[dangling.atom == ion].mean(axis=0) for ion in gone]
     outwards = np.array(outwards) / np.linalg.norm(outwards, axis=1)[:, None]
     left = particle[np.setdiff1d(np.arange(len(particle)), gone)]
-    partners = np.flatnonzero(left.arrays["formal_charge"] > 1) if charge < 0 else np.array([], dtype=int)
+    partners = np.flatnonzero(annotation.formal_charges(left) > 1) if charge < 0 else np.array([], dtype=int)
     hosts = [[] for _ in gone]
     if len(partners):
         nearest = cKDTree(left.positions[partners]).query(particle.positions[gone])[1]
         hosts = [[int(partners[k])] for k in nearest]
-    facets = [str(name) for name in particle.arrays["facet"][gone]]
+    facets = [str(name) for name in annotation.faces(particle)[gone]]
     places = Places(particle.positions[gone], outwards, hosts, np.ones(len(gone)), facets)
     element = str(particle.symbols[gone[0]]) if len(gone) else "Cl"
-    return left, places, StandIns(element, element)
+    return left, places, PassivatingIons(element, element)
 
 
 def _choose(places: Places, count: int, particle: Atoms, seed: int) -> np.ndarray:
@@ -246,7 +249,7 @@ def _choose(places: Places, count: int, particle: Atoms, seed: int) -> np.ndarra
     if count > len(places.positions):
         raise BalanceError(
             f"{count} ions are needed to balance the particle, {len(places.positions)} places are open "
-            f"({ledger(particle)})"
+            f"({charge_balance(particle)})"
         )
     level = places.valence.round(2)
     tree = cKDTree(places.positions)
@@ -255,7 +258,7 @@ def _choose(places: Places, count: int, particle: Atoms, seed: int) -> np.ndarra
     crowded: list[int] = []
     for value in sorted(set(level), reverse=True):
         mine = np.flatnonzero(level == value)
-        for k in mine[spread(places.positions[mine], len(mine), particle, "uniform", seed)]:
+        for k in mine[choose_places(places.positions[mine], len(mine), particle, "uniform", seed)]:
             (crowded if set(beside[k]) & set(chosen) else chosen).append(int(k))
             if len(chosen) >= count:
                 return np.array(chosen, dtype=int)
@@ -267,7 +270,7 @@ def _pack_ligands(
     places: Places,
     chosen: np.ndarray,
     wanted: Sequence[Ligand | None],
-    stand_ins: StandIns,
+    passivating_ions: PassivatingIons,
     truncate_to_carbons: int | None,
     seed: int,
 ) -> tuple[Atoms, list[int]]:
@@ -280,8 +283,8 @@ def _pack_ligands(
     covered : particle, stand-ins, ligands, in this order.
     left : the places that hold stand-ins.
     """
-    sign = -1 if particle.arrays["formal_charge"].sum() > 0 else +1
-    held = stand_in_atoms(stand_ins, sign, places.positions[chosen], places.outwards[chosen], 1)
+    sign = -1 if annotation.formal_charges(particle).sum() > 0 else +1
+    held = passivating_ion_atoms(passivating_ions, sign, places.positions[chosen], places.outwards[chosen], 1)
     sitting = {}
     for number in _row_by_row(places, chosen):
         k, ligand = chosen[number], wanted[number]
@@ -296,16 +299,18 @@ def _pack_ligands(
     for fragment, (n, positions) in enumerate(found.items(), start=1):
         one = bound_form(wanted[n], truncate_to_carbons)[0].copy()
         one.positions = positions
-        one.arrays["fragment"][:] = fragment
+        annotation.fragments(one)[:] = fragment
         pieces.append(one)
     return _joined(pieces), [int(chosen[n]) for n in left]
 
 
 def _row_by_row(places: Places, chosen: np.ndarray) -> np.ndarray:
     """Order of the places face by face and row by row: chains find their order from the one before."""
-    face = places.outwards[chosen].round(1) @ COMPASS
-    across = np.roll(COMPASS, 1)
-    return np.lexsort((places.positions[chosen] @ across, (places.positions[chosen] @ COMPASS).round(), face.round(2)))
+    face = places.outwards[chosen].round(1) @ TIE_BREAK_DIRECTION
+    across = np.roll(TIE_BREAK_DIRECTION, 1)
+    return np.lexsort(
+        (places.positions[chosen] @ across, (places.positions[chosen] @ TIE_BREAK_DIRECTION).round(), face.round(2))
+    )
 
 
 def _sit(
@@ -332,9 +337,9 @@ def _bridge(particle: Atoms, hosts: list[int]) -> list[int]:
     """Of three or more hosts the two whose line points most along one direction, the same for all bridges of a face."""
     pairs = list(combinations(hosts, 2))
     lines = [particle.positions[b] - particle.positions[a] for a, b in pairs]
-    best = int(np.argmax([abs(line @ COMPASS) / np.linalg.norm(line) for line in lines]))
+    best = int(np.argmax([abs(line @ TIE_BREAK_DIRECTION) / np.linalg.norm(line) for line in lines]))
     first, second = pairs[best]
-    return [first, second] if lines[best] @ COMPASS > 0 else [second, first]
+    return [first, second] if lines[best] @ TIE_BREAK_DIRECTION > 0 else [second, first]
 
 
 def _joined(pieces: Sequence[Atoms]) -> Atoms:
@@ -346,5 +351,5 @@ def _joined(pieces: Sequence[Atoms]) -> Atoms:
             continue
         blank = lambda p, first=first: np.full(len(p), "-" if first.dtype.kind == "U" else -1, first.dtype)  # noqa: E731
         whole.set_array(key, np.concatenate([p.arrays[key] if key in p.arrays else blank(p) for p in pieces]))
-    whole.info = dict(pieces[0].info)
+    annotation.copy_notes(pieces[0], whole)
     return whole

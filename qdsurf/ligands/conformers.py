@@ -8,7 +8,9 @@ from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 from scipy.spatial.transform import Rotation
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import LIGAND, annotate
+from qdsurf.atomistic.bonding_criteria import ALLYLIC_CONTACT
 from qdsurf.atomistic.contacts import contact_limits
 from qdsurf.atomistic.molecules import embed, ligand_molecule
 from qdsurf.atomistic.point_sampling import sphere_directions
@@ -18,7 +20,6 @@ from qdsurf.records.models import Ligand
 # Torsions in degrees: an alkyl chain is trans, seldom gauche (65); beside a double bond it is skew (120). Skews of one
 # sign on both sides of a cis double bond bend the chain by 57 degrees, of two signs by 91.
 TRANS, GAUCHE, SKEW = 180.0, 65.0, 120.0
-ALLYLIC = 0.98  # of the contact limits: hydrogens beside a cis double bond are 1.78 A apart in any shape
 OTHER_SKEW_SHARE = 0.25
 BRANCHED_SHARE = 2 / 3  # gauche to one branch of a quaternary atom is trans to another: all three are alike
 GAUCHE_SHARE = 0.12  # of the torsions of a bent conformer; most bent chains of full length then stay upright
@@ -39,8 +40,8 @@ def bound_form(ligand: Ligand, truncate_to_carbons: int | None) -> tuple[Atoms, 
     """
     molecule, anchors, protons = ligand_molecule(ligand, truncate_to_carbons)
     atoms = annotate(embed(molecule), LIGAND)
-    atoms.arrays["formal_charge"][list(anchors)] = ligand.charge / len(anchors)
-    atoms.arrays["anchor"][list(anchors)] = True
+    annotation.formal_charges(atoms)[list(anchors)] = ligand.charge / len(anchors)
+    annotation.anchors(atoms)[list(anchors)] = True
     del atoms[list(protons)]  # hydrogens come after the heavy atoms, so the anchors keep their numbers
     return atoms, anchors
 
@@ -87,7 +88,7 @@ def chain_conformers(ligand: Ligand, truncate_to_carbons: int | None, bound: int
     below = np.delete(np.arange(len(kept)), list(standing)) if len(kept) > len(standing) else np.array([], dtype=int)
     beside = below[steps[np.ix_(kept[below], list(standing))].min(axis=1) == 1] if len(below) else below
     far = steps[np.ix_(kept, kept)] > 3
-    limits = ALLYLIC * contact_limits(numbers)
+    limits = ALLYLIC_CONTACT * contact_limits(numbers)
     rng = np.random.default_rng(seed)
     torsions = _torsions(molecule, anchors)
     shapes = []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.point_sampling import Pattern
 from qdsurf.errors import InputError
 from qdsurf.ligands.slab_ligands import attach_ligands
@@ -46,7 +47,7 @@ def attach_mixture(
         if whole[k]:
             own = None if seed is None else seed + k
             covered = attach_ligands(covered, shares[k][0], whole[k], truncate_to_carbons, None, pattern, own)[0]
-            entries.append(covered.info["ligand_entry"])
+            entries.append(annotation.noted(covered, "ligand_entry"))
     words = " + ".join(f"{whole[k]} {shares[k][0].name}" for k in order if whole[k])
-    covered.info |= {"ligand": words, "ligand_entry": entries[0]}
+    annotation.note(covered, ligand=words, ligand_entry=entries[0])
     return covered

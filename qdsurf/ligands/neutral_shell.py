@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE
-from qdsurf.atomistic.point_sampling import spread
+from qdsurf.atomistic.point_sampling import choose_places
 from qdsurf.errors import InputError
 from qdsurf.ligands.conformers import bound_form, chain_conformers
 from qdsurf.ligands.packing import pack
@@ -39,7 +40,7 @@ def attach_dative(
     ------
     InputError : a ligand has a charge, or the particle has no open ion for it.
     """
-    core = particle[particle.arrays["role"] == SUBSTRATE]
+    core = particle[annotation.parts(particle) == SUBSTRATE]
     tops = [site for site in find_sites(particle, unique=False) if site["name"].startswith("top:") and site["free"]]
     covered = particle.copy()
     added = missed = 0
@@ -47,15 +48,15 @@ def attach_dative(
         hosts, share = _hosts(particle, tops, ligands, face)
         count = min(len(hosts), round(coverage * particle_area(core) * share))
         places = np.array([particle.positions[site["atoms"][0]] for site in hosts])
-        chosen = [hosts[k] for k in spread(places, count, particle, "uniform", seed)]
+        chosen = [hosts[k] for k in choose_places(places, count, particle, "uniform", seed)]
         placed = _pack_on(covered, chosen, ligand, truncate_to_carbons, seed or 0)
         for piece in placed:
-            piece.arrays["fragment"][:] = covered.arrays["fragment"].max() + 1
+            annotation.fragments(piece)[:] = annotation.fragments(covered).max() + 1
             covered = _with(covered, piece)
         added += len(placed)
         missed += count - len(placed)
-    covered.info["ligands"] = int(particle.info.get("ligands", 0)) + added
-    covered.info["without_room"] = int(particle.info.get("without_room", 0)) + missed
+    annotation.note(covered, ligands=int(annotation.noted(particle, "ligands", 0)) + added)
+    annotation.note(covered, without_room=int(annotation.noted(particle, "without_room", 0)) + missed)
     return covered
 
 
@@ -64,10 +65,10 @@ def _hosts(particle: Atoms, tops: list[dict], ligands: Mapping[str, Ligand], fac
     ligand = ligands[face]
     if ligand.charge:
         raise InputError(f"ligand {ligand.name} has charge {ligand.charge:+d}; give one that binds without charge")
-    charge = particle.arrays["formal_charge"] * (-1 if ligand.cbc_class == "Z" else +1)
-    strongest = charge[particle.arrays["role"] == SUBSTRATE].max()
+    charge = annotation.formal_charges(particle) * (-1 if ligand.cbc_class == "Z" else +1)
+    strongest = charge[annotation.parts(particle) == SUBSTRATE].max()
     open_ions = [site for site in tops if charge[site["atoms"][0]] == strongest > 0]
-    facet = particle.arrays["facet"]
+    facet = annotation.faces(particle)
     own = [
         site
         for site in open_ions
@@ -100,6 +101,6 @@ def _pack_on(
 
 def _with(covered: Atoms, piece: Atoms) -> Atoms:
     whole = covered + piece
-    whole.arrays["facet"][len(covered) :] = "-"
-    whole.info = dict(covered.info)
+    annotation.faces(whole)[len(covered) :] = "-"
+    annotation.copy_notes(covered, whole)
     return whole

@@ -8,9 +8,10 @@ from ase import Atoms
 from numba import njit
 from scipy.spatial.transform import Rotation
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE
 from qdsurf.atomistic.contacts import contact_limits, head_limits
-from qdsurf.atomistic.point_sampling import COMPASS
+from qdsurf.atomistic.point_sampling import TIE_BREAK_DIRECTION
 
 TURNS = 12  # azimuths tried for a head that may turn about its normal
 # Tilts about the line through the anchors, which stay where they are; a trans chain on a carboxylate leans by 35.
@@ -79,7 +80,7 @@ def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int
     low, high = _bounds(core, seats, shifts)
     crowd = _Crowd(low, high, reach)
     kinds = lambda numbers: np.array([kind[int(z)] for z in numbers])  # noqa: E731
-    crystal = core.arrays["role"] == SUBSTRATE if "role" in core.arrays else np.ones(len(core), dtype=bool)
+    crystal = annotation.parts(core) == SUBSTRATE if annotation.has_parts(core) else np.ones(len(core), dtype=bool)
     crowd.add(core.positions, kinds(core.numbers), crystal, shifts)
     rng = np.random.default_rng(seed)
     placed: list[np.ndarray | None] = []
@@ -133,7 +134,7 @@ def _rank_poses(
     steps = (origins[None, :, None] + shifts[None, None] - origins[:, None, None]).reshape(-1, 3) @ seats[0].axes
     lengths = np.linalg.norm(steps, axis=1)
     steps = steps[(lengths > 0.1) & (lengths < NEIGHBOUR_A)].round(1)
-    steps = steps[steps @ COMPASS > 0]  # a copy to the left is met where one to the right is
+    steps = steps[steps @ TIE_BREAK_DIRECTION > 0]  # a copy to the left is met where one to the right is
     steps, weights = np.unique(steps, axis=0, return_counts=True)
     if len(steps) == 0:
         return [poses[k] for k in shuffled]

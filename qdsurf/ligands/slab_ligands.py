@@ -8,20 +8,21 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import get_distances
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import LIGAND, SUBSTRATE, annotate
 from qdsurf.atomistic.bonding import bond_matrix
+from qdsurf.atomistic.bonding_criteria import PROTON_ON_ANION_A, SPRING_FORMED
 from qdsurf.atomistic.charge_balance import assert_neutral
 from qdsurf.atomistic.contacts import contact_limits
-from qdsurf.atomistic.point_sampling import COMPASS, Pattern, spread
+from qdsurf.atomistic.point_sampling import TIE_BREAK_DIRECTION, Pattern, choose_places
 from qdsurf.atomistic.roles import outermost_ions, surface_anions, surface_cations
-from qdsurf.atomistic.spring_model import FORMED, drive
+from qdsurf.atomistic.spring_model import apply_springs
 from qdsurf.errors import BuildError
 from qdsurf.ligands.conformers import bound_form, chain_conformers, stand_up
 from qdsurf.ligands.packing import TURNS, Chains, Seat, pack, turns
 from qdsurf.records.library import ligand_entry
 from qdsurf.records.models import BindingMode, Ligand, LigandEntry
 
-PROTON_A = 1.4  # from the anion that holds it
 PROTON_ASIDE_A = 5.5  # lateral distance of the acid proton: nearer it hops back, or meets what attacks the ligand
 KEPT_FREE_A = 6.0  # a ligand may fill this much of the vacuum before the cell grows
 HEIGHT_A = 3.0  # anchor above its ion before the springs pull it in
@@ -65,20 +66,20 @@ def attach_ligands(
     InputError : the ligand has no place on these ions.
     BuildError : no binding mode fits; the message lists each with its reason.
     """
-    entry = ligand_entry(_charges(slab), ligand, str(slab.info.get("material", "this surface")))
+    entry = ligand_entry(_charges(slab), ligand, str(annotation.noted(slab, "material", "this surface")))
     candidates, reasons = [], []
     for mode in modes or _modes(ligand, entry):
         try:
             covered = _cover(slab, ligand, entry, mode, count, truncate_to_carbons, pattern, seed)
-            if "charge" not in slab.info:
+            if not annotation.has_note(slab, "charge"):
                 assert_neutral(covered)
             covered = _keep_vacuum(covered, slab)
-            covered.info |= {"ligand": ligand.name, "ligand_entry": entry, "binding_mode": mode}
+            annotation.note(covered, ligand=ligand.name, ligand_entry=entry, binding_mode=mode)
             candidates.append(covered)
         except BuildError as error:
             reasons.append(f"{mode}: {error}")
     if not candidates:
-        raise BuildError(f"{count} {ligand.name} do not fit on {slab.info.get('facet')}: {'; '.join(reasons)}")
+        raise BuildError(f"{count} {ligand.name} do not fit on {annotation.noted(slab, 'facet')}: {'; '.join(reasons)}")
     return candidates
 
 
@@ -90,8 +91,8 @@ def _modes(ligand: Ligand, entry: LigandEntry) -> list[BindingMode]:
 
 def _charges(slab: Atoms) -> set[int]:
     """Formal charges of the ions of the two outermost layers."""
-    outer = (slab.arrays["role"] == SUBSTRATE) & (slab.arrays["layer"] <= 2)
-    return set(np.round(slab.arrays["formal_charge"][outer]).astype(int).tolist())
+    outer = (annotation.parts(slab) == SUBSTRATE) & (annotation.layers(slab) <= 2)
+    return set(np.round(annotation.formal_charges(slab)[outer]).astype(int).tolist())
 
 
 def _keep_vacuum(covered: Atoms, slab: Atoms) -> Atoms:
@@ -118,7 +119,7 @@ def _cover(
     if count * max(replaced, 1) > len(hosts):
         most = len(hosts) // max(replaced, 1)
         raise BuildError(f"{count} ligands for {most} sites; at most {most} fit")
-    chosen = hosts[spread(slab.positions[hosts], count, slab, pattern, seed)]
+    chosen = hosts[choose_places(slab.positions[hosts], count, slab, pattern, seed)]
     gone = _with_hydrogen(slab, _replaced(slab, hosts, chosen, replaced))
     partners = [_partners(slab, int(site), ligand, entry, mode, len(bound[1])) for site in chosen]
     covered = slab[np.setdiff1d(np.arange(len(slab)), gone)]
@@ -140,10 +141,10 @@ def _hosts(slab: Atoms, ligand: Ligand, entry: LigandEntry) -> np.ndarray:
         return outermost_ions(slab, np.sign(ligand.charge))
     ions = surface_anions(slab) if ligand.cbc_class == "Z" else surface_cations(slab)
     bonded = bond_matrix(slab)
-    ions = ions[~bonded[np.ix_(ions, slab.arrays["anchor"])].any(axis=1)]
+    ions = ions[~bonded[np.ix_(ions, annotation.anchors(slab))].any(axis=1)]
     if len(ions) == 0:
         return ions
-    ions = ions[slab.arrays["layer"][ions] == slab.arrays["layer"][ions].min()]
+    ions = ions[annotation.layers(slab)[ions] == annotation.layers(slab)[ions].min()]
     height = slab.positions[:, 2]
     above = (bonded[ions] & (height[None, :] > height[ions][:, None] + ABOVE_A)).sum(axis=1)
     return ions[above == above.min()]
@@ -163,8 +164,8 @@ def _with_hydrogen(slab: Atoms, ions: list[int]) -> list[int]:
     oxygen = [i for i in ions if slab.symbols[i] == "O"]
     if not oxygen:
         return ions
-    own = bond_matrix(slab)[oxygen].any(axis=0) & (slab.numbers == 1) & (slab.arrays["formal_charge"] == 0)
-    return [*ions, *map(int, np.flatnonzero(own & (slab.arrays["role"] == SUBSTRATE)))]
+    own = bond_matrix(slab)[oxygen].any(axis=0) & (slab.numbers == 1) & (annotation.formal_charges(slab) == 0)
+    return [*ions, *map(int, np.flatnonzero(own & (annotation.parts(slab) == SUBSTRATE)))]
 
 
 def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: BindingMode, anchors: int) -> list[int]:
@@ -186,7 +187,7 @@ def _partners(slab: Atoms, site: int, ligand: Ligand, entry: LigandEntry, mode: 
             raise BuildError("no second cation is open where the ion was")
         return [below[0], int(beside[0])]
     if mode == "bridging":
-        beside = cations[(slab.arrays["layer"][cations] == slab.arrays["layer"][site]) & (cations != site)]
+        beside = cations[(annotation.layers(slab)[cations] == annotation.layers(slab)[site]) & (cations != site)]
         if len(beside) == 0:
             raise BuildError("no second cation lies beside it in the layer")
         return [site, _nearest(slab, site, beside)[0]]
@@ -197,7 +198,7 @@ def _nearest(slab: Atoms, site: int, candidates: np.ndarray) -> list[int]:
     """Candidates by distance from a site; equal ones in the order of one direction."""
     vectors = slab.get_distances(site, candidates, mic=True, vector=True)
     distances = np.linalg.norm(vectors, axis=1).round(3)
-    return [int(i) for i in candidates[np.lexsort(((-vectors @ COMPASS).round(3), distances))]]
+    return [int(i) for i in candidates[np.lexsort(((-vectors @ TIE_BREAK_DIRECTION).round(3), distances))]]
 
 
 def _pull_in(
@@ -205,7 +206,7 @@ def _pull_in(
 ) -> Atoms:
     """Add one short ligand above its ion and let springs pull it into its binding mode."""
     molecule, anchors = bound[0].copy(), bound[1]
-    molecule.arrays["fragment"][:] = fragment = covered.arrays["fragment"].max() + 1
+    annotation.fragments(molecule)[:] = fragment = annotation.fragments(covered).max() + 1
     others = np.setdiff1d(np.arange(len(molecule)), anchors)
     molecule.positions = stand_up(molecule.positions, anchors, others)
     if len(partners) > 1 and partners[0] != partners[1]:
@@ -215,15 +216,15 @@ def _pull_in(
     molecule.positions += [*origin[:2], origin[2] + (1.0 if entry in ("anion", "cation") else HEIGHT_A)]
     start = len(covered)
     model = covered + molecule
-    model.info = dict(covered.info)
+    annotation.copy_notes(covered, model)
     forms = [(p, start + a) for p, a in zip(partners, itertools.cycle(anchors))]
     if ligand.leaving_protons and entry == "acid":
         head = molecule.positions[list(anchors)].mean(axis=0)
         protons, acceptors = _protons(model, head, ligand, int(fragment))
         forms += [(anion, len(model) + k) for k, anion in enumerate(acceptors)]
         model = model + protons
-        model.info = dict(covered.info)
-    return drive(model, forms)
+        annotation.copy_notes(covered, model)
+    return apply_springs(model, forms)
 
 
 def _protons(model: Atoms, head: np.ndarray, ligand: Ligand, fragment: int) -> tuple[Atoms, list[int]]:
@@ -231,7 +232,7 @@ def _protons(model: Atoms, head: np.ndarray, ligand: Ligand, fragment: int) -> t
     protons, acceptors = annotate(Atoms(), LIGAND), []
     for _ in range(ligand.leaving_protons):
         acceptors.append(_proton_acceptor(model, head, fragment))
-        place = model.positions[acceptors[-1]] + [0, 0, PROTON_A]
+        place = model.positions[acceptors[-1]] + [0, 0, PROTON_ON_ANION_A]
         one = annotate(Atoms("H", [place]), LIGAND, fragment, [1.0])
         protons, model = protons + one, model + one
     return protons, acceptors
@@ -272,12 +273,12 @@ def _pack_in(
         raise BuildError(
             f"none of {len(placed)} finds room{reach} without a contact; take a larger cell, or a shorter chain"
         )
-    first = covered.arrays["fragment"].max() + 1
+    first = annotation.fragments(covered).max() + 1
     pieces = []
     for number, positions in enumerate(placed):
         one = molecule.copy()
         one.positions = positions
-        one.arrays["fragment"][:] = first + number
+        annotation.fragments(one)[:] = first + number
         pieces.append(one)
     everything = covered.copy()
     for piece in pieces:
@@ -287,9 +288,9 @@ def _pack_in(
         model += piece
         if ligand.leaving_protons and entry == "acid":  # beside no other ligand, whichever comes later
             head = piece.positions[list(anchors)].mean(axis=0)
-            protons = _protons(everything, head, ligand, int(piece.arrays["fragment"][0]))[0]
+            protons = _protons(everything, head, ligand, int(annotation.fragments(piece)[0]))[0]
             everything, model = everything + protons, model + protons
-    model.info = dict(covered.info)
+    annotation.copy_notes(covered, model)
     return model
 
 
@@ -313,7 +314,9 @@ def seat(
     if not partners:
         return Seat(np.asarray(origin), _frame(up), around, lifts=LIFTS_A)
     first = surface.positions[partners[0]]
-    lengths = FORMED * (covalent_radii[surface.numbers[partners[0]]] + covalent_radii[chains.numbers[list(anchors)]])
+    lengths = SPRING_FORMED * (
+        covalent_radii[surface.numbers[partners[0]]] + covalent_radii[chains.numbers[list(anchors)]]
+    )
     bond = float(np.mean(lengths))
     out = np.asarray(origin) - first
     up = out / np.linalg.norm(out) if np.linalg.norm(out) > 0.5 else up
@@ -345,12 +348,12 @@ def _frame(up: np.ndarray, along: np.ndarray | None = None) -> np.ndarray:
 def _proton_acceptor(slab: Atoms, anchor: np.ndarray, fragment: int) -> int:
     """The outermost free anion nearest to the anchor of those at least `PROTON_ASIDE_A` aside, else the farthest."""
     anions = surface_anions(slab)
-    anions = anions[slab.arrays["layer"][anions] == 1]
-    taken = bond_matrix(slab)[:, (slab.arrays["role"] != SUBSTRATE) | (slab.numbers == 1)].any(axis=1)
+    anions = anions[annotation.layers(slab)[anions] == 1]
+    taken = bond_matrix(slab)[:, (annotation.parts(slab) != SUBSTRATE) | (slab.numbers == 1)].any(axis=1)
     free = anions[~taken[anions]]
-    others = np.flatnonzero((slab.arrays["role"] != SUBSTRATE) & (slab.arrays["fragment"] != fragment))
+    others = np.flatnonzero((annotation.parts(slab) != SUBSTRATE) & (annotation.fragments(slab) != fragment))
     if len(others) and len(free):
-        places = slab.positions[free] + [0, 0, PROTON_A]
+        places = slab.positions[free] + [0, 0, PROTON_ON_ANION_A]
         apart = get_distances(places, slab.positions[others], cell=slab.cell, pbc=slab.pbc)[1]
         limits = contact_limits(np.concatenate([[1], slab.numbers[others]]))[0, 1:]
         free = free[(apart > limits).all(axis=1)]
@@ -369,8 +372,8 @@ def anchor_distance(atoms: Atoms) -> float:
 
     Between a bond length and a hydrogen bond; a cation whose chains hold it off stands farther away.
     """
-    crystal = np.flatnonzero(atoms.arrays["role"] == SUBSTRATE)
-    anchors = [np.intersect1d(own, np.flatnonzero(atoms.arrays["anchor"])) for own in iter_ligands(atoms)]
+    crystal = np.flatnonzero(annotation.parts(atoms) == SUBSTRATE)
+    anchors = [np.intersect1d(own, np.flatnonzero(annotation.anchors(atoms))) for own in iter_ligands(atoms)]
     places = atoms.positions
     apart = [get_distances(places[a], places[crystal], cell=atoms.cell, pbc=atoms.pbc)[1].min() for a in anchors]
     return float(max(apart))
@@ -378,6 +381,6 @@ def anchor_distance(atoms: Atoms) -> float:
 
 def iter_ligands(atoms: Atoms) -> Iterator[np.ndarray]:
     """Indices of each ligand, fragment by fragment."""
-    is_ligand = atoms.arrays["role"] == LIGAND
-    for fragment in np.unique(atoms.arrays["fragment"][is_ligand]):
-        yield np.flatnonzero(is_ligand & (atoms.arrays["fragment"] == fragment))
+    is_ligand = annotation.parts(atoms) == LIGAND
+    for fragment in np.unique(annotation.fragments(atoms)[is_ligand]):
+        yield np.flatnonzero(is_ligand & (annotation.fragments(atoms) == fragment))

@@ -11,7 +11,7 @@ from qdsurf.errors import InputError, unknown
 from qdsurf.records import library
 from qdsurf.records.models import CalculatorSpec, Record
 from qdsurf.records.name_patterns import any_of, spell_out
-from qdsurf.records.reaction_templates import ROUTINE
+from qdsurf.records.reaction_templates import DEFAULT
 from qdsurf.records.settings import KineticsSpec, QualificationSpec, RelaxSpec, SlabSpec, ThermochemistrySpec
 from qdsurf.records.systems import System, find_facet
 
@@ -29,10 +29,10 @@ class Config(Record):
         (), description="systems to leave out: names or patterns of MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR"
     )
     reactions: tuple[str, ...] = Field(
-        (ROUTINE,),
+        (DEFAULT,),
         min_length=1,
-        description="steps to compute: templates by name, chemistries D1 to D15, or 'routine' for those marked so; the "
-        "states that they start from come along",
+        description="steps to compute: templates by name, kinds of chemistry such as 'ion_exchange', or 'default'; the "
+        "states from which they start are included",
     )
     truncate_to_carbons: int | None = Field(None, ge=1, description="length of ligand chains; absent: full length")
     calculator: CalculatorSpec = Field(

@@ -6,6 +6,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.db import connect
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import content_hash
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.storage.files import read_json, written_whole
@@ -37,7 +38,7 @@ def collect_structures(folder: Path, jobs: Iterable[str]) -> list[Atoms]:
             if result["energy_eV"] is None:
                 continue
             calculator = result["calculator"]
-            atoms.info["provenance"] = {
+            provenance = {
                 "room": room,
                 "system": system,
                 "state": state,
@@ -49,6 +50,7 @@ def collect_structures(folder: Path, jobs: Iterable[str]) -> list[Atoms]:
                 "input_hash": result["input_hash"],
                 "qdsurf_version": result["qdsurf_version"],
             }
+            annotation.note(atoms, provenance=provenance)
             found.append(atoms)
     return found
 
@@ -62,7 +64,7 @@ def write_database(path: Path, structures: Sequence[Atoms]) -> None:
         temporary.unlink()  # an empty file is no database
         with connect(temporary, type="db") as database:
             for atoms in structures:
-                pairs = dict(atoms.info["provenance"])
+                pairs = dict(annotation.noted(atoms, "provenance"))
                 atoms.calc.name = pairs.pop("calculator")  # a column of its own in every database
                 pairs |= {key: f"{key[0]}{pairs[key]}" for key in ("hash", "input_hash", "calculator_version")}
                 database.write(atoms, pairs)

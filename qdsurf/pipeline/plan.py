@@ -11,14 +11,14 @@ from ase import Atoms
 from qdsurf.atomistic.molecules import build_molecule, describe_model, parse_smiles
 from qdsurf.calculators.registry import assert_supported, check_calculator, is_for_molecules_only
 from qdsurf.elementary_steps.gas_products import (
+    desorbed_ligand,
+    desorbed_salt,
     element,
+    gas_product,
     leaving_group,
     ligand_anion,
     metal_fragment,
     precursor_gases,
-    released,
-    released_ligand,
-    released_salt,
     two_groups,
 )
 from qdsurf.elementary_steps.selection import refine_state
@@ -191,7 +191,7 @@ class Plan:
         if bound is None:
             return {}
         if entry in ("acid", "dative", "acceptor"):
-            return {"ligand": released_ligand(bound, truncate)}
+            return {"ligand": desorbed_ligand(bound, truncate)}
         charges = self.material(slab).formal_charges
         molecular = self.material(slab).molecular_ion
         counterions = [
@@ -200,7 +200,7 @@ class Plan:
             if charge == -bound.charge and (molecular is None or element != molecular.name)
         ]
         if entry == "anion" and counterions:
-            return {"salt": released_salt(bound, counterions[0], truncate)}
+            return {"salt": desorbed_salt(bound, counterions[0], truncate)}
         return {}
 
     @remembered
@@ -226,14 +226,14 @@ class Plan:
         if coreactants:
             made["coreactant"] = lambda: library.get("coreactants", coreactants[0]).molecule
         if material.formal_charges.get(halide) == -1:
-            made["metal_halide"] = lambda: released(metal_fragment(precursor), element(halide))
+            made["metal_halide"] = lambda: gas_product(metal_fragment(precursor), element(halide))
         if material.formal_charges.get(monovalent) == 1:
-            made["precursor_salt"] = lambda: released(element(monovalent), leaving_group(precursor))
+            made["precursor_salt"] = lambda: gas_product(element(monovalent), leaving_group(precursor))
         if ligand is not None and ligand.leaving_protons:
             anion = ligand_anion(ligand, self.config.truncate_to_carbons)
-            made["metal_salt"] = lambda: released(metal_fragment(precursor), anion)
+            made["metal_salt"] = lambda: gas_product(metal_fragment(precursor), anion)
             if self.config.slabs[system.slab].ligands_per_cell > 1:
-                made["complex"] = lambda: released(element(cation), anion, anion)
+                made["complex"] = lambda: gas_product(element(cation), anion, anion)
         return {name: made[name]() for name in made if name in named}
 
     @cached_property

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from qdsurf.records.models import CalculatorSpec
 
 
-class Demand(NamedTuple):
+class Resources(NamedTuple):
     """What a force call on n atoms takes on one thread.
 
     Memory is memory_MiB + linear_MiB n + quadratic_MiB n^2, time is seconds (n/100)^power.
@@ -22,13 +22,13 @@ class Demand(NamedTuple):
 # benchmarks/demand.py on slabs of 18 to 256 atoms. The time of tblite is that with OpenBLAS on an idle machine; those
 # of the others were taken beside other work and are too long rather than too short.
 DEMANDS = {
-    "sevennet": Demand(245, 0.28, 0.0, 0.1, 1.0),  # memory of a bulk crystal, in which an atom has most neighbours
-    "emt": Demand(150, 0.0, 0.0, 0.02, 1.0),
-    "tblite": Demand(160, 0.0, 0.0065, 4.6, 2.2),
-    "mopac": Demand(160, 0.0, 0.013, 7.2, 1.8),
-    "sevennet-torch": Demand(650, 0.0, 0.0075, 0.45, 1.0),  # 7net-0 on the processor
+    "sevennet": Resources(245, 0.28, 0.0, 0.1, 1.0),  # memory of a bulk crystal, in which an atom has most neighbours
+    "emt": Resources(150, 0.0, 0.0, 0.02, 1.0),
+    "tblite": Resources(160, 0.0, 0.0065, 4.6, 2.2),
+    "mopac": Resources(160, 0.0, 0.013, 7.2, 1.8),
+    "sevennet-torch": Resources(650, 0.0, 0.0075, 0.45, 1.0),  # 7net-0 on the processor
 }
-UNKNOWN = Demand(4000, 0.0, 0.1, 600.0, 2.0)  # assumed; `--set-resources RULE:mem_mb=N` says better
+UNKNOWN = Resources(4000, 0.0, 0.1, 600.0, 2.0)  # assumed; `--set-resources RULE:mem_mb=N` says better
 BESIDE_MIB = 500  # Snakemake twice and the script that waits for its worker; a queue counts what they share for each
 MARGIN = 2.0  # slower machines, SCF rescues, larger basis sets
 # A relaxation that takes ten times as long as its force calls do on an idle machine hangs. The first of them may wait
@@ -44,7 +44,7 @@ def memory_MiB(spec: CalculatorSpec, atoms: int) -> int:
     return ceil(BESIDE_MIB + MARGIN * own)
 
 
-def patience_s(spec: CalculatorSpec, atoms: int, calls: int) -> int:
+def timeout_s(spec: CalculatorSpec, atoms: int, calls: int) -> int:
     """Time in s after which so many force calls on so many atoms are taken for a hang."""
     demand = DEMANDS.get(spec.name, UNKNOWN)
     return ceil(SHORTEST_PATIENCE_S + PATIENCE * calls * demand.seconds * (atoms / 100) ** demand.power)

@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 
+from qdsurf.atomistic import annotation
 from qdsurf.qualification.criteria import MELT_EV_PER_ATOM, MELT_SHIFT_A, judge_uses
 from qdsurf.records.models import Material
 from qdsurf.units import EV_PER_A2_J_PER_M2, EV_PER_A3_GPA
@@ -132,7 +133,7 @@ def surface_energies(material: Material, slabs: Sequence[Atoms], energies: Seque
             per_atom = (high - low) / (len(thick) - len(thin))
             area = np.linalg.norm(np.cross(*thin.cell.array[:2]))
             value = float((low - len(thin) * per_atom) / (2 * area) * EV_PER_A2_J_PER_M2)
-        facet = thin.info["facet"]
+        facet = annotation.noted(thin, "facet")
         rows.append({"facet": facet, "surface_energy_J_per_m2": value, "literature_J_per_m2": recorded.get(facet)})
     return sorted(
         rows, key=lambda row: np.inf if row["surface_energy_J_per_m2"] is None else row["surface_energy_J_per_m2"]
@@ -168,7 +169,7 @@ def qualify(material: Material, tests: Mapping[str, Outcome], reactions: dict | 
         tests are of bare crystals, so that verdict is too: nothing is said about one that moves under molecules.
     """
     strained = tests["strained_bulk"]
-    strains = [atoms.info["strain"] for atoms in strained.relaxed]
+    strains = [annotation.noted(atoms, "strain") for atoms in strained.relaxed]
     volume = strained.relaxed[0].get_volume() / (1 + strains[0]) ** 3
     results = [result for outcome in tests.values() for result in outcome.results]
     data = {"material": material.name, "calculator": results[0]["calculator"]}

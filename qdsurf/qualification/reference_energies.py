@@ -12,6 +12,7 @@ import pandas as pd
 from ase import Atoms
 from ase.units import Bohr, Hartree
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, annotate
 from qdsurf.calculators.pyscf import KohnSham, converged, mean_field_of
 from qdsurf.calculators.registry import supported_elements
@@ -49,12 +50,12 @@ def compute_reference(atoms: Atoms, level: ReferenceLevel) -> Atoms:
     CalculationError : the SCF or the relaxation did not converge; names the molecule.
     """
     relaxed = relax_geometry(atoms, level.geometry_functional, level.geometry_basis)
-    relaxed.info = {
-        "name": atoms.info.get("name"),
-        "level": level.label,
-        "energy_eV": single_point(relaxed, level.functional, level.basis),
-        "programs": f"pyscf {version('pyscf')}, geometric {version('geometric')}",
-    }
+    energy = single_point(relaxed, level.functional, level.basis)
+    programs = f"pyscf {version('pyscf')}, geometric {version('geometric')}"
+    annotation.drop_notes(relaxed)
+    annotation.note(
+        relaxed, name=annotation.noted(atoms, "name"), level=level.label, energy_eV=energy, programs=programs
+    )
     return relaxed
 
 
@@ -71,7 +72,7 @@ def saddle_barriers(spec: CalculatorSpec) -> pd.DataFrame:
     frames = [annotate(atoms.copy(), ADSORBATE) for pair in pairs.values() for atoms in pair]
     energies = [result["energy_eV"] for result in relax_batch(frames, spec, 0.0, 0, label="saddles")[1]]
     rows = [
-        (name, top - initial, pair[1].info["energy_eV"] - pair[0].info["energy_eV"])
+        (name, top - initial, annotation.noted(pair[1], "energy_eV") - annotation.noted(pair[0], "energy_eV"))
         for (name, pair), initial, top in zip(pairs.items(), energies[::2], energies[1::2], strict=True)
         if initial is not None and top is not None
     ]
@@ -86,7 +87,7 @@ def strip_states(rooms: Mapping[str, Sequence[Atoms]], level: PointLevel, progra
             if state.calc is not None:
                 atoms = Atoms(state.symbols, state.positions, cell=state.cell, pbc=state.pbc)
                 energy = state.get_potential_energy()
-                atoms.info = {"name": room, "level": level.label, "energy_eV": energy, "programs": program}
+                annotation.note(atoms, name=room, level=level.label, energy_eV=energy, programs=program)
                 stored.append(atoms)
     return stored
 
@@ -104,13 +105,14 @@ def relax_geometry(atoms: Atoms, functional: str, basis: str) -> Atoms:
     calculator = KohnSham(functional, basis)
 
     def solve(molecule) -> tuple[float, np.ndarray]:
-        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator, info=atoms.info)
+        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator)
+        annotation.copy_notes(atoms, at)
         return at.get_potential_energy() / Hartree, -at.get_forces() * Bohr / Hartree
 
     start = as_pyscf_method(mean_field_of(atoms, functional, basis).mol, solve)
     done, molecule = geometric_solver.kernel(start, maxsteps=STEPS, **CONVERGENCE)
     if not done:
-        raise CalculationError(f"{atoms.info.get('name')}: the geometry did not converge in {STEPS} steps")
+        raise CalculationError(f"{annotation.noted(atoms, 'name')}: the geometry did not converge in {STEPS} steps")
     relaxed = atoms.copy()
     relaxed.positions = molecule.atom_coords() * Bohr
     return relaxed

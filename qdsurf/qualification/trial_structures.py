@@ -8,6 +8,7 @@ from ase.build import make_supercell
 from ase.constraints import FixAtoms
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE, annotate
 from qdsurf.errors import BalanceError, BuildError
 from qdsurf.records.models import Facet, Material
@@ -55,23 +56,24 @@ def strained_cells(material: Material, strains: Sequence[float], shortest_vector
     cell = AseAtomsAdaptor.get_atoms(primitive)
     repeats = np.ceil(shortest_vector / cell.cell.lengths() - 1e-9).astype(int)
     supercell = make_supercell(Atoms(cell.symbols, cell.positions, cell=cell.cell, pbc=True), np.diag(repeats))
-    annotate(supercell, SUBSTRATE).set_array("ion", np.arange(len(supercell)))
+    annotation.set_column(annotate(supercell, SUBSTRATE), "ion", np.arange(len(supercell)))
     supercell = substitute(supercell, material, seed)
     images = []
     for strain in strains:
         image = supercell.copy()
         image.set_cell(supercell.cell.array * (1 + strain), scale_atoms=True)
         image = insert_molecular_ions(image, material, seed)
-        image.info = {"strain": strain}
-        images.append(Atoms(image.symbols, image.positions, cell=image.cell, pbc=True, info=image.info))
+        bare = Atoms(image.symbols, image.positions, cell=image.cell, pbc=True)
+        annotation.note(bare, strain=strain)
+        images.append(bare)
     return images
 
 
 def free_upper_half(slab: Atoms) -> Atoms:
     """A copy whose lower half is fixed, at least the outermost layer free."""
     free = slab.copy()
-    depth = free.arrays["layer"].max() // 2
-    free.set_constraint(FixAtoms(np.flatnonzero(free.arrays["layer"] > max(1, depth))))
+    depth = annotation.layers(free).max() // 2
+    free.set_constraint(FixAtoms(np.flatnonzero(annotation.layers(free) > max(1, depth))))
     return free
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from qdsurf.errors import InputError, unknown
 from qdsurf.records.models import Coreactant, Ligand, LigandEntry, Material, Precursor, Recipe
-from qdsurf.records.reaction_templates import CHEMISTRIES, ROUTINE, Reaction
+from qdsurf.records.reaction_templates import CHEMISTRIES, DEFAULT, Reaction
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -159,7 +159,7 @@ def chosen_reactions(wanted: Collection[str], where: str = "reactions") -> dict[
 
     Parameters
     ----------
-    wanted : names of templates, chemistries D1 to D15, or `routine`.
+    wanted : names of templates, kinds of chemistry such as `ion_exchange`, or `default`.
 
     Raises
     ------
@@ -167,8 +167,8 @@ def chosen_reactions(wanted: Collection[str], where: str = "reactions") -> dict[
     """
     templates = reactions()
     for word in wanted:
-        if word not in {ROUTINE, *CHEMISTRIES, *templates}:
-            raise unknown("reaction", word, [ROUTINE, *CHEMISTRIES, *templates], where)
+        if word not in {DEFAULT, *CHEMISTRIES, *templates}:
+            raise unknown("reaction", word, [DEFAULT, *CHEMISTRIES, *templates], where)
     chosen = {name for name, template in templates.items() if template.chosen_by(tuple(wanted))}
     waiting = list(chosen)
     while waiting:

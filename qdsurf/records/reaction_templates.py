@@ -39,24 +39,24 @@ BondOfRoles = Annotated[
     Field(pattern=rf"^({'|'.join(map(re.escape, get_args(Role)))})<?-({'|'.join(map(re.escape, get_args(Role)))})$"),
 ]
 CHEMISTRIES = {
-    "D1": "Lewis adduct",
-    "D2": "exchange at hydroxyl or hydride",
-    "D3": "oxidised site",
-    "D4": "carboxylate and carboxylic acid",
-    "D5": "amine and ammonium",
-    "D6": "insertion between ligand and crystal",
-    "D7": "cation exchange, metal leaves or is reduced",
-    "D8": "vacancy",
-    "D9": "water",
-    "D10": "ligand desorption",
-    "D11": "ion exchange",
-    "D12": "half-reaction of colloidal ALD",
-    "D13": "attack by a by-product",
-    "D14": "oxygen and ozone",
-    "D15": "oxide with carboxylic acid",
+    "lewis_adduct": "Lewis adduct",
+    "hydroxyl": "exchange at hydroxyl or hydride",
+    "oxidised_site": "oxidised site",
+    "carboxylate": "carboxylate and carboxylic acid",
+    "amine": "amine and ammonium",
+    "insertion": "insertion between ligand and crystal",
+    "cation_exchange": "cation exchange; the metal leaves or is reduced",
+    "vacancy": "vacancy",
+    "water": "water",
+    "desorption": "ligand desorption",
+    "ion_exchange": "ion exchange",
+    "colloidal_ald": "half-reaction of colloidal ALD",
+    "by_product": "attack by a by-product",
+    "ozone": "oxygen and ozone",
+    "oxide_acid": "oxide with carboxylic acid",
 }
 Chemistry = Literal[tuple(CHEMISTRIES)]
-ROUTINE = "routine"
+DEFAULT = "default"
 
 # Formal charge in e that an atom carries away when it leaves; a precursor's metal has given up one group by then.
 _CHARGES = {
@@ -87,8 +87,10 @@ class Reaction(Record):
 
     name: str
     reaction_class: ReactionClass
-    chemistry: tuple[Chemistry, ...] = Field(min_length=1, description="kinds of chemistry it stands for, D1 to D15")
-    routine: bool = Field(False, description="computed also where a configuration names no reactions")
+    chemistry: tuple[Chemistry, ...] = Field(
+        min_length=1, description="kinds of chemistry, see `qdsurf list reactions`"
+    )
+    default: bool = Field(False, description="computed if a configuration names no reactions")
     equation: str = Field(description="chemistry, for people")
     reactant: str = Field(description="template whose product is the initial state; 'ligated' is the covered surface")
     takes: Literal["precursor", "coreactant"] | None = Field(None, description="the molecule that arrives from the gas")
@@ -141,8 +143,8 @@ class Reaction(Record):
         return self._releases({"surface.cation", "surface.alkylated", "surface.monovalent"} | counterion)
 
     def chosen_by(self, wanted: tuple[str, ...]) -> bool:
-        """Whether a choice of names, chemistries or `routine` takes this template."""
-        return self.name in wanted or bool(set(self.chemistry) & set(wanted)) or (self.routine and ROUTINE in wanted)
+        """Whether a choice of names, chemistries or `default` takes this template."""
+        return self.name in wanted or bool(set(self.chemistry) & set(wanted)) or (self.default and DEFAULT in wanted)
 
     def _releases(self, roles: set[str]) -> bool:
         return any(roles & set(leaving) for leaving in self.releases.values())
@@ -168,14 +170,14 @@ class Reaction(Record):
         charges = _CHARGES | {"ligand.anchor": anchor, "ligand.partner": anchor, "surface.counterion": -anchor}
         if "ligand.anchor" in members and anchor >= 0:
             charges["ligand.proton"] = 0  # the proton of an amine or ammonium is counted with its nitrogen
-        ledger = ", ".join(f"{role} {charges.get(role, 0):+d}" for role in members)
+        charges_by_role = ", ".join(f"{role} {charges.get(role, 0):+d}" for role in members)
         if sum(charges.get(role, 0) for role in members) + (2 if self.reduces else 0):
-            raise ValueError(f"{release} would leave with a charge for ligand_entry {entry}: {ledger}")
+            raise ValueError(f"{release} would leave with a charge for ligand_entry {entry}: {charges_by_role}")
         linked = {members[0]}
         for _ in members:
             linked |= {role for pair in self.forms if linked & set(pair) for role in pair if role in members}
         if missing := [role for role in members if role not in linked]:
-            raise ValueError(f"{release} needs forms: [{members[0]}, {', '.join(missing)}] ({ledger})")
+            raise ValueError(f"{release} needs forms: [{members[0]}, {', '.join(missing)}] ({charges_by_role})")
         for role, holder in _HOLDERS.items():
             if role in members and holder not in members and not self._freed(role, holder, entry):
                 raise ValueError(f"{release} leaves, so breaks must name [{holder}, {role}]")

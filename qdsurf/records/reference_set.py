@@ -211,5 +211,5 @@ def _check(reaction: ReferenceReaction, molecules: dict, geometries: dict[str, A
         for symbol in geometries[name].symbols:
             total[symbol] += number
     if left := {symbol: number for symbol, number in total.items() if number}:
-        ledger = ", ".join(f"{symbol} {number:+d}" for symbol, number in sorted(left.items()))
-        raise BalanceError(f"{where}: {reaction.name} does not balance: {ledger}")
+        difference = ", ".join(f"{symbol} {number:+d}" for symbol, number in sorted(left.items()))
+        raise BalanceError(f"{where}: {reaction.name} does not balance: {difference}")

@@ -4,18 +4,21 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, COREACTANT, LIGAND, SUBSTRATE
 from qdsurf.atomistic.bonding import bond_ratios, changed_bonds, intended_bonds
+from qdsurf.atomistic.bonding_criteria import SURFACE_CONTACT
 
-TOUCHING = 1.6  # a fragment within this multiple of covalent radii still touches the surface
 SUBSTRATE_SHIFT_A = 1.0  # a substrate atom that moves farther has left its site
 
 
 def find_anomalies(before: Atoms, after: Atoms) -> list[str]:
     """Flags of a relaxation, sorted: `desorbed`, `dissociated`, `intercalated`, `ligand_lost`, `substrate_changed`."""
-    if "role" not in before.arrays:  # a structure from elsewhere: nobody said what is molecule and what is crystal
+    if not annotation.has_parts(
+        before
+    ):  # a structure from elsewhere: nobody said what is molecule and what is crystal
         return []
-    role, fragment = before.arrays["role"], before.arrays["fragment"]
+    role, fragment = annotation.parts(before), annotation.fragments(before)
     substrate = role == SUBSTRATE
     ratios = bond_ratios(after)
     flags = set()
@@ -26,14 +29,14 @@ def find_anomalies(before: Atoms, after: Atoms) -> list[str]:
     arrived = np.isin(role, (ADSORBATE, COREACTANT))
     for number in np.unique(fragment[arrived]):
         own = (fragment == number) & arrived
-        if ratios[np.ix_(own, ~own)].min() > TOUCHING:
+        if ratios[np.ix_(own, ~own)].min() > SURFACE_CONTACT:
             flags.add("desorbed")
     for number in np.unique(fragment[role == LIGAND]):
-        anchors = (fragment == number) & (role == LIGAND) & before.arrays["anchor"]
-        if anchors.any() and ratios[np.ix_(anchors, ~(fragment == number))].min() > TOUCHING:
+        anchors = (fragment == number) & (role == LIGAND) & annotation.anchors(before)
+        if anchors.any() and ratios[np.ix_(anchors, ~(fragment == number))].min() > SURFACE_CONTACT:
             flags.add("ligand_lost")
-    outermost = after.positions[substrate & (before.arrays["layer"] == 1), 2].mean()
-    metals = (role == ADSORBATE) & (before.arrays["formal_charge"] > 1)
+    outermost = after.positions[substrate & (annotation.layers(before) == 1), 2].mean()
+    metals = (role == ADSORBATE) & (annotation.formal_charges(before) > 1)
     if after.pbc.any() and (after.positions[metals, 2] < outermost).any():  # a particle has a surface below as well
         flags.add("intercalated")
     moved = find_mic(after.positions[substrate] - before.positions[substrate], after.cell, after.pbc)[1]

@@ -15,7 +15,7 @@ from qdsurf.atomistic.annotation import content_hash
 Outcome = tuple[Atoms, dict]
 
 
-class Journal:
+class Checkpoint:
     """Finished relaxations of one batch, a line each, begun with its hash; gone once the batch is stored elsewhere.
 
     A line that a kill or a disk has damaged does not match its hash: its structure is relaxed again.
@@ -30,7 +30,7 @@ class Journal:
         self.path, self.code = Path(path), code
         self.known = dict(self._read())
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "Checkpoint":
         return self
 
     def __exit__(self, kind: type | None, *_) -> None:
@@ -40,18 +40,18 @@ class Journal:
     def remember(
         self, relax: Callable[..., Outcome], structures: Sequence[Atoms], settings: object
     ) -> Callable[..., Outcome]:
-        """Have `relax(number, fmax, max_steps, judge, ...)` answer from the journal what it has done before.
+        """Have `relax(number, fmax, max_steps, check, ...)` answer from the checkpoint what it has done before.
 
         Parameters
         ----------
         settings : of the calculator; plain data.
         """
 
-        def remembered(number: int, fmax: float, max_steps: int, judge: Callable | None, *more) -> Outcome:
+        def remembered(number: int, fmax: float, max_steps: int, check: Callable | None, *more) -> Outcome:
             atoms = structures[number]
             key = json.dumps([self.code, settings, number, content_hash(atoms), fmax, max_steps, more])
             if key not in self.known:
-                final, result = relax(number, fmax, max_steps, judge, *more)
+                final, result = relax(number, fmax, max_steps, check, *more)
                 self._write(key, final, result)
                 return final, result
             return _restore(atoms, self.known[key])

@@ -11,20 +11,21 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import qdsurf
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import content_hash
 from qdsurf.calculators.registry import assert_supported, describe_calculator, make_calculator
 from qdsurf.errors import CalculationError
 from qdsurf.progress import Progress
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.anomalies import find_anomalies
-from qdsurf.relaxation.checkpoint import Journal, Outcome
+from qdsurf.relaxation.checkpoint import Checkpoint, Outcome
 from qdsurf.relaxation.coordinates import free_atoms
 from qdsurf.relaxation.optimiser import ModelNewton
 from qdsurf.relaxation.preconditioned import SpringLBFGS
 from qdsurf.relaxation.restraints import held_bonds
 from qdsurf.relaxation.worker import Worker
 
-Judge = Callable[[Atoms, Atoms], str]
+StateCheck = Callable[[Atoms, Atoms], str]
 Report = Callable[[int, float], None]  # is told the force calls so far and the largest force in eV/A
 
 # A step whose energy change differs from the work of the forces by more than this has changed the SCF solution.
@@ -48,9 +49,9 @@ def relax_batch(
     max_steps: int = 200,
     keep: int | None = None,
     label: str = "",
-    judge: Judge | None = None,
+    check: StateCheck | None = None,
     timeout_s: float | None = None,
-    journal: Journal | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[list[Atoms], list[dict]]:
     """Relax structures one after the other; a failure is recorded and the others go on.
 
@@ -62,11 +63,11 @@ def relax_batch(
     keep : of more structures than this, relax in the order of their single-point energies until so many are what they
         were meant to be; None relaxes all.
     label : words for the progress line.
-    judge : says why a relaxed structure is not what the first one was meant to be, empty if it is; asked only about
+    check : says why a relaxed structure is not what the first one was meant to be, empty if it is; asked only about
         structures whose `info["bonds"]` says what they are meant to be.
     timeout_s : longest time for one structure. With it the calculator has a process of its own, and one that hangs or
         crashes there loses one structure.
-    journal : keeps what is finished, for a job that is killed and begun again.
+    checkpoint : keeps what is finished, for a job that is killed and begun again.
 
     Returns
     -------
@@ -81,18 +82,18 @@ def relax_batch(
     for atoms in structures:
         assert_supported(spec, atoms.symbols)
     made_by = {"calculator": describe_calculator(spec), "qdsurf_version": qdsurf.__version__}
-    names = [str(atoms.info.get("name", f"candidate {number + 1}")) for number, atoms in enumerate(structures)]
+    names = [str(annotation.noted(atoms, "name", f"candidate {number + 1}")) for number, atoms in enumerate(structures)]
     progress, outcomes = Progress(label, len(structures)), {}
     with _relaxer(spec, timeout_s) as run:
 
         def relax(number: int, *how) -> Outcome:
             return run(structures[number], how, partial(progress.walking, names[number]))
 
-        relax = journal.remember(relax, structures, made_by) if journal else relax
+        relax = checkpoint.remember(relax, structures, made_by) if checkpoint else relax
         if keep is None or len(structures) <= keep:
-            turns = ((number, relax(number, fmax, max_steps, judge)) for number in range(len(structures)))
+            turns = ((number, relax(number, fmax, max_steps, check)) for number in range(len(structures)))
         else:
-            turns = _lowest_first(structures, relax, (fmax, max_steps, judge), keep)
+            turns = _lowest_first(structures, relax, (fmax, max_steps, check), keep)
         for number, (final, result) in turns:
             outcomes[number] = final, result | made_by
             progress.finished(names[number], _summary(result))
@@ -101,7 +102,7 @@ def relax_batch(
 
 
 def _lowest_first(
-    structures: list[Atoms], relax: Callable[..., Outcome], how: tuple[float, int, Judge | None], keep: int
+    structures: list[Atoms], relax: Callable[..., Outcome], how: tuple[float, int, StateCheck | None], keep: int
 ) -> Iterator[tuple[int, Outcome]]:
     """Relax in the order of single-point energies until `keep` are what they were meant to be, and skip the rest."""
     # One whose SCF fails is not worth every rescue when there are others.
@@ -114,16 +115,16 @@ def _lowest_first(
             before = result["force_calls"]
             final, result = relax(number, *how)
             result["force_calls"] += before
-            good += result["converged"] and not _verdict(how[-1], structures[number], final)
+            good += result["converged"] and not _departure(how[-1], structures[number], final)
         else:
             above = f"its single point is {energies[number] - min(energies):.2f} eV above the lowest"
             result["reason"] = f"not relaxed: {above if np.isfinite(energies[number]) else result['reason']}"
         yield number, (final, result)
 
 
-def _verdict(judge: Judge | None, before: Atoms, after: Atoms) -> str:
+def _departure(check: StateCheck | None, before: Atoms, after: Atoms) -> str:
     """Why a structure is not what it was meant to be; empty where nobody said what that is."""
-    return judge(before, after) if judge and "bonds" in before.info else ""
+    return check(before, after) if check and annotation.has_note(before, "bonds") else ""
 
 
 def _summary(result: dict) -> str:
@@ -169,7 +170,7 @@ def relax_one(
     calculator: Calculator,
     fmax: float,
     max_steps: int,
-    judge: Judge | None = None,
+    check: StateCheck | None = None,
     rungs: int | None = None,
     report: Report | None = None,
 ) -> Outcome:
@@ -194,7 +195,7 @@ def relax_one(
             walk.run(min(HELD_STEPS, max_steps), HELD_FMAX)
             work.set_constraint(atoms.constraints)
             walk.release()
-        reason = walk.run(max_steps, fmax, partial(_verdict, judge))
+        reason = walk.run(max_steps, fmax, partial(_departure, check))
     except Exception as error:  # a calculator can raise anything; whatever it is, the other structures go on
         reason = f"failed: {type(error).__name__}: {error}"
     finally:
@@ -239,7 +240,7 @@ class _Walk:
 
     def __init__(self, atoms: Atoms, forget: Callable[[], None] | None = None, report: Report | None = None):
         self.atoms, self.forget, self.report = atoms, forget, report
-        self.start, self.judge = atoms.copy(), None
+        self.start, self.check = atoms.copy(), None
         self.positions = atoms.positions.copy()
         self.energy = self.forces = self.max_force = None
         self.calls = self.first_call = self.jumps = self.strained = 0
@@ -250,9 +251,9 @@ class _Walk:
         self.atoms.positions = self.positions
         self.jumps = 0
 
-    def run(self, max_steps: int, fmax: float, judge: Judge | None = None) -> str:
+    def run(self, max_steps: int, fmax: float, check: StateCheck | None = None) -> str:
         """Walk; returns `converged` or the reason for stopping."""
-        self.judge = judge
+        self.check = check
         max_step, self.first_call = MAX_STEP_A, self.calls
         while self.jumps <= MAX_JUMPS:
             try:
@@ -284,8 +285,8 @@ class _Walk:
             calls = self.calls - self.first_call
             if small and calls > HOPELESS_CALLS and self.strained >= HOPELESS_ROW:
                 return f"stopped: a force of {self.max_force:.2f} eV/A is left after {calls} calls"
-            if self.judge and self.calls % LOOK_EVERY == 0 and (verdict := self.judge(self.start, self.atoms)):
-                return f"stopped: {verdict}"
+            if self.check and self.calls % LOOK_EVERY == 0 and (departure := self.check(self.start, self.atoms)):
+                return f"stopped: {departure}"
         return f"not converged in {max_steps} steps"
 
     def _accept(self) -> bool:

@@ -6,9 +6,8 @@ from ase.data import covalent_radii
 from ase.geometry import find_mic
 
 from qdsurf.atomistic.bonding import recorded_pairs
+from qdsurf.atomistic.bonding_criteria import RESTRAINT_BROKEN, RESTRAINT_FORMED
 
-# In sums of covalent radii: a formed bond is pulled in from beyond the first, a broken one pushed out to the second.
-FORMED, BROKEN = 1.15, 1.6
 STIFFNESS_EV_PER_A2 = 10.0  # a force of 3 eV/A, what a strained group exerts, moves a bond by 0.3 A
 
 
@@ -57,4 +56,6 @@ def held_bonds(atoms: Atoms) -> list[HeldBonds]:
     pairs = np.array(formed + broken)
     sums = covalent_radii[atoms.numbers[pairs]].sum(axis=1)
     is_formed = np.arange(len(pairs)) < len(formed)
-    return [HeldBonds(pairs, np.where(is_formed, FORMED, BROKEN) * sums, np.where(is_formed, 1, -1))]
+    return [
+        HeldBonds(pairs, np.where(is_formed, RESTRAINT_FORMED, RESTRAINT_BROKEN) * sums, np.where(is_formed, 1, -1))
+    ]

@@ -1,6 +1,7 @@
 """Which atom of one state is which of another: like groups of a molecule may trade names."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice, permutations
 
 import networkx as nx
@@ -8,11 +9,12 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.bonding import bond_matrix, differing_bonds, is_molecular, recorded_pairs
 from qdsurf.relaxation.coordinates import displacements, free_atoms
 
 MOST = 2000  # ways to exchange groups that are looked at; Ti(NMe2)4 has 384
-RECORDED = {"bonds", "formed", "broken"}  # pairs of atoms in `info`
+RECORDED = ("bonds", "formed", "broken")  # pairs of atoms in `info`
 IDLE = 0.01  # weight of what atoms move against what bonds that change move
 
 
@@ -57,7 +59,7 @@ def _way(initial: Atoms, final: Atoms) -> float:
 def _exchanges(atoms: Atoms) -> tuple[dict[int, list[int]], Iterator[dict[int, int]]]:
     """Hydrogen atoms of every other atom of the molecules, and the automorphisms of these others."""
     movable = np.isin(np.arange(len(atoms)), free_atoms(atoms))
-    movable &= is_molecular(atoms) if "role" in atoms.arrays else True
+    movable &= is_molecular(atoms) if annotation.has_parts(atoms) else True
     bonded = bond_matrix(atoms) & movable[:, None] & movable[None, :]
     light = (atoms.numbers == 1) & (bonded.sum(axis=1) == 1)
     light &= ~bonded[:, atoms.numbers == 1].any(axis=1)  # H2 is a molecule of its own
@@ -86,8 +88,9 @@ def _reordered(atoms: Atoms, order: np.ndarray) -> Atoms:
     """The same structure with positions, recorded bonds, energy and forces in another order."""
     moved, names = atoms.copy(), np.argsort(order)
     moved.set_positions(atoms.positions[order], apply_constraint=False)
-    for key in RECORDED & set(atoms.info):
-        moved.info[key] = np.sort(names[np.array(recorded_pairs(atoms, key), dtype=int)], axis=-1).tolist()
+    for key in filter(partial(annotation.has_note, atoms), RECORDED):
+        pairs = np.array(recorded_pairs(atoms, key), dtype=int)
+        annotation.note(moved, **{key: np.sort(names[pairs], axis=-1).tolist()})
     if atoms.calc:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)[order]
         moved.calc = SinglePointCalculator(moved, energy=energy, forces=forces)

@@ -6,8 +6,9 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
+from qdsurf.atomistic.bonding_criteria import RESTRAINT_BROKEN
 from qdsurf.relaxation.optimiser import ModelNewton
-from qdsurf.relaxation.restraints import BROKEN, HeldBonds
+from qdsurf.relaxation.restraints import HeldBonds
 from qdsurf.saddles.eigenvector_following import MAX_STEP_A
 from qdsurf.saddles.energy_surface import Point, Surface
 
@@ -16,7 +17,7 @@ SETTLE_EV_PER_A, SETTLE_CALLS = 0.3, 12  # a path needs no minima, and a climb c
 DOWN_EV = 0.1  # so much below the highest image, the hill is behind
 
 
-def pull_bonds(
+def drive_bonds(
     surface: Surface, initial: Atoms, final: Atoms, changes: Collection[tuple[int, int]]
 ) -> list[tuple[Atoms, Point]]:
     """Pull the bonds that change from one state towards another, and relax the rest each time.
@@ -36,7 +37,7 @@ def pull_bonds(
     pairs = np.array(sorted(changes))
     first, last = (_distances(atoms, pairs) for atoms in (initial, final))
     breaks = last > first
-    broken = BROKEN * covalent_radii[initial.numbers[pairs]].sum(axis=1)
+    broken = RESTRAINT_BROKEN * covalent_radii[initial.numbers[pairs]].sum(axis=1)
     last = np.where(breaks, np.maximum(first, np.minimum(last, broken)), np.minimum(first, last))
     surface.calls += 1  # of the initial state, which others have computed in between
     images, highest = [], initial.get_potential_energy()

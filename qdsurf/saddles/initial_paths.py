@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.relaxation.coordinates import displacements
-from qdsurf.saddles.driven_path import pull_bonds
+from qdsurf.saddles.driven_path import drive_bonds
 from qdsurf.saddles.energy_surface import Point
 from qdsurf.saddles.interpolation import geodesic_path
 from qdsurf.saddles.quench import fall
@@ -56,7 +56,7 @@ def _pulled(search: Search) -> Way | None:
     below both ends is the product of another reaction: a methyl group on its way to lead may meet a proton.
     """
     before = search.surface.calls
-    images = pull_bonds(search.surface, *search.ends, changed_pairs(search, *search.ends))
+    images = drive_bonds(search.surface, *search.ends, changed_pairs(search, *search.ends))
     search.calls["path"] += search.surface.calls - before
     top = int(np.argmax([point.energy for _, point in images]))
     fallen = fall(search, images[-1][0], images[top][1].energy)

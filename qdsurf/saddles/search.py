@@ -10,6 +10,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import qdsurf
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import content_hash
 from qdsurf.errors import CalculationError
 from qdsurf.relaxation.coordinates import displacements, longest
@@ -18,7 +19,7 @@ from qdsurf.saddles.atom_mapping import match_groups
 from qdsurf.saddles.energy_surface import Surface
 from qdsurf.saddles.interpolation import assert_path_ends
 from qdsurf.saddles.search_context import Search
-from qdsurf.saddles.state_comparison import SIDES, bond_words, changed_pairs, same_state, telling_pairs
+from qdsurf.saddles.state_comparison import SIDES, bond_words, changed_pairs, same_state, state_defining_bonds
 from qdsurf.saddles.verification import (
     BARRIERLESS,
     NO_BARRIER_EV,
@@ -47,11 +48,11 @@ def find_saddle(
 ) -> tuple[list[Atoms], dict]:
     """Find and verify the transition state between two minima.
 
-    A path, geodesic or pulled (`compute.ways`), is climbed from its highest image along its tangent. Verified is a
+    A path, geodesic or driven, is climbed from its highest image along its tangent. Verified is a
     saddle whose partial Hessian has one imaginary mode and which relaxes into both ends when pushed either way along
     that mode. Where it relaxes into other minima, the ways from the ends to these are searched too; verified is the
     whole when all its parts are.
-    In a step that changes bonds, conformers count as one state (`telling_pairs` says what tells states apart): they
+    In a step that changes bonds, conformers count as one state (see `state_defining_bonds`): they
     are taken to interchange freely, unsearched, and the reason says so.
 
     Parameters
@@ -86,12 +87,12 @@ def find_saddle(
             verdict = verdict or Verdict(NOT_CONVERGED, f"the {side} state: {result['reason']}")
     surface = Surface(initial, calculator)
     try:
-        search = Search(ends, surface, fmax, max_calls, calls, telling_pairs(final))
+        search = Search(ends, surface, fmax, max_calls, calls, state_defining_bonds(final))
         verdict = verdict or _refuse_ends(search, (initial, final))
         if verdict is None:
             if changed_pairs(search, *ends) and not through:
                 ends[1] = match_groups(*ends)
-            way, verdict = _connect(search._replace(telling=telling_pairs(ends[1])), through)
+            way, verdict = _connect(search._replace(telling=state_defining_bonds(ends[1])), through)
     except CalculationError as error:
         verdict = Verdict(NOT_CONVERGED, f"failed: {error}")
     calls["climb"] = surface.calls - calls["path"]
@@ -236,24 +237,26 @@ def _structures(way: Sequence[Atoms | Verdict]) -> list[Atoms]:
     for part in way:
         if isinstance(part, Atoms):
             structures.append(part)
-            part.info["state"] = "minimum"
+            annotation.note(part, state="minimum")
         elif part.saddle is not None:
             top = Surface(way[0], None).structure(part.saddle.x, way[0])
             top.calc = SinglePointCalculator(top, energy=part.saddle.energy)
-            top.info["state"] = "saddle"
+            annotation.note(top, state="saddle")
             structures.append(top)
     for atoms, side in zip((structures[0], structures[-1]), SIDES, strict=True):
-        atoms.info["state"] = side
+        annotation.note(atoms, state=side)
     for kind in ("saddle", "minimum"):
-        several = [atoms for atoms in structures if atoms.info["state"] == kind]
+        several = [atoms for atoms in structures if annotation.noted(atoms, "state") == kind]
         for number, atoms in enumerate(several[: len(several) if len(several) > 1 else 0]):
-            atoms.info["state"] = f"{kind} {number + 1}"
+            annotation.note(atoms, state=f"{kind} {number + 1}")
     return structures
 
 
 def _result(structures: Sequence[Atoms], verdict: Verdict, calls: Counter) -> dict:
     """Plain data of a search; numbers only where they were verified."""
-    energies = {atoms.info["state"]: float(atoms.get_potential_energy()) for atoms in structures if atoms.calc}
+    energies = {
+        annotation.noted(atoms, "state"): float(atoms.get_potential_energy()) for atoms in structures if atoms.calc
+    }
     barriers = None, None
     if verdict.status in (VERIFIED, BARRIERLESS):
         heights = list(energies.values())

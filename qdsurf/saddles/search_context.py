@@ -11,7 +11,7 @@ from qdsurf.saddles.energy_surface import Surface
 
 
 class Search(NamedTuple):
-    """What all parts of a search share; `calls` counts force calls by purpose, `telling` is of `telling_pairs`."""
+    """What all parts of a saddle search share; `calls` counts force calls, `telling` marks state-defining bonds."""
 
     ends: Sequence[Atoms]
     surface: Surface

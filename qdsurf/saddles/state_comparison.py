@@ -3,6 +3,7 @@
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.bonding import differing_bonds, is_molecular, recorded_pairs
 from qdsurf.saddles.search_context import Search
 
@@ -14,7 +15,7 @@ SIDES = ("initial", "final")
 SAME_EV = 0.05
 
 
-def telling_pairs(final: Atoms) -> np.ndarray:
+def state_defining_bonds(final: Atoms) -> np.ndarray:
     """Pairs of atoms whose bond tells one state from another, shape (n, n).
 
     Bonds within molecules, and those that the builder of the final state has made or broken. Where a methyl group
@@ -22,7 +23,7 @@ def telling_pairs(final: Atoms) -> np.ndarray:
     nobody has recorded what the step is.
     """
     recorded = recorded_pairs(final, "formed") + recorded_pairs(final, "broken")
-    if not recorded or "role" not in final.arrays:
+    if not recorded or not annotation.has_parts(final):
         return np.ones((len(final), len(final)), dtype=bool)
     molecular = is_molecular(final)
     telling = molecular[:, None] & molecular[None, :]

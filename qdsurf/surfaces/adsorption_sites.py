@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import LIGAND, SUBSTRATE
 from qdsurf.atomistic.bonding import DONORS, bond_matrix
+from qdsurf.atomistic.bonding_criteria import SITE_OCCUPIED_A
 from qdsurf.errors import BuildError
 from qdsurf.surfaces.rolling_probe import CONTACT_A, Cloud, bridges_of, hollows_of, whole_cells
 from qdsurf.surfaces.site_density import surface_area
@@ -18,7 +20,6 @@ from qdsurf.surfaces.slab import LEAST_VACUUM_A
 from qdsurf.surfaces.symmetry import IDENTITY, Operations, orbits, primitive_surface, surface_operations
 
 REPEATS = 24  # surface cells along each vector of a slab, at most
-OCCUPIED_A = 2.2  # a site whose ball has a molecule's atom this near its centre is taken
 
 
 def find_sites(atoms: Atoms, tolerance: float = 0.1, unique: bool = True) -> list[dict]:
@@ -45,19 +46,19 @@ def find_sites(atoms: Atoms, tolerance: float = 0.1, unique: bool = True) -> lis
     """
     slab = upright(atoms) if atoms.pbc[:2].any() or atoms.cell.rank else atoms.copy()
     slab.set_array("index", np.arange(len(atoms)))
-    crystal = slab[slab.arrays["role"] == SUBSTRATE] if "role" in slab.arrays else slab
+    crystal = slab[annotation.parts(slab) == SUBSTRATE] if annotation.has_parts(slab) else slab
     cell = primitive_surface(crystal, tolerance)
     repeats = round(surface_area(slab) / surface_area(cell)) if slab.pbc.any() else 1
     symmetry = lambda part: surface_operations(part, tolerance) if unique else IDENTITY  # noqa: E731
     found = _merge_equivalent(_sites_of(cell), cell, symmetry(cell), repeats)
-    molecules = slab[slab.arrays["role"] != SUBSTRATE] if "role" in slab.arrays else slab[:0]
+    molecules = slab[annotation.parts(slab) != SUBSTRATE] if annotation.has_parts(slab) else slab[:0]
     shifts = _cells_within(cell, slab) if len(molecules) else None
     for site in found:
         site["atoms"] = _atoms_at(slab, site.pop("places"))
         site["free"] = site["multiplicity"]
         if shifts is not None:
             centres = (site["centres"][:, None] + shifts[None]).reshape(-1, 3)
-            site["free"] = int((_distances(centres, molecules).min(axis=1) >= OCCUPIED_A).sum())
+            site["free"] = int((_distances(centres, molecules).min(axis=1) >= SITE_OCCUPIED_A).sum())
     if others := _donors(molecules) + _vacancies(slab):
         found += _merge_equivalent(others, slab, symmetry(slab), 1)
     for site in found:
@@ -193,19 +194,19 @@ def _cells_within(cell: Atoms, slab: Atoms) -> np.ndarray:
 def _donors(molecules: Atoms) -> list[dict]:
     """Donor atoms of bound ligands."""
     sites = []
-    for i in np.flatnonzero(molecules.arrays["role"] == LIGAND) if "role" in molecules.arrays else ():
+    for i in np.flatnonzero(annotation.parts(molecules) == LIGAND) if annotation.has_parts(molecules) else ():
         symbol = molecules.symbols[i]
         if symbol not in DONORS:
             continue
-        kind = "anchor" if molecules.arrays["anchor"][i] or symbol != "O" else "hydroxyl"
+        kind = "anchor" if annotation.anchors(molecules)[i] or symbol != "O" else "hydroxyl"
         sites.append(_point(f"{kind}:{symbol}", molecules.positions[i], symbol, int(molecules.arrays["index"][i])))
     return sites
 
 
 def _vacancies(slab: Atoms) -> list[dict]:
     """Vacancies that a builder wrote into `info`: names and positions."""
-    names = np.atleast_1d(slab.info.get("vacancy_elements", [])).tolist()
-    places = np.asarray(slab.info.get("vacancy_positions", [])).reshape(-1, 3)
+    names = np.atleast_1d(annotation.noted(slab, "vacancy_elements", [])).tolist()
+    places = np.asarray(annotation.noted(slab, "vacancy_positions", [])).reshape(-1, 3)
     return [_point(f"vacancy:{name}", place, name, None) for name, place in zip(names, places, strict=True)]
 
 

@@ -5,6 +5,7 @@ from ase import Atoms
 from ase.geometry import get_distances
 from scipy.spatial.transform import Rotation
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE, annotate
 from qdsurf.records.models import Material
 from qdsurf.surfaces.crystal import PLACEHOLDER
@@ -29,7 +30,7 @@ def substitute(slab: Atoms, material: Material, seed: int) -> Atoms:
     slab = slab.copy()
     symbols = np.array(slab.symbols, dtype=object)
     for parent, fractions in material.substitutions.items():
-        sites = np.flatnonzero((symbols == parent) & (slab.arrays["ion"] >= 0))
+        sites = np.flatnonzero((symbols == parent) & (annotation.ions(slab) >= 0))
         occupants = _occupants(parent, fractions, len(sites))
         names, codes = np.unique(occupants, return_inverse=True)
         if len(names) < 2:
@@ -44,7 +45,7 @@ def substitute(slab: Atoms, material: Material, seed: int) -> Atoms:
         draws = [rng.permutation(codes) for _ in range(DRAWS)]
         unlike = [(near & (d[:, None] != d[None])).sum() / near.sum() for d in draws]
         symbols[sites] = names[draws[int(np.argmin(np.abs(np.array(unlike) - random_unlike)))]]
-        slab.info["composition"] = ", ".join(f"{n} {s:.3f}" for n, s in zip(names, shares, strict=True))
+        annotation.note(slab, composition=", ".join(f"{n} {s:.3f}" for n, s in zip(names, shares, strict=True)))
     slab.symbols = list(symbols)
     return slab
 
@@ -75,9 +76,9 @@ def insert_molecular_ions(slab: Atoms, material: Material, seed: int) -> Atoms:
     for place, rotation in zip(places, rotations, strict=True):
         piece = annotate(Atoms(molecule.symbols, rotation.apply(molecule.positions)), SUBSTRATE)
         piece.positions += slab.positions[place]
-        piece.arrays["formal_charge"][0] = ion.charge  # on the first heavy atom; the ledger counts it once
+        annotation.formal_charges(piece)[0] = ion.charge  # on the first heavy atom; the ledger counts it once
         for key in set(slab.arrays) - {"numbers", "positions", "role", "fragment", "formal_charge", "anchor"}:
             piece.set_array(key, np.repeat(slab.arrays[key][place : place + 1], len(piece), axis=0))
         whole += piece
-    whole.info = dict(slab.info)
+    annotation.copy_notes(slab, whole)
     return whole

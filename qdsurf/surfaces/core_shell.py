@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.errors import BuildError
 from qdsurf.records.models import Material
 from qdsurf.surfaces.crystal import Bonds, Period, crystal_period, ion_charge
@@ -31,8 +32,9 @@ def stack_layers(period: Period, material: Material, start: int, count: int) -> 
         piece = period.atoms[layer]
         piece.positions += turn * np.array([*period.shift, period.atoms.cell[2, 2]])
         piece.set_array("stacked", np.full(len(layer), k))
-        piece.set_array("ion", layer)
-        piece.set_array("formal_charge", np.array([ion_charge(material, s) for s in piece.symbols], dtype=float))
+        annotation.set_column(piece, "ion", layer)
+        charges = np.array([ion_charge(material, s) for s in piece.symbols], dtype=float)
+        annotation.set_column(piece, "formal_charge", charges)
         slab += piece
     return slab
 
@@ -67,12 +69,12 @@ def add_shells(
         shell = stack_layers(grown, material, start, count)
         shell.positions += move
         shell.arrays["stacked"] += slab.arrays["stacked"].max() + 1
-        offset = slab.arrays["ion"].max() + len(period.atoms) + 1
-        shell.arrays["ion"] += offset
+        offset = annotation.ions(slab).max() + len(period.atoms) + 1
+        annotation.ions(shell)[:] += offset
         slab = slab + shell
         bonds = _joined(bonds, grown.bonds, offset)
         words.append(f"{material.name} {count} layers strained {100 * strain:+.1f} % in the plane")
-    slab.info["shells"] = "; ".join(words)
+    annotation.note(slab, shells="; ".join(words))
     return slab, bonds
 
 
@@ -99,7 +101,7 @@ def _strained(period: Period, target: np.ndarray, name: str, miller_index: Seque
 def _registry(slab: Atoms, grown: Period, material: Material) -> tuple[int, np.ndarray]:
     """Number of the first layer of a shell, and the shift in A that puts its anions onto the slab's highest ones."""
     stacked = slab.arrays["stacked"]
-    anion = slab.arrays["formal_charge"] < 0
+    anion = annotation.formal_charges(slab) < 0
     if not anion.any():
         raise BuildError("a shell grows on shared anions; the core has none")
     upper = stacked[anion].max()

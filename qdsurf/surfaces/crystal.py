@@ -14,12 +14,12 @@ from ase.spacegroup import crystal
 from pymatgen.core import Composition
 
 from qdsurf.atomistic.bonding import bond_ratios
+from qdsurf.atomistic.bonding_criteria import COORDINATION_SHELL
 from qdsurf.errors import InputError
 from qdsurf.records.miller import reduce_miller_index
 from qdsurf.records.models import Material
 
 LAYER_GAP_A = 0.5  # atoms closer than this along the normal belong to one layer; the tightest real gap is 0.87 A
-SHELL = 1.2  # a cation is bonded to the anions within this multiple of its shortest distance to one
 PLACEHOLDER = "X"  # stands for a molecular ion until the slab is cut
 
 
@@ -116,12 +116,12 @@ def crystal_bonds(atoms: Atoms, charges: np.ndarray) -> Bonds:
     nearest = np.full(len(atoms), np.inf)
     if not charges.any():
         np.minimum.at(nearest, i, d)
-        kept = d < SHELL * np.minimum(nearest[i], nearest[j])
+        kept = d < COORDINATION_SHELL * np.minimum(nearest[i], nearest[j])
         return Bonds(i[kept], j[kept], vectors[kept], np.zeros(int(kept.sum())))
     outwards = (charges[i] > 0) & (charges[j] < 0)
     i, j, vectors, d = i[outwards], j[outwards], vectors[outwards], d[outwards]
     np.minimum.at(nearest, i, d)
-    kept = d < SHELL * nearest[i]
+    kept = d < COORDINATION_SHELL * nearest[i]
     i, j, vectors = i[kept], j[kept], vectors[kept]
     shared = charges[i] / np.bincount(i, minlength=len(atoms))[i]
     # In a distorted crystal the anions then get a little too much or too little; the smallest changes mend that.

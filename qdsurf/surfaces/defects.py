@@ -9,9 +9,10 @@ from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from ase.formula import Formula
 from ase.geometry import get_distances
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import LIGAND, SUBSTRATE, annotate
-from qdsurf.atomistic.charge_balance import ledger
-from qdsurf.atomistic.point_sampling import COMPASS, spread
+from qdsurf.atomistic.charge_balance import charge_balance
+from qdsurf.atomistic.point_sampling import TIE_BREAK_DIRECTION, choose_places
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.surfaces.external import known_charges
 from qdsurf.surfaces.passivation import OXYGEN_HYDROGEN_A
@@ -43,22 +44,23 @@ def make_defects(surface: Atoms, names: Sequence[str], seed: int | None = None, 
     ------
     InputError : a name is not understood.
     BuildError : the surface has no such atoms.
-    BalanceError : the defects leave a charge; the message carries the ledger.
+    BalanceError : the defects leave a charge; the message lists the formal charges.
     """
     defective = surface.copy()
-    earlier = str(surface.info.get("defects", ""))
-    defective.info.pop("charge", None)
+    earlier = str(annotation.noted(surface, "defects", ""))
+    annotation.drop_notes(defective, "charge")
     for number, name in enumerate(names):
         defective = _make(defective, name, None if seed is None else seed + number)
-    defective.info["defects"] = " ".join([*earlier.split(), *names])
-    total = float(defective.arrays["formal_charge"].sum())
+    annotation.note(defective, defects=" ".join([*earlier.split(), *names]))
+    total = float(annotation.formal_charges(defective).sum())
     if abs(total) > 1e-9:
         if not charged:
             raise BalanceError(
-                f"{' with '.join(names)} leaves a charge: {ledger(defective)}. Add the defect that balances it, such "
-                "as the vacancy of a counterion, or ask for a charged model by name (charged=True, --allow-charged)."
+                f"{' with '.join(names)} leaves a charge: {charge_balance(defective)}. Add the defect that "
+                "balances it, such as the vacancy of a counterion, or ask for a charged model by name (charged=True, "
+                "--allow-charged)."
             )
-        defective.info["charge"] = total
+        annotation.note(defective, charge=total)
     return defective
 
 
@@ -90,11 +92,11 @@ def _elements(formula: str, name: str) -> list[str]:
 
 def _outermost(atoms: Atoms, element: str) -> np.ndarray:
     """Substrate atoms of an element in the highest layer that has some."""
-    mine = np.flatnonzero((atoms.arrays["role"] == SUBSTRATE) & (atoms.symbols == element))
+    mine = np.flatnonzero((annotation.parts(atoms) == SUBSTRATE) & (atoms.symbols == element))
     if len(mine) == 0:
-        present = sorted(set(atoms.symbols[atoms.arrays["role"] == SUBSTRATE]))
+        present = sorted(set(atoms.symbols[annotation.parts(atoms) == SUBSTRATE]))
         raise BuildError(f"no {element} in this crystal; it holds {', '.join(present)}")
-    return mine[atoms.arrays["layer"][mine] == atoms.arrays["layer"][mine].min()]
+    return mine[annotation.layers(atoms)[mine] == annotation.layers(atoms)[mine].min()]
 
 
 def _one(atoms: Atoms, candidates: np.ndarray, seed: int | None) -> int:
@@ -102,7 +104,7 @@ def _one(atoms: Atoms, candidates: np.ndarray, seed: int | None) -> int:
     if len(candidates) == 0:
         raise BuildError("no atom of the outermost layer is open for the defect")
     places = atoms.positions[candidates]
-    earlier = np.asarray(atoms.info.get("defect_positions", [])).reshape(-1, 3)
+    earlier = np.asarray(annotation.noted(atoms, "defect_positions", [])).reshape(-1, 3)
     free = np.arange(len(candidates))
     if len(earlier):
         apart = get_distances(earlier, places, cell=atoms.cell, pbc=atoms.pbc)[1].min(axis=0)
@@ -112,27 +114,29 @@ def _one(atoms: Atoms, candidates: np.ndarray, seed: int | None) -> int:
     if len(earlier) and seed is None:
         best = int(free[np.argmax(apart[free].round(3))])
     else:
-        best = int(free[spread(places[free], 1, atoms, "random" if seed is not None else "uniform", seed)[0]])
-    atoms.info["defect_positions"] = np.vstack([earlier, places[best]])
+        best = int(free[choose_places(places[free], 1, atoms, "random" if seed is not None else "uniform", seed)[0]])
+    annotation.note(atoms, defect_positions=np.vstack([earlier, places[best]]))
     return int(candidates[best])
 
 
 def _second(atoms: Atoms, first: int, candidates: np.ndarray, what: str) -> int:
     """The nearest candidate beside the first place of a defect that no defect uses yet; it is used from now on."""
-    earlier = np.asarray(atoms.info["defect_positions"]).reshape(-1, 3)
+    earlier = np.asarray(annotation.noted(atoms, "defect_positions")).reshape(-1, 3)
     apart = get_distances(earlier, atoms.positions[candidates], cell=atoms.cell, pbc=atoms.pbc)[1].min(axis=0)
     free = candidates[apart > BESIDE_A]
     if len(free) == 0:
         raise BuildError(f"no free counterion is left for {what}; take a larger supercell")
     chosen = int(_beside(atoms, first, free)[0])
-    atoms.info["defect_positions"] = np.vstack([earlier, atoms.positions[chosen]])
+    annotation.note(atoms, defect_positions=np.vstack([earlier, atoms.positions[chosen]]))
     return chosen
 
 
 def _open_ions(atoms: Atoms, sign: int) -> np.ndarray:
     """Ions of one sign in the outermost layer, those of the largest charge; deeper ones are covered."""
-    charge = atoms.arrays["formal_charge"] * sign
-    outer = (atoms.arrays["role"] == SUBSTRATE) & (atoms.arrays["layer"] == 1) & (charge > 0) & (atoms.numbers > 1)
+    charge = annotation.formal_charges(atoms) * sign
+    outer = (
+        (annotation.parts(atoms) == SUBSTRATE) & (annotation.layers(atoms) == 1) & (charge > 0) & (atoms.numbers > 1)
+    )
     if not outer.any():
         raise BuildError(f"no {'cation' if sign > 0 else 'anion'} lies open in the outermost layer")
     return np.flatnonzero(outer & (charge == charge[outer].max()))
@@ -141,7 +145,7 @@ def _open_ions(atoms: Atoms, sign: int) -> np.ndarray:
 def _beside(atoms: Atoms, start: int, candidates: np.ndarray) -> np.ndarray:
     """Candidates by their distance from an atom."""
     distance = atoms.get_distances(start, candidates, mic=True).round(3)
-    return candidates[np.lexsort((atoms.arrays["layer"][candidates], distance))]
+    return candidates[np.lexsort((annotation.layers(atoms)[candidates], distance))]
 
 
 def _vacancy(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
@@ -149,15 +153,21 @@ def _vacancy(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
     first = _one(atoms, _outermost(atoms, elements[0]), seed)
     gone = [first]
     for element in elements[1:]:
-        mine = np.flatnonzero((atoms.arrays["role"] == SUBSTRATE) & (atoms.symbols == element))
-        left = np.setdiff1d(mine[atoms.arrays["layer"][mine] <= 2], gone)
+        mine = np.flatnonzero((annotation.parts(atoms) == SUBSTRATE) & (atoms.symbols == element))
+        left = np.setdiff1d(mine[annotation.layers(atoms)[mine] <= 2], gone)
         if len(left) == 0:
             raise BuildError(f"no {element} beside the vacancy")
         gone.append(int(_beside(atoms, first, left)[0]))
     kept = atoms[np.setdiff1d(np.arange(len(atoms)), gone)]
-    names = [*np.atleast_1d(atoms.info.get("vacancy_elements", [])).tolist(), *(atoms.symbols[i] for i in gone)]
-    places = np.vstack([np.asarray(atoms.info.get("vacancy_positions", [])).reshape(-1, 3), atoms.positions[gone]])
-    kept.info = dict(atoms.info) | {"vacancy_elements": names, "vacancy_positions": places}
+    names = [
+        *np.atleast_1d(annotation.noted(atoms, "vacancy_elements", [])).tolist(),
+        *(atoms.symbols[i] for i in gone),
+    ]
+    places = np.vstack(
+        [np.asarray(annotation.noted(atoms, "vacancy_positions", [])).reshape(-1, 3), atoms.positions[gone]]
+    )
+    annotation.copy_notes(atoms, kept)
+    annotation.note(kept, vacancy_elements=names, vacancy_positions=places)
     return kept
 
 
@@ -166,7 +176,7 @@ def _substitution(atoms: Atoms, new: str, old: str, seed: int | None) -> Atoms:
     place = _one(atoms, _outermost(atoms, old), seed)
     changed = atoms.copy()
     changed.symbols[place] = new
-    changed.arrays["formal_charge"][place] = known_charges().get(new, atoms.arrays["formal_charge"][place])
+    annotation.formal_charges(changed)[place] = known_charges().get(new, annotation.formal_charges(atoms)[place])
     change = covalent_radii[changed.numbers[place]] - covalent_radii[atoms.numbers[place]]
     changed.positions[place, 2] += change
     return changed
@@ -181,15 +191,15 @@ def _adatoms_on(atoms: Atoms, new: str, count: int, old: str, seed: int | None) 
     grown = atoms.copy()
     length = covalent_radii[atoms.numbers[below]] + covalent_radii[atomic_numbers[new]]
     tilts = np.radians([0.0] if count == 1 else [-SPREAD_DEG / 2, SPREAD_DEG / 2])
-    aside = COMPASS[:2] / np.linalg.norm(COMPASS[:2])
+    aside = TIE_BREAK_DIRECTION[:2] / np.linalg.norm(TIE_BREAK_DIRECTION[:2])
     places = [atoms.positions[below] + length * np.array([*np.sin(tilt) * aside, np.cos(tilt)]) for tilt in tilts]
     adatoms = annotate(Atoms([new] * count, places), SUBSTRATE)
     taken = known_charges().get(new, -2.0)
-    adatoms.arrays["formal_charge"][0] = taken  # of both: alone, each would pass for an ion that a ligand replaces
-    grown.arrays["formal_charge"][below] -= taken
-    adatoms.arrays["layer"][:] = 1
+    annotation.formal_charges(adatoms)[0] = taken  # of both: alone, each would pass for an ion that a ligand replaces
+    annotation.formal_charges(grown)[below] -= taken
+    annotation.layers(adatoms)[:] = 1
     grown += adatoms
-    grown.info = dict(atoms.info)
+    annotation.copy_notes(atoms, grown)
     return grown
 
 
@@ -197,7 +207,7 @@ def _adunit(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
     """A neutral unit on top: each ion over a counterion of the outermost layer, where the crystal would go on."""
     grown = atoms.copy()
     charges = {
-        symbol: charge for symbol, charge in zip(atoms.symbols, atoms.arrays["formal_charge"], strict=True) if charge
+        symbol: charge for symbol, charge in zip(atoms.symbols, annotation.formal_charges(atoms), strict=True) if charge
     }
     first: int | None = None
     for element in elements:
@@ -208,10 +218,10 @@ def _adunit(atoms: Atoms, elements: list[str], seed: int | None) -> Atoms:
         first = host if first is None else first
         length = covalent_radii[atoms.numbers[host]] + covalent_radii[atomic_numbers[element]]
         adatom = annotate(Atoms(element, [atoms.positions[host] + [0, 0, 1.05 * length]]), SUBSTRATE)
-        adatom.arrays["formal_charge"][:] = charges[element]
-        adatom.arrays["layer"][:] = 1
+        annotation.formal_charges(adatom)[:] = charges[element]
+        annotation.layers(adatom)[:] = 1
         grown += adatom
-    grown.info = dict(atoms.info)
+    annotation.copy_notes(atoms, grown)
     return grown
 
 
@@ -225,10 +235,10 @@ def _dissociated_water(atoms: Atoms, seed: int | None) -> Atoms:
     lean = np.array([0.9, 0, 0.43]) * OXYGEN_HYDROGEN_A  # the hydrogen of a hydroxide points aside
     places = [oxygen, oxygen + lean, atoms.positions[anion] + [0, 0, radius[anion] + covalent_radii[1]]]
     water = annotate(Atoms("OHH", places), SUBSTRATE)
-    water.arrays["formal_charge"][:] = -1, 0, +1
-    water.arrays["layer"][:] = 1
+    annotation.formal_charges(water)[:] = -1, 0, +1
+    annotation.layers(water)[:] = 1
     grown = atoms + water
-    grown.info = dict(atoms.info)
+    annotation.copy_notes(atoms, grown)
     return grown
 
 
@@ -239,18 +249,20 @@ def lose_ligands(atoms: Atoms, count: int, seed: int | None = None) -> Atoms:
     ------
     BuildError : there are not so many, or no counterion is there to leave with them.
     """
-    fragments = np.unique(atoms.arrays["fragment"][atoms.arrays["role"] == LIGAND])
+    fragments = np.unique(annotation.fragments(atoms)[annotation.parts(atoms) == LIGAND])
     if count > len(fragments):
         raise BuildError(f"{count} ligands cannot leave: there are {len(fragments)}")
     rng = np.random.default_rng(0 if seed is None else seed)
-    gone = np.isin(atoms.arrays["fragment"], rng.permutation(fragments)[:count])
-    charge = round(atoms.arrays["formal_charge"][gone].sum())
+    gone = np.isin(annotation.fragments(atoms), rng.permutation(fragments)[:count])
+    charge = round(annotation.formal_charges(atoms)[gone].sum())
     if charge:
-        ions = np.flatnonzero((atoms.arrays["role"] == SUBSTRATE) & (atoms.arrays["formal_charge"] == -np.sign(charge)))
-        ions = ions[np.argsort(atoms.arrays["layer"][ions], kind="stable")][: abs(charge)]
+        ions = np.flatnonzero(
+            (annotation.parts(atoms) == SUBSTRATE) & (annotation.formal_charges(atoms) == -np.sign(charge))
+        )
+        ions = ions[np.argsort(annotation.layers(atoms)[ions], kind="stable")][: abs(charge)]
         if len(ions) < abs(charge):
             raise BuildError(f"no ion of charge {-np.sign(charge):+d} can leave with the ligands")
         gone[ions] = True
     left = atoms[~gone]
-    left.info = dict(atoms.info)
+    annotation.copy_notes(atoms, left)
     return left

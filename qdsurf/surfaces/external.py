@@ -8,21 +8,21 @@ from ase.neighborlist import neighbor_list
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import LIGAND, SUBSTRATE, annotate
 from qdsurf.atomistic.bonding import DONORS, bond_matrix, is_metal
+from qdsurf.atomistic.bonding_criteria import SHORTEST_DISTANCE_A
 from qdsurf.errors import BuildError, InputError
 from qdsurf.records import library
 from qdsurf.surfaces.adsorption_sites import upright
 from qdsurf.surfaces.crystal import LAYER_GAP_A
 from qdsurf.surfaces.rolling_probe import Cloud, exposed
 
-COLUMNS = ("role", "fragment", "layer", "formal_charge", "anchor")
 LARGEST_SHARE = 2  # charge in e of a ligand of an adopted structure
 EMPTY_A = 10.0  # on each side of a particle without a cell
-TOO_CLOSE_A = 0.6  # shorter than any bond (H-H 0.74 A)
 
 
-def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str = "structure") -> Atoms:
+def annotate_external(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str = "structure") -> Atoms:
     """Give a structure the columns of `atomistic.annotation.annotate`, unless it has them.
 
     Groups of non-metal atoms that hold carbon or hydrogen are ligands, their atoms next to a metal of the crystal
@@ -39,15 +39,15 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
     InputError : an element has no formal charge, two atoms lie in one another, or the charge of the crystal is no
         whole number for each ligand.
     """
-    if all(column in atoms.arrays for column in COLUMNS):
+    if annotation.is_annotated(atoms):
         return atoms
     _assert_apart(atoms, where)
     adopted = annotate(_in_one_piece(atoms), SUBSTRATE)
     organic = _organic_groups(adopted)
     for number, group in enumerate(organic, start=1):
-        adopted.arrays["role"][group] = LIGAND
-        adopted.arrays["fragment"][group] = number
-    crystal = np.flatnonzero(adopted.arrays["role"] == SUBSTRATE)
+        annotation.parts(adopted)[group] = LIGAND
+        annotation.fragments(adopted)[group] = number
+    crystal = np.flatnonzero(annotation.parts(adopted) == SUBSTRATE)
     if not len(crystal):
         raise InputError(f"{where}: holds no crystal, all {len(atoms)} atoms belong to molecules; give a slab or a dot")
     metal = is_metal(adopted)
@@ -56,8 +56,8 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
     missing = sorted(set(adopted.symbols[crystal]) - set(known))
     if missing:
         raise InputError(f"{where}: no formal charge is known for {', '.join(missing)}; give it as ELEMENT=CHARGE")
-    adopted.arrays["formal_charge"][crystal] = [known[symbol] for symbol in adopted.symbols[crystal]]
-    total = adopted.arrays["formal_charge"][crystal].sum()
+    annotation.formal_charges(adopted)[crystal] = [known[symbol] for symbol in adopted.symbols[crystal]]
+    total = annotation.formal_charges(adopted)[crystal].sum()
     if organic:
         share = -total / len(organic)
         if abs(share - round(share)) > 1e-6 or abs(share) > LARGEST_SHARE:
@@ -65,13 +65,13 @@ def adopt(atoms: Atoms, charges: Mapping[str, float] | None = None, where: str =
                 f"{where}: the crystal has a charge of {total:+g} e, which {len(organic)} ligands cannot share evenly; "
                 "give the columns yourself with qdsurf.atomistic.annotation.annotate"
             )
-        near = bond_matrix(adopted)[:, metal & (adopted.arrays["role"] == SUBSTRATE)].any(axis=1)
+        near = bond_matrix(adopted)[:, metal & (annotation.parts(adopted) == SUBSTRATE)].any(axis=1)
         donor = np.isin(adopted.symbols, DONORS)
         for group in organic:
             anchors = next(g for g in (group[near[group] & donor[group]], group[donor[group]], group) if len(g))
-            adopted.arrays["anchor"][anchors] = True
-            adopted.arrays["formal_charge"][anchors] += round(share) / len(anchors)
-    adopted.arrays["layer"][crystal] = _layers(adopted[crystal])
+            annotation.anchors(adopted)[anchors] = True
+            annotation.formal_charges(adopted)[anchors] += round(share) / len(anchors)
+    annotation.layers(adopted)[crystal] = _layers(adopted[crystal])
     return adopted
 
 
@@ -97,12 +97,12 @@ def known_charges() -> dict[str, float]:
 
 
 def _assert_apart(atoms: Atoms, where: str) -> None:
-    i, j, d = neighbor_list("ijd", atoms, TOO_CLOSE_A)
+    i, j, d = neighbor_list("ijd", atoms, SHORTEST_DISTANCE_A)
     if len(d):
         k = int(np.argmin(d))
         raise InputError(
             f"{where}: {atoms.symbols[i[k]]}{i[k]} and {atoms.symbols[j[k]]}{j[k]} are {d[k]:.2f} A apart; "
-            f"at least {TOO_CLOSE_A} A is expected ({len(d) // 2} such pairs)"
+            f"at least {SHORTEST_DISTANCE_A} A is expected ({len(d) // 2} such pairs)"
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 from scipy.spatial import ConvexHull, HalfspaceIntersection, cKDTree
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE, annotate
 from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.records.miller import parse_miller_index
@@ -73,14 +74,14 @@ def build_nanocrystal(
     planes, particle, dangling = _best_cut(outer, crystals, charges, bonds, depths, asked, centres)
     if len(particle) == 0:
         raise BuildError(f"a {material.name} particle of {diameter_nm:g} nm holds no atom with enough bonds; go larger")
-    annotate(particle, SUBSTRATE, formal_charges=ions[particle.arrays["ion"]])
-    particle.arrays["layer"][:] = 2
-    particle.arrays["layer"][dangling.atom] = 1
-    particle.set_array("facet", _face_names(particle, planes))
+    annotate(particle, SUBSTRATE, formal_charges=ions[annotation.ions(particle)])
+    annotation.layers(particle)[:] = 2
+    annotation.layers(particle)[dangling.atom] = 1
+    annotation.set_column(particle, "facet", _face_names(particle, planes))
     particle = substitute(particle, material, seed)
-    particle.info |= {"material": outer.name, "diameter_nm": diameter_nm}
+    annotation.note(particle, material=outer.name, diameter_nm=diameter_nm)
     if shells:
-        particle.info["shells"] = _strains(material, shells)
+        annotation.note(particle, shells=_strains(material, shells))
     return particle, dangling
 
 
@@ -102,7 +103,7 @@ def _best_cut(
         particle, dangling = _prune(_fill(crystals, origins, planes, depths), together, planes)
         off = abs(polyhedron_volume(planes) / polyhedron_volume(asked) - 1)
         # Ligands of dots are anions, so a particle that needs cations comes last, and before it a lopsided one.
-        rank = len(particle) == 0, ions[particle.arrays["ion"]].sum() < -0.5, lopsided, round(off, 2)
+        rank = len(particle) == 0, ions[annotation.ions(particle)].sum() < -0.5, lopsided, round(off, 2)
         found.append((rank, planes, particle, dangling))
     return min(found, key=lambda one: one[0])[1:]
 
@@ -153,7 +154,7 @@ def _together(bonds: Sequence[Bonds], sizes: Sequence[int]) -> Bonds:
 
 def particle_area(particle: Atoms) -> float:
     """Surface area in nm^2 of the smallest convex body around the crystal's atoms."""
-    return float(ConvexHull(particle.positions[particle.arrays["role"] == SUBSTRATE]).area) / 100
+    return float(ConvexHull(particle.positions[annotation.parts(particle) == SUBSTRATE]).area) / 100
 
 
 def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[str, float]:
@@ -222,7 +223,7 @@ def _fill(crystals: Sequence[Atoms], origins: Sequence[np.ndarray], planes: Plan
     span = [np.arange(-n, n + 1) for n in np.ceil(reach / spacing).astype(int) + 1]
     cells = np.stack(np.meshgrid(*span, indexing="ij"), axis=-1).reshape(-1, 3) @ lattice
     block, first = Atoms(), 0
-    block.set_array("ion", np.zeros(0, dtype=int))
+    annotation.set_column(block, "ion", np.zeros(0, dtype=int))
     for k, (bulk, origin) in enumerate(zip(crystals, origins, strict=True)):
         positions = (cells[:, None] + (bulk.positions - origin)[None]).reshape(-1, 3)
         ions = np.tile(np.arange(len(bulk)), len(cells))
@@ -231,7 +232,7 @@ def _fill(crystals: Sequence[Atoms], origins: Sequence[np.ndarray], planes: Plan
         if k:
             inside &= depth <= depths[k - 1] - 0.01
         piece = Atoms(bulk.numbers[ions[inside]], positions[inside])
-        piece.set_array("ion", ions[inside] + first)
+        annotation.set_column(piece, "ion", ions[inside] + first)
         block += piece
         first += len(bulk)
     return block
@@ -244,8 +245,8 @@ def _prune(block: Atoms, bonds: Bonds, planes: Planes) -> tuple[Atoms, Dangling]
     """
     tree = cKDTree(block.positions)
     atom, place, strength = [], [], []
-    for ion in np.unique(block.arrays["ion"]):
-        mine = np.flatnonzero(block.arrays["ion"] == ion)
+    for ion in np.unique(annotation.ions(block)):
+        mine = np.flatnonzero(annotation.ions(block) == ion)
         own = np.flatnonzero(bonds.first == ion)
         atom.append(np.repeat(mine, len(own)))
         place.append((block.positions[mine][:, None] + bonds.vectors[own][None]).reshape(-1, 3))
@@ -277,7 +278,7 @@ def _face_names(particle: Atoms, planes: Planes) -> np.ndarray:
     near = heights > heights.max(axis=0) - ON_FACE_A
     names = np.full(len(particle), INSIDE, dtype="U12")
     count = near.sum(axis=1)
-    for i in np.flatnonzero(particle.arrays["layer"] == 1):
+    for i in np.flatnonzero(annotation.layers(particle) == 1):
         if count[i] == 1:
             names[i] = planes.names[int(np.argmax(near[i]))]
         elif count[i] > 1:

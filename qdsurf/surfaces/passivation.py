@@ -11,9 +11,10 @@ from ase.geometry import get_distances
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE, annotate
-from qdsurf.atomistic.charge_balance import ledger
-from qdsurf.atomistic.point_sampling import spread
+from qdsurf.atomistic.charge_balance import charge_balance
+from qdsurf.atomistic.point_sampling import choose_places
 from qdsurf.errors import BalanceError, BuildError
 from qdsurf.surfaces.crystal import Bonds
 
@@ -24,14 +25,14 @@ OXYGEN_HYDROGEN_A = 0.97  # bond length of a hydroxide, NIST CCCBDB
 LEAN = 0.3
 
 
-class StandIns(NamedTuple):
+class PassivatingIons(NamedTuple):
     """Ions of charge -1 and +1 that balance the cut bonds of cations and of anions."""
 
     anion: str = "Cl"
     cation: str = "H"
 
 
-DEFAULT_STAND_INS, WATER = StandIns(), StandIns("OH", "H")
+DEFAULT_PASSIVATING_IONS, WATER = PassivatingIons(), PassivatingIons("OH", "H")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def dangling_bonds(slab: Atoms, bonds: Bonds) -> Dangling:
     """
     order = np.argsort(bonds.first, kind="stable")
     starts = np.searchsorted(bonds.first[order], np.arange(bonds.first.max() + 2))
-    ion = slab.arrays["ion"]
+    ion = annotation.ions(slab)
     counts = (starts[ion + 1] - starts[ion]).astype(int)
     atom = np.repeat(np.arange(len(slab)), counts)
     within = np.arange(len(atom)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -73,7 +74,7 @@ def dangling_bonds(slab: Atoms, bonds: Bonds) -> Dangling:
     return Dangling(atom[cut], place[cut], bonds.strength[bond][cut], side[cut])
 
 
-def passivate(slab: Atoms, dangling: Dangling, stand_ins: StandIns, full: bool = False) -> Atoms:
+def passivate(slab: Atoms, dangling: Dangling, passivating_ions: PassivatingIons, full: bool = False) -> Atoms:
     """Put stand-ins on the charged sides of a slab, as far from one another as the places allow.
 
     An anion takes the place of the crystal's next anion, a proton stands on an anion. Where one such place closes two
@@ -90,10 +91,10 @@ def passivate(slab: Atoms, dangling: Dangling, stand_ins: StandIns, full: bool =
     """
     sides = {side: float(dangling.strength[dangling.side == side].sum()) for side in (+1, -1)}
     # Where two crystals of different coordination meet, their interface is charged; the upper side balances that too.
-    interface = float(slab.arrays["formal_charge"].sum()) - sum(sides.values())
+    interface = float(annotation.formal_charges(slab).sum()) - sum(sides.values())
     if abs(interface) > 1e-3:
         slab = slab.copy()
-        slab.info["interface_charge"] = interface
+        annotation.note(slab, interface_charge=interface)
         sides[+1] += interface
     for side, charge in sides.items():
         where = f"the {'upper' if side > 0 else 'lower'} side"
@@ -101,7 +102,7 @@ def passivate(slab: Atoms, dangling: Dangling, stand_ins: StandIns, full: bool =
             cells = Fraction(charge).limit_denominator(12).denominator
             raise BalanceError(
                 f"{where} carries {charge:+.3g} e in this cell, which ions of charge one cannot balance; take a "
-                f"supercell with {cells} times as many cells ({ledger(slab)})"
+                f"supercell with {cells} times as many cells ({charge_balance(slab)})"
             )
         charge = round(charge)
         openings = {sign: _openings(slab, dangling, dangling.side == side, sign) for sign in (-1, +1)}
@@ -109,12 +110,14 @@ def passivate(slab: Atoms, dangling: Dangling, stand_ins: StandIns, full: bool =
         if full:
             count = max(min(len(openings[-1]), len(openings[+1]) + charge), charge, 0)
             counts = {-1: count, +1: count - charge}
-        layer = 1 if side > 0 else slab.arrays["layer"].max()
+        layer = 1 if side > 0 else annotation.layers(slab).max()
         for sign, count in counts.items():
             if count:
                 chosen = _choose(slab, openings[sign], count, sign, where)
-                places, outwards = zip(*(_place(slab, dangling, own, sign, stand_ins) for own in chosen), strict=True)
-                slab = slab + stand_in_atoms(stand_ins, sign, np.array(places), np.array(outwards), layer)
+                places, outwards = zip(
+                    *(_place(slab, dangling, own, sign, passivating_ions) for own in chosen), strict=True
+                )
+                slab = slab + passivating_ion_atoms(passivating_ions, sign, np.array(places), np.array(outwards), layer)
     return slab
 
 
@@ -156,7 +159,7 @@ def _choose(slab: Atoms, openings: list[_Opening], count: int, sign: int, where:
     middles = np.array([opening.middle for opening in openings]).reshape(-1, 3)
     extra = count - len(openings)
     if extra <= 0:
-        return [openings[k] for k in spread(middles, count, slab)]
+        return [openings[k] for k in choose_places(middles, count, slab)]
     pairs = [k for k, opening in enumerate(openings) if len(opening.bonds) == 2]
     words = (
         f"{where} needs {count} ions of charge {sign:+d} for its cut bonds and has places for {len(openings)}; take "
@@ -166,7 +169,7 @@ def _choose(slab: Atoms, openings: list[_Opening], count: int, sign: int, where:
     apart = _no_neighbours(openings, pairs)
     if extra > len(apart):
         raise BalanceError(f"{words}an even number of cells along both vectors, so that every second can hold two")
-    split = {apart[k] for k in spread(middles[apart], extra, slab)}
+    split = {apart[k] for k in choose_places(middles[apart], extra, slab)}
     halves = [
         one._replace(bonds=np.array([bond]), beside=int(other))
         for one in (openings[k] for k in sorted(split))
@@ -188,7 +191,7 @@ def _no_neighbours(openings: list[_Opening], pairs: list[int]) -> list[int]:
 
 
 def _place(
-    slab: Atoms, dangling: Dangling, opening: _Opening, sign: int, stand_ins: StandIns
+    slab: Atoms, dangling: Dangling, opening: _Opening, sign: int, passivating_ions: PassivatingIons
 ) -> tuple[np.ndarray, np.ndarray]:
     """Position in A of the ion that closes an opening, and the way out there."""
     vectors = dangling.place - slab.positions[dangling.atom]
@@ -196,7 +199,7 @@ def _place(
     out = vectors[bonds].sum(axis=0)
     out /= np.linalg.norm(out)
     host, own = dangling.atom[bonds[0]], vectors[bonds[0]]
-    name = stand_ins.anion if sign < 0 else stand_ins.cation
+    name = passivating_ions.anion if sign < 0 else passivating_ions.cation
     number = atomic_numbers["O" if name == "OH" else name]
     length = covalent_radii[slab.numbers[host]] + covalent_radii[number]
     if sign > 0:
@@ -208,18 +211,20 @@ def _place(
     return slab.positions[host] + aside + np.sqrt(length**2 - aside @ aside) * out, out
 
 
-def stand_in_atoms(stand_ins: StandIns, sign: int, places: np.ndarray, outwards: np.ndarray, layer: int) -> Atoms:
+def passivating_ion_atoms(
+    passivating_ions: PassivatingIons, sign: int, places: np.ndarray, outwards: np.ndarray, layer: int
+) -> Atoms:
     """Stand-ins of charge `sign` at places in A, with the columns of `atomistic.annotation.annotate` and `ion` -1.
 
     Parameters
     ----------
     outwards : unit vectors along which a hydroxide points, shape (n, 3).
     """
-    name = stand_ins.anion if sign < 0 else stand_ins.cation
+    name = passivating_ions.anion if sign < 0 else passivating_ions.cation
     ions = annotate(Atoms(["O" if name == "OH" else name] * len(places), places), SUBSTRATE)
-    ions.arrays["formal_charge"][:] = sign
+    annotation.formal_charges(ions)[:] = sign
     if name == "OH":
         ions += annotate(Atoms(["H"] * len(places), places + OXYGEN_HYDROGEN_A * outwards), SUBSTRATE)
-    ions.arrays["layer"][:] = layer
-    ions.set_array("ion", np.full(len(ions), -1))
+    annotation.layers(ions)[:] = layer
+    annotation.set_column(ions, "ion", np.full(len(ions), -1))
     return ions

@@ -3,8 +3,10 @@
 import numpy as np
 from ase import Atoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import LIGAND
 from qdsurf.atomistic.bonding import bond_matrix
+from qdsurf.atomistic.bonding_criteria import ANION_OCCUPIED_A
 from qdsurf.atomistic.roles import find_role
 
 # Site families that few templates name, and the role whose atoms they count.
@@ -28,9 +30,9 @@ def count_sites(atoms: Atoms) -> dict[str, float]:
     are some, open cations, hydroxyls, oxygen, cations beside vacancies, acidic ends of ligands.
     """
     anions = find_role(atoms, "surface.anion")
-    held = np.flatnonzero(atoms.arrays["role"] == LIGAND)
-    free = [i for i in anions if len(held) == 0 or atoms.get_distances(int(i), held, mic=True).min() > 1.8]
-    ligands = len(set(atoms.arrays["fragment"][held]))
+    held = np.flatnonzero(annotation.parts(atoms) == LIGAND)
+    free = [i for i in anions if len(held) == 0 or atoms.get_distances(int(i), held, mic=True).min() > ANION_OCCUPIED_A]
+    ligands = len(set(annotation.fragments(atoms)[held]))
     area = surface_area(atoms)
     rarer = {family: len(find_role(atoms, role)) / area for family, role in RARER_FAMILIES.items()}
     rarer["cation"] = len(_open_cations(atoms)) / area
@@ -43,6 +45,6 @@ def _open_cations(atoms: Atoms) -> np.ndarray:
     cations = find_role(atoms, "surface.cation")
     if not len(cations):
         return cations
-    layers = atoms.arrays["layer"][cations]
-    held = bond_matrix(atoms)[np.ix_(cations, atoms.arrays["anchor"])].any(axis=1)
+    layers = annotation.layers(atoms)[cations]
+    held = bond_matrix(atoms)[np.ix_(cations, annotation.anchors(atoms))].any(axis=1)
     return cations[(layers == layers.min()) & ~held]

@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE, annotate
 from qdsurf.atomistic.charge_balance import assert_neutral
 from qdsurf.errors import BalanceError, BuildError, unknown
@@ -14,7 +15,7 @@ from qdsurf.records.models import Facet, Material
 from qdsurf.surfaces.alloys import insert_molecular_ions, substitute
 from qdsurf.surfaces.core_shell import add_shells, stack_layers
 from qdsurf.surfaces.crystal import Period, crystal_period
-from qdsurf.surfaces.passivation import DEFAULT_STAND_INS, WATER, StandIns, dangling_bonds, passivate
+from qdsurf.surfaces.passivation import DEFAULT_PASSIVATING_IONS, WATER, PassivatingIons, dangling_bonds, passivate
 
 LAYERS = 3  # of a slab whose thickness nobody gives
 LEAST_VACUUM_A = 5.0  # empty space that makes a slab of a crystal
@@ -87,7 +88,7 @@ def cut_slab(
     mobile_layers: int = 0,
     charged: bool = False,
     thickness: float | None = None,
-    stand_ins: StandIns | None = DEFAULT_STAND_INS,
+    passivating_ions: PassivatingIons | None = DEFAULT_PASSIVATING_IONS,
     seed: int = 0,
     shells: Sequence[tuple[Material, int]] = (),
 ) -> Atoms:
@@ -105,7 +106,7 @@ def cut_slab(
     mobile_layers : outermost layers that may move; all others are fixed.
     charged : leave the cut bonds as they are and accept formal charges that do not add up to zero.
     thickness : distance in A between the lowest and the highest layer, instead of `layers`.
-    stand_ins : ions for charged sides; None adds none.
+    passivating_ions : ions for charged sides; None adds none.
     seed : of substituted ions and of the orientations of molecular ions.
     shells : other crystals to grow on top, with their numbers of layers; the termination is then the core's.
 
@@ -113,7 +114,7 @@ def cut_slab(
     ------
     BuildError : no cut has these two terminations with this number of layers, or with this thickness, the vacuum is too
         thin, or a shell does not grow in register.
-    BalanceError : the slab is charged; the message carries the ledger.
+    BalanceError : the slab is charged; the message lists the formal charges.
     """
     where = f"{material.name} {facet.miller_index}"
     if vacuum < LEAST_VACUUM_A:
@@ -125,21 +126,21 @@ def cut_slab(
         slab, bonds = add_shells(slab, period, facet.miller_index, shells)
     slab.wrap()
     slab = slab.repeat((*supercell, 1))
-    annotate(slab, SUBSTRATE, formal_charges=slab.arrays["formal_charge"])
-    slab.arrays["layer"] = slab.arrays["stacked"].max() + 1 - slab.arrays.pop("stacked")
-    if stand_ins and not charged:
-        ions = WATER if facet.hydroxylated else stand_ins
+    annotate(slab, SUBSTRATE, formal_charges=annotation.formal_charges(slab))
+    annotation.layers(slab)[:] = slab.arrays["stacked"].max() + 1 - slab.arrays.pop("stacked")
+    if passivating_ions and not charged:
+        ions = WATER if facet.hydroxylated else passivating_ions
         slab = passivate(slab, dangling_bonds(slab, bonds), ions, full=facet.hydroxylated)
     slab = substitute(slab, material, seed)
-    del slab.arrays["ion"]
+    annotation.drop_column(slab, "ion")
     if facet.adlayer:
         slab = _add_adlayer(slab, facet, material)
     slab = insert_molecular_ions(slab, material, seed)
     slab.center(vacuum=vacuum / 2, axis=2)
-    slab.set_constraint(FixAtoms(np.flatnonzero(slab.arrays["layer"] > mobile_layers)))
-    slab.info = {"material": material.name, "facet": facet.name} | slab.info
+    slab.set_constraint(FixAtoms(np.flatnonzero(annotation.layers(slab) > mobile_layers)))
+    annotation.note(slab, material=material.name, facet=facet.name)
     if charged:
-        slab.info["charge"] = float(slab.arrays["formal_charge"].sum())
+        annotation.note(slab, charge=float(annotation.formal_charges(slab).sum()))
     else:
         assert_neutral(slab)
     return slab
@@ -172,7 +173,7 @@ def surface_charges(material: Material, facet: Facet) -> set[int]:
 def freeze_substrate(atoms: Atoms) -> Atoms:
     """A copy in which every substrate atom is fixed where it is."""
     frozen = atoms.copy()
-    frozen.set_constraint(FixAtoms(np.flatnonzero(frozen.arrays["role"] == SUBSTRATE)))
+    frozen.set_constraint(FixAtoms(np.flatnonzero(annotation.parts(frozen) == SUBSTRATE)))
     return frozen
 
 
@@ -235,7 +236,7 @@ def _count_layers(period: Period, top: int, thickness: float, where: str) -> int
 def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:
     """Put the facet's adatoms over top or hollow sites, spread over the cell."""
     adlayer = facet.adlayer
-    top = slab.positions[slab.arrays["layer"] == 1]
+    top = slab.positions[annotation.layers(slab) == 1]
     if adlayer.site == "top":
         spots = top
     else:  # centroid of an outermost atom and its two nearest neighbours that are 60 degrees apart
@@ -245,11 +246,11 @@ def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:
     adatoms = Atoms([adlayer.element] * len(chosen), chosen + np.array([0, 0, adlayer.height_A]))
     charge = material.formal_charges[adlayer.element]
     annotate(adatoms, SUBSTRATE, formal_charges=[charge] * len(adatoms))
-    adatoms.arrays["layer"][:] = 1
+    annotation.layers(adatoms)[:] = 1
     return slab + adatoms
 
 
 def _repeats(slab: Atoms, axis: int) -> int:
     """How often the outermost layer repeats along a cell vector."""
-    top = slab[slab.arrays["layer"] == 1].get_scaled_positions()
+    top = slab[annotation.layers(slab) == 1].get_scaled_positions()
     return max(1, len(np.unique(np.round(top[:, axis] % 1.0, 3))))

@@ -6,7 +6,7 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdsurf.atomistic.point_sampling import spread
+from qdsurf.atomistic.point_sampling import choose_places
 from qdsurf.errors import BuildError
 
 STEP_A = 3.0
@@ -29,33 +29,34 @@ def distances(places: np.ndarray, chosen: np.ndarray, cell: Atoms) -> np.ndarray
 @pytest.mark.parametrize("n", [2, 4, 6, 8])
 def test_half_the_places_of_a_square_lattice_make_a_chequerboard(n, seed):
     places, cell = square(n)
-    chosen = spread(places, n * n // 2, cell, "uniform", seed)
+    chosen = choose_places(places, n * n // 2, cell, "uniform", seed)
     assert distances(places, chosen, cell).min() == pytest.approx(np.sqrt(2) * STEP_A)
 
 
 @pytest.mark.parametrize("n", [2, 4, 6, 8])
 def test_two_places_are_half_a_diagonal_apart(n):
     places, cell = square(n)
-    assert distances(places, spread(places, 2, cell), cell) == pytest.approx(n / np.sqrt(2) * STEP_A)
+    assert distances(places, choose_places(places, 2, cell), cell) == pytest.approx(n / np.sqrt(2) * STEP_A)
 
 
 def test_an_open_row_is_taken_from_its_middle_and_its_ends():
     places = np.column_stack([np.arange(9) * STEP_A, np.zeros(9), np.zeros(9)])
-    assert sorted(spread(places, 3, Atoms()).tolist()) == [0, 4, 8]
+    assert sorted(choose_places(places, 3, Atoms()).tolist()) == [0, 4, 8]
 
 
 @pytest.mark.parametrize("count", [4, 10, 20])
 def test_a_cluster_is_tighter_than_chance_and_chance_than_uniform(count):
     places, cell = square(8)
     mean = {
-        p: np.mean([distances(places, spread(places, count, cell, p, s), cell) for s in range(12)]) for p in PATTERNS
+        p: np.mean([distances(places, choose_places(places, count, cell, p, s), cell) for s in range(12)])
+        for p in PATTERNS
     }
     assert mean["clustered"] < mean["random"] < mean["uniform"]
 
 
 def test_a_cluster_of_four_is_a_square():
     places, cell = square(6)
-    found = np.sort(distances(places, spread(places, 4, cell, "clustered"), cell)) / STEP_A
+    found = np.sort(distances(places, choose_places(places, 4, cell, "clustered"), cell)) / STEP_A
     assert found == pytest.approx([1, 1, 1, 1, np.sqrt(2), np.sqrt(2)])
 
 
@@ -63,21 +64,21 @@ def test_a_cluster_of_four_is_a_square():
 @given(st.sampled_from(PATTERNS), st.integers(1, 36), st.integers(0, 1000))
 def test_places_are_taken_once_and_again_for_the_same_seed(pattern, count, seed):
     places, cell = square(6)
-    chosen = spread(places, count, cell, pattern, seed)
+    chosen = choose_places(places, count, cell, pattern, seed)
     assert len(chosen) == len(set(chosen.tolist())) == count and set(chosen.tolist()) <= set(range(36))
-    np.testing.assert_array_equal(chosen, spread(places, count, cell, pattern, seed))
+    np.testing.assert_array_equal(chosen, choose_places(places, count, cell, pattern, seed))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_other_seeds_choose_otherwise(pattern):
     places, cell = square(6)
-    assert len({tuple(spread(places, 3, cell, pattern, seed).tolist()) for seed in range(8)}) > 1
+    assert len({tuple(choose_places(places, 3, cell, pattern, seed).tolist()) for seed in range(8)}) > 1
 
 
 @pytest.mark.parametrize("pattern", ["uniform", "clustered"])
 def test_without_a_seed_the_middle_of_the_cell_comes_first(pattern):
     places, cell = square(5)
-    first = places[spread(places, 3, cell, pattern)[0], :2]
+    first = places[choose_places(places, 3, cell, pattern)[0], :2]
     # The middle of five cells lies between four places, all as near.
     assert np.abs(first - 2.5 * STEP_A).max() == pytest.approx(STEP_A / 2)
 
@@ -88,18 +89,20 @@ def test_images_of_the_places_are_the_same_places(pattern, count, seed, cells):
     places, cell = square(6)
     moved = places.copy()
     moved[::3] += cells * cell.cell.array[0]
-    np.testing.assert_array_equal(spread(places, count, cell, pattern, seed), spread(moved, count, cell, pattern, seed))
+    np.testing.assert_array_equal(
+        choose_places(places, count, cell, pattern, seed), choose_places(moved, count, cell, pattern, seed)
+    )
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_more_than_there_are_is_refused(pattern):
     places, cell = square(2)
     with pytest.raises(BuildError, match="5 for 4 places; at most 4 fit"):
-        spread(places, 5, cell, pattern)
+        choose_places(places, 5, cell, pattern)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("n", [0, 3])
 def test_none_asked_for_is_none_taken(n, pattern):
     places, cell = square(n)
-    assert len(spread(places, 0, cell, pattern, 1)) == 0
+    assert len(choose_places(places, 0, cell, pattern, 1)) == 0

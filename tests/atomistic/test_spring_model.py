@@ -6,7 +6,8 @@ from invariants import assert_no_clash
 from systems import make_fragment, make_slab
 
 from qdsurf.atomistic.bonding import bond_ratios, molecular_bonds
-from qdsurf.atomistic.spring_model import APART, FORMED, drive
+from qdsurf.atomistic.bonding_criteria import SPRING_BROKEN, SPRING_FORMED
+from qdsurf.atomistic.spring_model import apply_springs
 from qdsurf.errors import BuildError
 
 SURFACES = ["PbS", "CdSe", "CsPbBr3"]
@@ -29,8 +30,8 @@ def test_a_bond_is_formed_and_the_substrate_stands_still(material, precursor):
     start, target, metal = above(material, precursor)
     n = int((start.arrays["role"] == "substrate").sum())
     before = start.positions.copy()
-    driven = drive(start, [(metal, target)])
-    assert bond_ratios(driven)[metal, target] == pytest.approx(FORMED, rel=0.1)
+    driven = apply_springs(start, [(metal, target)])
+    assert bond_ratios(driven)[metal, target] == pytest.approx(SPRING_FORMED, rel=0.1)
     np.testing.assert_array_equal(driven.positions[:n], before[:n])
     np.testing.assert_array_equal(start.positions, before)  # the argument is not changed
     assert (driven.symbols == start.symbols).all() and driven.info["strain"] >= 0
@@ -41,7 +42,7 @@ def test_a_bond_is_formed_and_the_substrate_stands_still(material, precursor):
 @pytest.mark.parametrize("material", SURFACES)
 def test_a_molecule_keeps_its_bond_lengths(material, precursor):
     start, target, metal = above(material, precursor)
-    driven = drive(start, [(metal, target)])
+    driven = apply_springs(start, [(metal, target)])
     i, j = np.array(sorted(molecular_bonds(start))).T
     before, after = (atoms.get_all_distances(mic=True)[i, j] for atoms in (start, driven))
     np.testing.assert_allclose(after, before, rtol=0.05)
@@ -51,12 +52,12 @@ def test_a_molecule_keeps_its_bond_lengths(material, precursor):
 @pytest.mark.parametrize("material", [m for m in SURFACES if m != "CsPbBr3"])  # its Pb lies below the CsBr layer
 def test_a_bond_is_broken_and_the_group_handed_over(material):
     start, target, metal = above(material)
-    start = drive(start, [(metal, target)])
+    start = apply_springs(start, [(metal, target)])
     cations = np.flatnonzero((start.arrays["formal_charge"] > 1) & (start.arrays["role"] == "substrate"))
     cations = cations[start.arrays["layer"][cations] == start.arrays["layer"][cations].min()]
     carbon = int(np.flatnonzero(start.symbols == "C")[0])
     cation = int(cations[start.get_distances(carbon, cations, mic=True).argmin()])
-    driven = drive(start, [(carbon, cation)], [(carbon, metal)])
+    driven = apply_springs(start, [(carbon, cation)], [(carbon, metal)])
     ratios = bond_ratios(driven)
     assert ratios[carbon, cation] < 1.3 and ratios[carbon, metal] > 1.4
     assert ratios[target, metal] < 1.3, "the bond that was not named is gone"
@@ -70,12 +71,14 @@ def test_a_bond_is_broken_and_the_group_handed_over(material):
 def test_a_broken_pair_is_really_apart():
     start, *_ = above("PbS", height=6.0)
     carbon, metal = int(np.flatnonzero(start.symbols == "C")[0]), int(np.flatnonzero(start.symbols == "Al")[0])
-    assert bond_ratios(drive(start, breaks=[(metal, carbon)]))[metal, carbon] == pytest.approx(APART, rel=0.05)
+    assert bond_ratios(apply_springs(start, breaks=[(metal, carbon)]))[metal, carbon] == pytest.approx(
+        SPRING_BROKEN, rel=0.05
+    )
 
 
 def test_nothing_to_do_leaves_a_free_molecule_alone():
     start, *_ = above("PbS", height=8.0)
-    np.testing.assert_allclose(drive(start).positions, start.positions, atol=1e-3)
+    np.testing.assert_allclose(apply_springs(start).positions, start.positions, atol=1e-3)
 
 
 def test_a_bond_across_the_cell_boundary_is_formed():
@@ -83,11 +86,11 @@ def test_a_bond_across_the_cell_boundary_is_formed():
     shift = start.positions[target] + [0.1, 0.1, 0]
     start.positions[:, :2] -= shift[:2]
     start.wrap()
-    assert bond_ratios(drive(start, [(metal, target)]))[metal, target] < 1.2
+    assert bond_ratios(apply_springs(start, [(metal, target)]))[metal, target] < 1.2
 
 
 def test_what_cannot_be_reached_is_refused_by_name():
     start, _, metal = above("PbS")
     below = int(np.flatnonzero(start.arrays["layer"] == 2)[0])
     with pytest.raises(BuildError, match=rf"the springs could not reach the geometry: .*Al{metal} (not formed|clash)"):
-        drive(start, [(metal, below)])
+        apply_springs(start, [(metal, below)])

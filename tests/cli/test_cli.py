@@ -200,7 +200,7 @@ def test_slab_reads_every_form_of_an_index(index, ok_json, tmp_path):
     slab = read(tmp_path / "s.xyz")
     assert len(slab) == data["atoms"] == 24 and slab.info["material"] == "PbS"
     assert slab.cell.cellpar()[2] - np.ptp(slab.positions[:, 2]) == pytest.approx(15)
-    assert data["charge"] == 0 and data["layers"] == 2 and data["ledger"].endswith("total +0")
+    assert data["charge"] == 0 and data["layers"] == 2 and data["charge_balance"].endswith("total +0")
 
 
 @pytest.mark.parametrize("index", ["10-10", "1,0,-1,0", "11-20"])
@@ -260,7 +260,7 @@ def test_a_charged_slab_is_cut_when_asked_for(ok_json, tmp_path):
 
 
 def test_a_polar_slab_carries_its_stand_ins(ok_json, tmp_path):
-    data = ok_json("slab", "PbS", "111", "--stand-in", "Br", "-o", tmp_path / "s.xyz")
+    data = ok_json("slab", "PbS", "111", "--passivating-ion", "Br", "-o", tmp_path / "s.xyz")
     assert data["formula"] == "Br2Pb2S" and data["charge"] == 0
     assert [t["name"] for t in data["terminations"]] == ["Pb", "S"]
 
@@ -347,8 +347,8 @@ def test_a_slab_from_elsewhere_can_be_covered(ok_json, folder, tmp_path):
     write(tmp_path / "s.cif", read(folder / "PbS.xyz"))
     ours = ok_json("ligate", folder / "PbS.xyz", "acetate", "-o", tmp_path / "l.xyz")
     theirs = ok_json("ligate", tmp_path / "s.cif", "acetate", "-o", tmp_path / "m.xyz")
-    assert [theirs[key] for key in ("formula", "ledger", "layers")] == [
-        ours[key] for key in ("formula", "ledger", "layers")
+    assert [theirs[key] for key in ("formula", "charge_balance", "layers")] == [
+        ours[key] for key in ("formula", "charge_balance", "layers")
     ]
 
 
@@ -371,7 +371,7 @@ def test_a_nanocrystal_is_neutral_and_counts_its_ligands(ok, ok_json, tmp_path):
     data = ok_json(*words)
     dot = read(tmp_path / "dot.xyz")
     assert data["charge"] == 0 and len(dot) == data["atoms"] and not dot.pbc.any()
-    assert data["ligands"] + data["stand_ins"] > 0 and data["surface_atoms_by_facet"]["100"] > 0
+    assert data["ligands"] + data["passivating_ions"] > 0 and data["surface_atoms_by_facet"]["100"] > 0
     assert "nm^-2" in ok(*words)
 
 
@@ -467,9 +467,9 @@ def test_reactions_say_which_templates_apply_and_why_not(name, applies, ok, ok_j
     data = ok_json("reactions", folder / name, "--precursor", "TMA")
     matches = {match["name"]: match for match in data["reactions"]}
     templates = library.reactions()
-    assert matches.keys() == templates.keys() and data["ledger"].endswith("total +0")
+    assert matches.keys() == templates.keys() and data["charge_balance"].endswith("total +0")
     found = {match for match in matches if matches[match]["applies"]}
-    assert {match for match in found if templates[match].routine} == applies
+    assert {match for match in found if templates[match].default} == applies
     assert all(bool(match["reason"]) != match["applies"] for match in matches.values())
     lines = ok("reactions", folder / name, "--precursor", "TMA").splitlines()
     assert {line.split()[1] for line in lines if line.startswith("+ ")} == found
@@ -488,18 +488,18 @@ def test_reactions_say_who_plays_the_roles_and_what_comes_and_goes(ok, ok_json, 
     slab = read(folder / "PbS-oleate.xyz")
     anchors = matches["adduct_ligand"]["roles"]["ligand.anchor"]
     assert anchors["atoms"] == np.flatnonzero(slab.arrays["anchor"]).tolist() and anchors["matches"] == 2
-    assert matches["adduct_ligand"]["ledger"] == {
+    assert matches["adduct_ligand"]["balance"] == {
         "takes": {"precursor": "C3H9Al"},
         "releases": {},
         "surface_gains": {"Al": 1, "C": 3, "H": 9},
         "charge": 0,
     }
-    assert matches["protonolysis_acid"]["ledger"]["releases"] == {"by_product": "CH4"}
-    assert matches["protonolysis_acid"]["ledger"]["surface_gains"] == {"C": -1, "H": -4}
-    assert matches["cation_exchange"]["ledger"]["releases"] == {"alkyl": "C2H6Pb"}
-    assert matches["reductive_coupling"]["ledger"]["releases"] == {"coupled": "C2H6"}
-    assert matches["ozone_transfer"]["ledger"]["releases"] == {"dioxygen": "O2"}
-    assert matches["oxygen_insertion"]["chemistry"] == ["D14"]
+    assert matches["protonolysis_acid"]["balance"]["releases"] == {"by_product": "CH4"}
+    assert matches["protonolysis_acid"]["balance"]["surface_gains"] == {"C": -1, "H": -4}
+    assert matches["cation_exchange"]["balance"]["releases"] == {"alkyl": "C2H6Pb"}
+    assert matches["reductive_coupling"]["balance"]["releases"] == {"coupled": "C2H6"}
+    assert matches["ozone_transfer"]["balance"]["releases"] == {"dioxygen": "O2"}
+    assert matches["oxygen_insertion"]["chemistry"] == ["ozone"]
     bare = {m["name"]: m for m in ok_json("reactions", folder / "PbS.xyz", "--precursor", "TMA")["reactions"]}
     assert bare["adduct_surface"]["roles"]["surface.anion"] == {"atoms": ANY, "matches": 9, "unique": 1}
     assert "surface.anion 9 (1 unique); takes C3H9Al" in ok("reactions", folder / "PbS.xyz", "--precursor", "TMA")
@@ -509,7 +509,7 @@ def test_a_coreactant_may_come_in_the_place_of_the_precursor(ok_json, fails, fol
     data = ok_json("reactions", folder / "PbS-oleate.xyz", "--precursor", "HCl")
     matches = {match["name"]: match for match in data["reactions"]}
     assert matches["adduct_surface"]["reason"] == "needs a precursor; give one with --precursor"
-    assert matches["protonolysis_ligand"]["ledger"]["releases"] == {"ligand": "CH2O2"}
+    assert matches["protonolysis_ligand"]["balance"]["releases"] == {"ligand": "CH2O2"}
     amine = ok_json("reactions", folder / "PbS-oleate.xyz", "--precursor", "TDMAT", "--coreactant", "HNMe2")
     assert {m["name"] for m in amine["reactions"] if m["applies"]} >= {"dissociation_coreactant", "protonolysis_ligand"}
     assert "precursor: unknown precursor 'H2'" in fails("reactions", folder / "PbS.xyz", "--precursor", "H2")
@@ -536,7 +536,7 @@ def test_a_template_of_ones_own_needs_no_python(ok_json, fails, folder, tmp_path
     (tmp_path / "mine" / "methide_to_tail.yaml").write_text("""
 name: methide_to_cation
 reaction_class: precursor-surface
-chemistry: [D7]
+chemistry: [cation_exchange]
 equation: "E*-MLn + C* -> E*-MLn-1 + C*-L, the metal stays on the ligand"
 reactant: adduct_ligand
 breaks: [[precursor.metal, precursor.leaving]]

@@ -6,14 +6,14 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 from qdsurf.atomistic.molecules import build_molecule, parse_smiles
 from qdsurf.elementary_steps.gas_products import (
+    desorbed_ligand,
+    desorbed_salt,
     element,
+    gas_product,
     is_freed_by_a_proton,
     leaving_group,
     ligand_anion,
     metal_fragment,
-    released,
-    released_ligand,
-    released_salt,
     two_groups,
 )
 from qdsurf.records import library
@@ -37,12 +37,12 @@ def formula(molecule: Molecule) -> str:
     ],
 )
 def test_the_ligand_leaves_as_a_neutral_molecule(name, carbons, expected):
-    assert formula(released_ligand(library.ligand(name), carbons)) == expected
+    assert formula(desorbed_ligand(library.ligand(name), carbons)) == expected
 
 
 @pytest.mark.parametrize(("carbons", "expected"), [(None, "C18H33CsO2"), (2, "C2H3CsO2")])
 def test_the_salt_is_the_acid_with_the_cation_in_place_of_its_proton(carbons, expected):
-    salt = released_salt(library.ligand("oleate"), "Cs", carbons)
+    salt = desorbed_salt(library.ligand("oleate"), "Cs", carbons)
     assert formula(salt) == expected and salt.name == "Cs-oleate"
     assert_no_clash(build_molecule(salt))
 
@@ -70,7 +70,7 @@ def test_two_leaving_groups_leave_together(precursor, metal, expected, symmetry)
 def test_the_halves_of_a_precursor_leave_with_an_ion_of_the_surface(precursor, with_ligand, with_halide, with_cation):
     metal, group = (half(library.precursor(precursor)) for half in (metal_fragment, leaving_group))
     acetate = ligand_anion(library.ligand("oleate"), 2)
-    made = [released(metal, acetate), released(metal, element("Br")), released(element("Cs"), group)]
+    made = [gas_product(metal, acetate), gas_product(metal, element("Br")), gas_product(element("Cs"), group)]
     assert [formula(molecule) for molecule in made] == [with_ligand, with_halide, with_cation]
     for molecule in made:
         assert_no_clash(build_molecule(molecule))
@@ -78,12 +78,12 @@ def test_the_halves_of_a_precursor_leave_with_an_ion_of_the_surface(precursor, w
 
 def test_a_cation_leaves_with_two_ligands():
     acetate = ligand_anion(library.ligand("oleate"), 2)
-    molecule = released(element("Cd"), acetate, acetate)
+    molecule = gas_product(element("Cd"), acetate, acetate)
     assert formula(molecule) == "C4H6CdO4" and molecule.symmetry_number == 2
 
 
 @pytest.mark.parametrize("name", library.names("precursors"))
 def test_a_proton_frees_a_leaving_group_that_is_the_by_product_but_for_one_hydrogen_atom(name):
     precursor = library.precursor(name)
-    with_a_proton = formula(released(element("H"), leaving_group(precursor)))
+    with_a_proton = formula(gas_product(element("H"), leaving_group(precursor)))
     assert is_freed_by_a_proton(precursor) == (with_a_proton == formula(precursor.by_product))

@@ -13,9 +13,9 @@ from qdsurf.atomistic.bonding import bond_ratios, molecular_bonds
 from qdsurf.atomistic.molecules import build_molecule
 from qdsurf.atomistic.roles import find_role
 from qdsurf.elementary_steps.adsorption_poses import coreactant_fragment, place_precursor
-from qdsurf.elementary_steps.gas_products import released_ligand, released_salt
+from qdsurf.elementary_steps.gas_products import desorbed_ligand, desorbed_salt
 from qdsurf.elementary_steps.products import ORDERS, build_endpoints, build_products
-from qdsurf.elementary_steps.state_check import judge
+from qdsurf.elementary_steps.state_check import check_state
 from qdsurf.errors import BuildError
 from qdsurf.ligands.slab_ligands import attach_ligands
 from qdsurf.records import library
@@ -36,7 +36,7 @@ TEMPLATES = library.reactions()
 def applicable(material: str, ligand: str) -> list[str]:
     charges = set(library.material(material).formal_charges.values())
     entry = library.ligand_entry(charges, library.ligand(ligand), material)
-    return [name for name, t in TEMPLATES.items() if entry in t.ligand_entry and t.routine]
+    return [name for name, t in TEMPLATES.items() if entry in t.ligand_entry and t.default]
 
 
 # The rarer chemistries: surface, precursor, co-reactant, and for each template what it releases.
@@ -146,8 +146,8 @@ def gas(material: str, ligand: str, name: str) -> list:
     record, cation = library.ligand(ligand), {"CsPbBr3": "Cs"}.get(material)
     made = {
         "by_product": lambda: library.precursor("TMA").by_product,
-        "ligand": lambda: released_ligand(record, 2),
-        "salt": lambda: released_salt(record, cation, 2),
+        "ligand": lambda: desorbed_ligand(record, 2),
+        "salt": lambda: desorbed_salt(record, cation, 2),
     }
     return [build_molecule(made[release]()) for release in TEMPLATES[name].releases]
 
@@ -163,7 +163,7 @@ def test_rarer_chemistries_reach_the_bond_graph_of_their_template(system, name):
     product = rarer_products(system, name)[0]
     surface, gases = product.surface, product.gases
     assert_valid_model(surface)
-    assert judge(surface, surface) == ""
+    assert check_state(surface, surface) == ""
     ratios = bond_ratios(surface)
     assert all(ratios[i, j] < 1.35 for i, j in surface.info["formed"])
     assert all(ratios[i, j] > 1.35 for i, j in surface.info["broken"])
@@ -247,16 +247,16 @@ def test_the_substrate_stands_still_and_the_order_of_atoms_is_kept(material, lig
 @pytest.mark.parametrize(("material", "ligand", "name"), [*ADDUCTS, *STEPS])
 def test_a_candidate_is_accepted_as_itself_and_again_after_a_file(material, ligand, name, tmp_path):
     for candidate in states(material, ligand, name):
-        assert judge(candidate, candidate) == ""
+        assert check_state(candidate, candidate) == ""
         back = through_file(candidate, tmp_path)
-        assert judge(back, back) == "" and judge(back, candidate) == ""
+        assert check_state(back, back) == "" and check_state(back, candidate) == ""
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), STAYING)
 def test_the_reactant_is_rejected_with_the_bond_that_came_back(material, ligand, name):
     reactant = states(material, ligand, TEMPLATES[name].reactant)[0]
     for candidate in states(material, ligand, name):
-        verdict = judge(candidate, reactant)
+        verdict = check_state(candidate, reactant)
         assert "came back" in verdict
         assert "formed unasked" not in verdict, "a bond that the reactant had is called new"
 
@@ -266,7 +266,7 @@ def test_a_precursor_that_floats_away_is_rejected(material, ligand, name):
     for candidate in states(material, ligand, name):
         gone = candidate.copy()
         gone.positions[gone.arrays["role"] == "adsorbate", 2] += 3.0
-        assert "did not stay formed" in judge(candidate, gone)
+        assert "did not stay formed" in check_state(candidate, gone)
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), [s for s in STEPS if TEMPLATES[s[2]].reactant != "ligated"])
@@ -279,7 +279,7 @@ def test_a_product_that_loses_a_hydrogen_is_rejected(material, ligand, name):
         if {"H", "C"} == {candidate.symbols[i], candidate.symbols[j]}
     )
     torn.positions[hydrogen] += torn.positions[hydrogen] - torn.positions[partner]
-    assert "broke" in judge(candidate, torn)
+    assert "broke" in check_state(candidate, torn)
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), STAYING)
@@ -339,4 +339,4 @@ def test_a_ligand_that_changed_hands_may_lean_on_the_crystal():
     leaning = product.copy()
     leaning.positions[cation] = leaning.positions[anchor] + [0, 0, -2.2]
     assert bond_ratios(leaning)[anchor, cation] < 1.1
-    assert not judge(product, product) and "came back" not in judge(product, leaning)
+    assert not check_state(product, product) and "came back" not in check_state(product, leaning)

@@ -6,9 +6,10 @@ from ase.geometry import get_distances
 from invariants import assert_valid_model, composition
 from systems import make_slab
 
+from qdsurf.atomistic.bonding_criteria import DATIVE_BOND
 from qdsurf.atomistic.contacts import contact_limits
 from qdsurf.elementary_steps.adsorption_poses import adsorbate
-from qdsurf.elementary_steps.rigid_poses import DATIVE, rigid_poses
+from qdsurf.elementary_steps.rigid_poses import rigid_poses
 from qdsurf.errors import BuildError, InputError
 from qdsurf.surfaces.adsorption_sites import find_sites
 
@@ -43,7 +44,7 @@ def test_poses_touch_the_surface_and_overlap_nowhere(material, site, molecule):
         slack = np.delete(apart - allowed, anchor, axis=0)
         assert slack.size == 0 or slack.min() > -1e-6
         # something touches: the anchor at bond length, or another atom at its limit
-        assert min(slack.min(initial=np.inf), (apart[anchor] / DATIVE).min() - 4) < 1e-6
+        assert min(slack.min(initial=np.inf), (apart[anchor] / DATIVE_BOND).min() - 4) < 1e-6
         assert pose.positions[n + anchor] == pytest.approx(
             np.array(chosen["position"]) + pose.info["height_A"] * np.array(chosen["normal"])
         )

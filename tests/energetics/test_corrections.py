@@ -15,7 +15,7 @@ from qdsurf.energetics.corrections import (
     fit_correction,
     measure_errors,
 )
-from qdsurf.energetics.cross_validation import leave_one_out, summarise_left_out
+from qdsurf.energetics.cross_validation import leave_one_out, summarise_predictions
 from qdsurf.errors import InputError
 from qdsurf.records.reference_set import read_reference
 
@@ -102,7 +102,7 @@ def test_known_errors_are_found_and_the_noise_is_learned():
     errors, truth = exchanges(0.1)
     fit = fit_correction(errors)
     assert fit.widths.noise == pytest.approx(0.1, rel=0.4)
-    left = summarise_left_out(leave_one_out(fit))
+    left = summarise_predictions(leave_one_out(fit))
     assert left["mae_left_out_eV"] < 0.2 < left["mae_raw_eV"]
     new = [{"Al-C": -1, "Al-S": 1, "C-H": 1, "S-H": -1}]
     mean, covariance = fit.predict(new)

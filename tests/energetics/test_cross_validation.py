@@ -13,7 +13,7 @@ from qdsurf.energetics.cross_validation import (
     leave_one_out,
     leave_out,
     metal_of,
-    summarise_left_out,
+    summarise_predictions,
 )
 
 
@@ -58,12 +58,12 @@ def test_bonds_left_out_whole_are_covered_by_the_width_of_bonds():
     left = pd.concat(leave_each_out(fit_correction(exchanges(0.1, seed)[0]), bond_of) for seed in range(8))
     assert set(left["left_out"]) == {f"{metal}-{partner}" for metal in METALS for partner in PARTNERS}
     assert left["new_bond"].all() and (left["sigma_eV"] < UNKNOWN_SIGMA_EV).all()
-    assert 0.60 < summarise_left_out(left)["within_sigma"] < 0.76
+    assert 0.60 < summarise_predictions(left)["within_sigma"] < 0.76
 
 
 def test_of_nothing_there_is_only_the_number():
     left = leave_each_out(fit_correction(exchanges(0.1)[0]), face_of)
-    assert summarise_left_out(left) == {"number": 0}
+    assert summarise_predictions(left) == {"number": 0}
 
 
 def test_each_face_is_predicted_without_its_own_steps():

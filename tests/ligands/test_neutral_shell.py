@@ -62,4 +62,4 @@ def test_less_than_the_charge_asks_for_leaves_stand_ins(coverage):
     full, part = capped("PbS", 2.5, "acetate"), capped("PbS", 2.5, "acetate", coverage=coverage)
     area = particle_area(build_nanocrystal(library.material("PbS"), 2.5)[0])
     assert part.info["ligands"] == round(coverage * area) < full.info["ligands"]
-    assert part.info["ligands"] + part.info["stand_ins"] == full.info["ligands"] + full.info["stand_ins"]
+    assert part.info["ligands"] + part.info["passivating_ions"] == full.info["ligands"] + full.info["passivating_ions"]

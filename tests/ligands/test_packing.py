@@ -12,7 +12,8 @@ from invariants import assert_no_clash
 from rdkit import Chem
 from scipy.spatial import cKDTree
 
-from qdsurf.atomistic.contacts import WIDEST_A, contact_limits
+from qdsurf.atomistic.bonding_criteria import LONGEST_CONTACT_A
+from qdsurf.atomistic.contacts import contact_limits
 from qdsurf.atomistic.molecules import ligand_molecule
 from qdsurf.errors import BuildError, InputError
 from qdsurf.ligands.conformers import bound_form, chain_conformers, stand_up
@@ -34,7 +35,7 @@ def close_contacts(atoms: Atoms, head: np.ndarray) -> list[str]:
     images = range(-3, 4) if atoms.pbc[:2].all() else (0,)  # a chain of 24 A leans over two cells at most
     for m, n in product(images, images):
         image = cKDTree(atoms.positions + m * atoms.cell.array[0] + n * atoms.cell.array[1])
-        near = tree.sparse_distance_matrix(image, WIDEST_A, output_type="ndarray")
+        near = tree.sparse_distance_matrix(image, LONGEST_CONTACT_A, output_type="ndarray")
         i, j, d = near["i"], near["j"], near["v"]
         judged = d < limits[i, j] - 1e-6
         judged &= ~(crystal[i] & crystal[j]) & ~(head[i] & crystal[j]) & ~(crystal[i] & head[j])
@@ -91,7 +92,7 @@ def test_limits_are_three_quarters_of_the_radii_of_alvarez(a, b, limit):
 def test_limits_grow_with_the_radii_up_to_the_widest():
     numbers = np.array([1, 6, 8, 16, 34, 55, 82])
     limits = contact_limits(numbers)
-    assert limits.max() == WIDEST_A and limits[0, 0] == limits.min()
+    assert limits.max() == LONGEST_CONTACT_A and limits[0, 0] == limits.min()
     assert (np.diff(limits[np.ix_(*[np.argsort(vdw_radii[numbers])] * 2)], axis=1) >= 0).all()
 
 

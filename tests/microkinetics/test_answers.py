@@ -8,7 +8,7 @@ import pytest
 from qdsurf.errors import InputError
 from qdsurf.microkinetics.analysis.control import rate_control, sensitivities, steady_rate_control
 from qdsurf.microkinetics.analysis.dose import growth, nucleation_delay, saturation_curve, saturation_dose
-from qdsurf.microkinetics.analysis.mass_balance import tabulate_ledger
+from qdsurf.microkinetics.analysis.mass_balance import tabulate_mass_balance
 from qdsurf.microkinetics.analysis.pores import penetration
 from qdsurf.microkinetics.analysis.process_window import process_window, selectivity_map
 from qdsurf.microkinetics.network.mechanism import read_mechanism
@@ -84,7 +84,7 @@ def test_growth_reaches_its_limit_cycle_and_the_delay_is_what_was_lost_before(al
 
 def test_the_ledger_balances(alumina):
     run = integrate(alumina.network, alumina.rates(500.0), schedule_recipe(RECIPE, temperature_K=500.0), 500.0)
-    ledger = tabulate_ledger(alumina, run.flux_per_nm2[-1], run.coverages[-1])
+    ledger = tabulate_mass_balance(alumina, run.flux_per_nm2[-1], run.coverages[-1])
     rows = {
         kind: ledger[ledger["kind"] == kind].set_index("name")["end_per_nm2"] for kind in ("surface", "gas", "element")
     }
@@ -96,7 +96,7 @@ def test_the_ledger_balances(alumina):
 def test_what_stays_and_what_leaves_adds_up_for_the_ligands(templates):
     model = templates().model
     run = integrate(model.network, model.rates(T), CYCLE, T)
-    ledger = tabulate_ledger(model, run.flux_per_nm2[-1], run.coverages[-1])
+    ledger = tabulate_mass_balance(model, run.flux_per_nm2[-1], run.coverages[-1])
     ligands = ledger[ledger["name"].str.endswith("@ligand")]
     assert ligands["end_per_nm2"].sum() == pytest.approx(ligands["start_per_nm2"].sum()) == pytest.approx(3.0)
 

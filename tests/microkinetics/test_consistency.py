@@ -14,12 +14,12 @@ from qdsurf.errors import CalculationError
 from qdsurf.microkinetics import simulate_cycle as study
 from qdsurf.microkinetics.analysis.consistency import CHECKED, assert_tables_agree
 from qdsurf.microkinetics.analysis.dose import growth
-from qdsurf.microkinetics.analysis.mass_balance import tabulate_ledger
+from qdsurf.microkinetics.analysis.mass_balance import tabulate_mass_balance
 from qdsurf.microkinetics.analysis.selectivity import central_results, tabulate_coverages
 from qdsurf.microkinetics.network.mechanism import tabulate_mechanism
 from qdsurf.microkinetics.network.model import Model, prepare
 from qdsurf.microkinetics.rates.schedule import Piece
-from qdsurf.microkinetics.simulate_cycle import Case, study_cycle
+from qdsurf.microkinetics.simulate_cycle import Conditions, simulate_cycle
 from qdsurf.microkinetics.solver.integration import integrate
 from qdsurf.records import library
 from qdsurf.storage.files import read_table, write_table
@@ -30,7 +30,9 @@ RECIPE = library.recipe("alumina_thermal_40C")
 
 @pytest.fixture(scope="module")
 def finished(templates):
-    tables = study_cycle(Case(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=3, samples=2))
+    tables = simulate_cycle(
+        Conditions(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=3, samples=2)
+    )
     return {name: tables[name] for name in CHECKED}
 
 
@@ -150,15 +152,15 @@ def test_tables_that_cannot_be_compared_are_an_error_with_words(tables, name, ch
 
 def test_every_computed_result_is_checked(templates, monkeypatch):
     monkeypatch.setattr(study, "growth", lambda *given: growth(*given).iloc[:-1])
-    case = Case(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=2, samples=2)
+    conditions = Conditions(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=2, samples=2)
     with pytest.raises(CalculationError, match="number of cycles: 1 by growth.csv, but 2 by the recipe"):
-        study_cycle(case)
+        simulate_cycle(conditions)
 
 
 def test_a_system_without_numbers_has_nothing_to_compare(templates):
     made = templates()
     made.steps["status"] = "not_converged"
-    tables = study_cycle(Case(SYSTEM, made.tables, RECIPE, library.precursor("TMA")))
+    tables = simulate_cycle(Conditions(SYSTEM, made.tables, RECIPE, library.precursor("TMA")))
     assert_tables_agree(tables, "TMA", 1)
 
 
@@ -172,7 +174,7 @@ def tables_of(
     return {
         "coverages": tabulate_coverages(model.network, run),
         "selectivity": pd.DataFrame([row]),
-        "ledger": tabulate_ledger(model, run.flux_per_nm2[-1], run.coverages[-1]),
+        "ledger": tabulate_mass_balance(model, run.flux_per_nm2[-1], run.coverages[-1]),
         "growth": growth(model, run, gas, cycles),
     }
 

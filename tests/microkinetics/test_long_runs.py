@@ -11,7 +11,7 @@ from qdsurf.microkinetics.network.mechanism import read_mechanism
 from qdsurf.microkinetics.network.model import prepare
 from qdsurf.microkinetics.rates.rate_constants import RateConstants
 from qdsurf.microkinetics.rates.schedule import Piece, schedule_recipe
-from qdsurf.microkinetics.simulate_cycle import Case, study_cycle
+from qdsurf.microkinetics.simulate_cycle import Conditions, simulate_cycle
 from qdsurf.microkinetics.solver import batch, memory
 from qdsurf.microkinetics.solver import integration as solver
 from qdsurf.microkinetics.solver.integration import integrate, integrate_many
@@ -47,7 +47,7 @@ def adsorption(tables):
 
 @pytest.mark.parametrize(("cycles", "time_s", "uptake"), [(100, 1205.5, 21.927), (1000, 12055.0, 218.95)])
 def test_all_tables_of_a_long_run_reach_its_end(cycles, time_s, uptake):
-    tables = study_cycle(Case(SYSTEM, TABLES, RECIPE, cycles=cycles, samples=8))
+    tables = simulate_cycle(Conditions(SYSTEM, TABLES, RECIPE, cycles=cycles, samples=8))
     coverages, row = tables["coverages"], tables["selectivity"].iloc[0]
     ledger = tables["ledger"].set_index(["kind", "name"])["end_per_nm2"]
     growth = tables["growth"]

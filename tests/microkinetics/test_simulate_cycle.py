@@ -1,10 +1,10 @@
-"""All tables of one case, with and without numbers."""
+"""All tables of one system under one recipe, with and without numbers."""
 
 import numpy as np
 import pytest
 
 from qdsurf.errors import InputError
-from qdsurf.microkinetics.simulate_cycle import Case, study_cycle, study_pore, study_range
+from qdsurf.microkinetics.simulate_cycle import Conditions, scan_conditions, simulate_cycle, simulate_pore
 from qdsurf.records import library
 
 SYSTEM = "PbS_111_Pb~acetate~TMA"
@@ -13,12 +13,12 @@ NAMES = {"coverages", "selectivity", "control", "ledger", "growth", "saturation"
 
 
 @pytest.fixture
-def case(templates) -> Case:
-    return Case(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=2, samples=4)
+def conditions(templates) -> Conditions:
+    return Conditions(SYSTEM, templates().tables, RECIPE, library.precursor("TMA"), cycles=2, samples=4)
 
 
-def test_a_case_with_numbers_fills_every_table(case):
-    tables = study_cycle(case)
+def test_a_case_with_numbers_fills_every_table(conditions):
+    tables = simulate_cycle(conditions)
     assert set(tables) == NAMES and all(len(table) for table in tables.values())
     assert tables["coverages"]["time_s"].iloc[-1] == pytest.approx(2 * 12.055)
     assert len(tables["growth"]) == 2
@@ -27,27 +27,27 @@ def test_a_case_with_numbers_fills_every_table(case):
     assert dose["dose_95_langmuir"] == pytest.approx(dose["dose_95_Pa_s"] / 1.33322368e-4)
 
 
-def test_free_energies_at_one_temperature_make_a_map_of_one_column(case):
-    tables = study_range(case, (5, 3), 2)
+def test_free_energies_at_one_temperature_make_a_map_of_one_column(conditions):
+    tables = scan_conditions(conditions, (5, 3), 2)
     assert tables["map"]["temperature_K"].unique().tolist() == [313.15]
     assert len(tables["map"]) == 3 and np.isfinite(tables["map"]["p_ligand_wins"]).all()
     assert len(tables["window"]) == 1
 
 
-def test_pores_take_uptake_and_sticking_from_the_dose(case):
-    table = study_pore(case, study_cycle(case)["dose"], 5.0)
+def test_pores_take_uptake_and_sticking_from_the_dose(conditions):
+    table = simulate_pore(conditions, simulate_cycle(conditions)["dose"], 5.0)
     assert table["depth_nm"].is_monotonic_increasing and table["front_nm"].iloc[-1] > 5
 
 
-def test_a_case_without_numbers_has_empty_tables_and_a_reason(case):
-    case.tables.steps["status"] = "not_converged"
-    tables = study_cycle(case)
+def test_a_case_without_numbers_has_empty_tables_and_a_reason(conditions):
+    conditions.tables.steps["status"] = "not_converged"
+    tables = simulate_cycle(conditions)
     assert set(tables) == NAMES
     assert tables["selectivity"]["missing_steps"].iloc[0].startswith("adduct_surface;")
     assert all(tables[name].empty for name in ("coverages", "control", "ledger", "growth", "saturation"))
-    assert all(table.empty for table in study_range(case, (3, 3), 0).values())
+    assert all(table.empty for table in scan_conditions(conditions, (3, 3), 0).values())
 
 
-def test_a_temperature_without_free_energies_is_refused(case):
+def test_a_temperature_without_free_energies_is_refused(conditions):
     with pytest.raises(InputError, match=r"asked for 500 K, but gibbs_eV of the tables holds at 313.15 K"):
-        study_cycle(case._replace(temperature_K=500))
+        simulate_cycle(conditions._replace(temperature_K=500))

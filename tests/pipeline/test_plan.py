@@ -110,21 +110,21 @@ TODAY = {
 }  # fmt: skip
 
 
-def test_a_run_computes_the_routine_templates_unless_it_names_others():
-    assert set(library.chosen_reactions(("routine",))) == TODAY | {"ligand_desorption_acceptor"}
+def test_a_run_computes_the_default_templates_unless_it_names_others():
+    assert set(library.chosen_reactions(("default",))) == TODAY | {"ligand_desorption_acceptor"}
     plan = Plan.check(config())
     for system in plan.config.systems:
         assert set(plan.reactions(system)) <= TODAY
         assert set(plan.gas_roles(system)) <= {"precursor", "by_product", "ligand", "salt"}
     system = System("PbS_100_PbS", "oleate", "TMA")
-    metal = Plan.check(config(reactions=["D7"]))
+    metal = Plan.check(config(reactions=["cation_exchange"]))
     assert list(metal.reactions(system)) == [
         "adduct_surface", "dissociation_surface", "cation_exchange", "reductive_coupling",
     ]  # fmt: skip
     gases = metal.gas_roles(system)
     assert (gases["alkyl"].smiles, gases["coupled"].smiles) == ("[CH3][Pb][CH3]", "CC")
     assert gases["coupled"].symmetry_number == 6
-    water = Plan.check(config(reactions=["routine", "hydrolysis_film"]))
+    water = Plan.check(config(reactions=["default", "hydrolysis_film"]))
     assert set(water.reactions(system)) == set(plan.reactions(system)) | {"adduct_coreactant_film", "hydrolysis_film"}
     assert water.gas_roles(system)["coreactant"].name == water.arriving(system, "adduct_coreactant_film").name == "H2O"
 
@@ -138,7 +138,7 @@ def test_a_z_type_ligand_leaves_as_it_came():
 
 
 def test_a_leaving_group_that_a_template_does_not_know_keeps_it_out():
-    plan = Plan.check(config(reactions=["routine", "reductive_coupling"], precursors=["TMA", "TDMAT"]))
+    plan = Plan.check(config(reactions=["default", "reductive_coupling"], precursors=["TMA", "TDMAT"]))
     assert "reductive_coupling" in plan.reactions(System("PbS_100_PbS", "oleate", "TMA"))
     assert "reductive_coupling" not in plan.reactions(System("PbS_100_PbS", "oleate", "TDMAT"))
 
@@ -146,7 +146,9 @@ def test_a_leaving_group_that_a_template_does_not_know_keeps_it_out():
 @pytest.mark.parametrize(
     ("reactions", "message"),
     [
-        (["D77"], "config.yaml: reactions: unknown reaction 'D77'; did you mean 'D7'"),
+        (["ion_exchnge"], "config.yaml: reactions: unknown reaction 'ion_exchnge'; did you mean 'ion_exchange'"),
+        (["D11"], "config.yaml: reactions: 'D11' is now called 'ion_exchange'"),
+        (["routine"], "config.yaml: reactions: 'routine' is now called 'default'"),
         (["protonolysis_amine"], "reactions: protonolysis_amine applies to none of the systems"),
         ([], "reactions: "),
     ],
@@ -219,7 +221,7 @@ def test_ions_and_ozone_of_the_example_have_the_gas_molecules_that_they_release(
     assert "by_product" in plan.gas_roles(iodide) and "by_product" not in released  # Na-S-H is no H2S
     assert {"oxygen_insertion", "ozone_transfer"} <= plan.reactions(tma).keys()
     on_perovskite = config(
-        slabs={"CsPbBr3_100_CsBr": slab(layers=3, calculator=PM7)}, precursors=["NaI"], reactions=["D11"]
+        slabs={"CsPbBr3_100_CsBr": slab(layers=3, calculator=PM7)}, precursors=["NaI"], reactions=["ion_exchange"]
     )
     (system,) = (plan := Plan.check(on_perovskite)).systems
     assert {"exchange_halide", "exchange_monovalent"} <= plan.reactions(system).keys()

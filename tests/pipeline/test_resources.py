@@ -2,7 +2,7 @@
 
 import pytest
 
-from qdsurf.pipeline.resources import SHORTEST_MIN, memory_MiB, minutes, patience_s
+from qdsurf.pipeline.resources import SHORTEST_MIN, memory_MiB, minutes, timeout_s
 from qdsurf.records.models import CalculatorSpec
 
 
@@ -30,9 +30,9 @@ def test_the_measured_time_fits_almost_twice(name, atoms, call_s):
 
 def test_patience_is_many_times_the_measured_time_and_never_short():
     sevennet = CalculatorSpec()
-    assert 5 * 200 * 0.16 < patience_s(sevennet, 197, 200) < 3600
-    assert patience_s(CalculatorSpec(name="emt"), 3, 1) >= 300
-    assert patience_s(CalculatorSpec(name="my.code:Calculator"), 100, 200) > 24 * 3600
+    assert 5 * 200 * 0.16 < timeout_s(sevennet, 197, 200) < 3600
+    assert timeout_s(CalculatorSpec(name="emt"), 3, 1) >= 300
+    assert timeout_s(CalculatorSpec(name="my.code:Calculator"), 100, 200) > 24 * 3600
 
 
 def test_more_atoms_and_calls_ask_for_more():

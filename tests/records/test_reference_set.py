@@ -6,7 +6,8 @@ import pytest
 import yaml
 from ase.io import read, write
 
-from qdsurf.atomistic.bonding import GONE, bond_ratios, is_metal
+from qdsurf.atomistic.bonding import bond_ratios, is_metal
+from qdsurf.atomistic.bonding_criteria import BOND_LOST
 from qdsurf.energetics.bond_types import is_bond, molecule_bonds, split_bond
 from qdsurf.errors import BalanceError, InputError
 from qdsurf.records.reference_set import FOLDER, GEOMETRIES, REACTIONS, SURFACE_GEOMETRIES, SURFACES, read_reference
@@ -58,7 +59,7 @@ def test_every_metal_has_its_bonds_at_the_reference_level():
         atoms, bonds = reference.geometries[name], molecule_bonds(molecule)
         for metal in set(atoms.symbols[is_metal(atoms)]):
             wanted = sum(n for bond, n in bonds.items() if is_bond(bond) and split_bond(bond)[0] == metal)
-            near = bond_ratios(atoms)[atoms.symbols == metal] < GONE
+            near = bond_ratios(atoms)[atoms.symbols == metal] < BOND_LOST
             assert near[:, atoms.numbers > 1].sum() >= wanted, name
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from qdsurf.errors import KilledError
 from qdsurf.records.models import CalculatorSpec
-from qdsurf.relaxation.checkpoint import Journal
+from qdsurf.relaxation.checkpoint import Checkpoint
 from qdsurf.relaxation.relax import relax_batch
 
 COST = ("wall_s", "cpu_s")
@@ -45,15 +45,15 @@ def dimers(*elements: str) -> list[Atoms]:
 
 
 def relax(path: Path, spec: CalculatorSpec, code: str = "") -> tuple[list[Atoms], list[dict]]:
-    """Relax two dimers; the journal stays, as after a kill, because nobody leaves its context."""
-    return relax_batch(dimers("Cu", "Ag"), spec, journal=Journal(path, code))
+    """Relax two dimers; the checkpoint stays, as after a kill, because nobody leaves its context."""
+    return relax_batch(dimers("Cu", "Ag"), spec, checkpoint=Checkpoint(path, code))
 
 
 def test_a_second_run_computes_nothing_and_says_the_same(counted, tmp_path):
     first = relax(tmp_path / "x.part", counted)
     before = Counted.calls
-    with Journal(tmp_path / "x.part") as journal:
-        second = relax_batch(dimers("Cu", "Ag"), counted, journal=journal)
+    with Checkpoint(tmp_path / "x.part") as checkpoint:
+        second = relax_batch(dimers("Cu", "Ag"), counted, checkpoint=checkpoint)
     assert Counted.calls == before and second[1] == first[1]
     for a, b in zip(first[0], second[0], strict=True):
         np.testing.assert_array_equal(a.positions, b.positions)
@@ -66,9 +66,9 @@ def test_a_choice_among_candidates_is_taken_up_too(counted, tmp_path):
     candidates = dimers("Cu", "Cu", "Cu")
     for atoms, stretch in zip(candidates, (1.2, 1.0, 1.4), strict=True):
         atoms.positions *= stretch
-    first = relax_batch(candidates, counted, keep=1, journal=Journal(tmp_path / "x.part"))
+    first = relax_batch(candidates, counted, keep=1, checkpoint=Checkpoint(tmp_path / "x.part"))
     before = Counted.calls
-    second = relax_batch(candidates, counted, keep=1, journal=Journal(tmp_path / "x.part"))
+    second = relax_batch(candidates, counted, keep=1, checkpoint=Checkpoint(tmp_path / "x.part"))
     assert Counted.calls == before and second[1] == first[1]
 
 
@@ -81,7 +81,9 @@ def test_another_question_is_not_answered_by_an_old_line(counted, tmp_path, chan
         structures[0].positions[1, 2] += 0.01
         structures[1].positions[1, 2] += 0.01
     fmax = 0.04 if change == "settings" else 0.05
-    relax_batch(structures, counted, fmax, journal=Journal(tmp_path / "x.part", "new" if change == "code" else "old"))
+    relax_batch(
+        structures, counted, fmax, checkpoint=Checkpoint(tmp_path / "x.part", "new" if change == "code" else "old")
+    )
     assert Counted.calls >= before + 2
 
 
@@ -101,13 +103,13 @@ def test_a_damaged_line_is_noticed_by_its_hash_and_computed_again(counted, tmp_p
     without_cost = [[{k: v for k, v in r.items() if k not in COST} for r in results] for results in (first, second)]
     assert without_cost[0] == without_cost[1]
     before = Counted.calls
-    assert relax(path, counted)[1] == second and Counted.calls == before, "the mended journal is not whole"
+    assert relax(path, counted)[1] == second and Counted.calls == before, "the mended checkpoint is not whole"
 
 
 def test_a_kill_from_outside_is_no_result(counted, tmp_path):
     path = tmp_path / "x.part"
-    with pytest.raises(KilledError, match="ended from outside by SIGKILL"), Journal(path) as journal:
-        relax_batch(dimers("Cu", "Au", "Ag"), counted, timeout_s=60, journal=journal)
+    with pytest.raises(KilledError, match="ended from outside by SIGKILL"), Checkpoint(path) as checkpoint:
+        relax_batch(dimers("Cu", "Au", "Ag"), counted, timeout_s=60, checkpoint=checkpoint)
     (line,) = path.read_text().strip().splitlines()
     entry = json.loads(line.partition(" ")[2])
     assert entry["result"]["converged"], "the killed one was stored, or the finished one was not"

@@ -160,11 +160,11 @@ def test_candidates_are_tried_until_one_is_what_it_was_meant_to_be():
         atoms.positions += scale * 0.1 * np.random.default_rng(7).normal(size=atoms.positions.shape)
     asked = []
 
-    def judge(before: Atoms, after: Atoms) -> str:
+    def check_state(before: Atoms, after: Atoms) -> str:
         asked.append(before.info["scale"])
         return "" if before.info["scale"] == 0.5 else "came back"
 
-    _, results = relax_batch(starts, EMT, keep=1, judge=judge)
+    _, results = relax_batch(starts, EMT, keep=1, check=check_state)
     assert list(dict.fromkeys(asked)) == [0.2, 0.35, 0.5], "not in the order of the single points"
     assert [result["reason"].startswith("not relaxed") for result in results] == [False, False, False, True]
 
@@ -173,7 +173,7 @@ def test_a_walk_that_loses_its_bonds_is_not_followed_to_the_end():
     start = shaken("C2H6")
     start.rattle(0.1, seed=4)
     start.info["bonds"] = []
-    (_,), (result,) = relax_batch([start], GFN2, fmax=1e-4, max_steps=200, judge=lambda before, after: "came back")
+    (_,), (result,) = relax_batch([start], GFN2, fmax=1e-4, max_steps=200, check=lambda before, after: "came back")
     assert result["reason"] == "stopped: came back" and result["force_calls"] == LOOK_EVERY
     assert not result["converged"]
 
@@ -207,7 +207,7 @@ def test_one_strong_force_gives_up_nothing(monkeypatch):
 
 
 def test_a_structure_that_names_no_bonds_is_not_judged():
-    _, (result,) = relax_batch([copper()], EMT, judge=lambda before, after: 1 / 0)
+    _, (result,) = relax_batch([copper()], EMT, check=lambda before, after: 1 / 0)
     assert result["converged"]
 
 

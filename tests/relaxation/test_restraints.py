@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdsurf.atomistic.annotation import annotate
+from qdsurf.atomistic.bonding_criteria import RESTRAINT_BROKEN, RESTRAINT_FORMED
 from qdsurf.relaxation.relax import relax_one
-from qdsurf.relaxation.restraints import BROKEN, FORMED, STIFFNESS_EV_PER_A2, held_bonds
+from qdsurf.relaxation.restraints import STIFFNESS_EV_PER_A2, held_bonds
 
 SUM_HH = 0.62  # A, sum of the covalent radii
 
@@ -26,7 +27,7 @@ def test_nothing_is_held_where_no_bond_is_named():
 
 @pytest.mark.parametrize(
     ("key", "limit", "sign"),
-    [("formed", FORMED * SUM_HH, 1), ("broken", BROKEN * SUM_HH, -1)],
+    [("formed", RESTRAINT_FORMED * SUM_HH, 1), ("broken", RESTRAINT_BROKEN * SUM_HH, -1)],
     ids=["formed", "broken"],
 )
 def test_springs_act_on_one_side_only(key, limit, sign):

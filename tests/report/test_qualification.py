@@ -1,6 +1,6 @@
 """The page says everything that was tested, and that something was not."""
 
-from qdsurf.report.pages.qualification import qualification_page, verdict_table
+from qdsurf.report.pages.qualification import criteria_table, qualification_page
 
 VERDICT = {"fit": False, "reason": "lattice constant off by -4.3% (limit 3.0%)", "number": -0.043, "limit": 0.03}
 DATA = {
@@ -57,7 +57,7 @@ def test_an_order_is_compared_where_there_is_one():
 
 
 def test_the_table_holds_the_verdicts_and_the_tests_of_all():
-    table = verdict_table([DATA, DATA | {"material": "CdSe"}]).set_index(["material", "question"])
+    table = criteria_table([DATA, DATA | {"material": "CdSe"}]).set_index(["material", "question"])
     assert list(table.loc["PbS"].index[:2]) == ["geometry", "substrate relaxation"]
     assert table.loc[("CdSe", "geometry"), "fit"] == "no" and table.loc[("CdSe", "SCF"), "fit"] == ""
     assert set(table["calculator"]) == {"tblite GFN1-xTB"}

@@ -10,7 +10,7 @@ from qdsurf.atomistic.bonding import differing_bonds
 from qdsurf.calculators.registry import make_calculator
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.relax import relax_one
-from qdsurf.saddles.driven_path import DOWN_EV, PULLS, SETTLE_CALLS, pull_bonds
+from qdsurf.saddles.driven_path import DOWN_EV, PULLS, SETTLE_CALLS, drive_bonds
 from qdsurf.saddles.energy_surface import Surface
 
 ENDS = Path(__file__).parents[2] / "benchmarks/saddle_ends/AlMe3_H2O.extxyz"
@@ -23,7 +23,7 @@ def pulled():
     ends = [relax_one(atoms, calculator, 0.05, 100)[0] for atoms in read(ENDS, ":")]
     surface, calculate, real = Surface(ends[0], calculator), calculator.calculate, []
     calculator.calculate = lambda *args, **keywords: (real.append(1), calculate(*args, **keywords))
-    images = pull_bonds(surface, *ends, differing_bonds(*ends))
+    images = drive_bonds(surface, *ends, differing_bonds(*ends))
     calculator.calculate = calculate
     assert surface.calls == len(real)  # no force call goes uncounted
     return ends, surface, images

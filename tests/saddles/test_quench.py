@@ -6,7 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.saddles.search_context import Search
-from qdsurf.saddles.state_comparison import changed_pairs, telling_pairs
+from qdsurf.saddles.state_comparison import changed_pairs, state_defining_bonds
 
 
 def water_on_lead(oxygen_A: float, split: bool = False) -> Atoms:
@@ -18,7 +18,7 @@ def water_on_lead(oxygen_A: float, split: bool = False) -> Atoms:
 
 
 def changes(final: Atoms, one: Atoms, other: Atoms) -> set[tuple[int, int]]:
-    return changed_pairs(Search((one, other), None, 0.05, 100, Counter(), telling_pairs(final)), one, other)
+    return changed_pairs(Search((one, other), None, 0.05, 100, Counter(), state_defining_bonds(final)), one, other)
 
 
 def test_contacts_with_the_crystal_tell_states_apart_only_where_the_step_names_them():

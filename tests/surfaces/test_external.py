@@ -15,7 +15,7 @@ from qdsurf.atomistic.roles import find_role
 from qdsurf.errors import InputError
 from qdsurf.ligands.charged_shell import cap_nanocrystal
 from qdsurf.records import library
-from qdsurf.surfaces.external import COLUMNS, adopt
+from qdsurf.surfaces.external import COLUMNS, annotate_external
 from qdsurf.surfaces.nanocrystal import build_nanocrystal
 
 MATERIALS = ("PbS", "CsPbBr3", "CdSe", "CdSe-wz", "CsPbBr3-Pnma", "InP", "ZnO")
@@ -52,7 +52,7 @@ def groups(atoms: Atoms, order: np.ndarray) -> set[frozenset[int]]:
 @pytest.mark.parametrize("material", MATERIALS)
 def test_a_slab_has_its_columns_again_after_a_plain_file(material, kind, tmp_path):
     slab = make_slab(material)
-    adopted = adopt(through_plain_file(slab, tmp_path, kind))
+    adopted = annotate_external(through_plain_file(slab, tmp_path, kind))
     order = counterparts(adopted, slab)
     for key in COLUMNS:
         assert adopted.arrays[key].tolist() == slab.arrays[key][order].tolist(), key
@@ -62,13 +62,13 @@ def test_a_slab_has_its_columns_again_after_a_plain_file(material, kind, tmp_pat
 def test_a_metal_has_no_formal_charges(material):
     record = library.material(material)
     slab = make_slab(record.name)
-    assert set(adopt(plain(slab)).arrays["formal_charge"]) == {0.0}
+    assert set(annotate_external(plain(slab)).arrays["formal_charge"]) == {0.0}
 
 
 @pytest.mark.parametrize("material", MATERIALS)
 def test_a_file_without_cell_keeps_elements_and_charges(material, tmp_path):
     slab = make_slab(material)
-    adopted = adopt(through_plain_file(slab, tmp_path, "xyz"))
+    adopted = annotate_external(through_plain_file(slab, tmp_path, "xyz"))
     assert not adopted.pbc.any()
     for key in ("role", "formal_charge", "fragment"):
         assert adopted.arrays[key].tolist() == slab.arrays[key].tolist(), key
@@ -82,7 +82,7 @@ def test_a_slab_that_crosses_the_end_of_the_cell_keeps_its_layers(material, shif
     moved.pbc = True
     moved.positions[:, 2] += shift * moved.cell[2, 2]
     moved.wrap()
-    assert adopt(moved).arrays["layer"].tolist() == slab.arrays["layer"].tolist()
+    assert annotate_external(moved).arrays["layer"].tolist() == slab.arrays["layer"].tolist()
 
 
 @settings(max_examples=20)
@@ -94,25 +94,25 @@ def test_the_order_of_the_atoms_and_the_origin_do_not_matter(random, u, v):
     moved = plain(slab)[order]
     moved.positions += [u, v, 0] @ slab.cell.array
     moved.wrap()
-    adopted = adopt(moved)
+    adopted = annotate_external(moved)
     for key in COLUMNS:
         assert adopted.arrays[key].tolist() == slab.arrays[key][order].tolist(), key
 
 
 def test_what_has_columns_is_left_alone():
     slab = make_slab("PbS")
-    assert adopt(slab) is slab
+    assert annotate_external(slab) is slab
 
 
 def test_the_structure_that_is_adopted_is_not_changed():
     bare = plain(make_slab("PbS"))
-    adopt(bare)
+    annotate_external(bare)
     assert set(bare.arrays) == {"numbers", "positions"}
 
 
 def test_charges_that_are_given_go_before_those_on_record():
     slab = plain(make_slab("PbS"))
-    charges = adopt(slab, {"Pb": 4, "S": -4}).arrays["formal_charge"]
+    charges = annotate_external(slab, {"Pb": 4, "S": -4}).arrays["formal_charge"]
     assert set(charges[slab.symbols == "Pb"]) == {4.0} and set(charges[slab.symbols == "S"]) == {-4.0}
 
 
@@ -130,7 +130,7 @@ COVERED = [
 @pytest.mark.parametrize(("material", "ligand", "count"), COVERED)
 def test_ligands_are_recognised(material, ligand, count, kind, tmp_path):
     for covered in make_ligated(material, ligand, count):
-        adopted = adopt(through_plain_file(covered, tmp_path, kind), PROTON)
+        adopted = annotate_external(through_plain_file(covered, tmp_path, kind), PROTON)
         order = counterparts(adopted, covered)
         found = groups(adopted, order)
         assert len(found) == count and found == groups(covered, np.arange(len(covered)))
@@ -144,7 +144,7 @@ def test_ligands_are_recognised(material, ligand, count, kind, tmp_path):
 def test_the_charge_of_each_ligand_is_that_of_its_record(material, ligand, count):
     charge = library.ligand(ligand).charge
     for covered in make_ligated(material, ligand, count):
-        adopted = adopt(plain(covered), PROTON)
+        adopted = annotate_external(plain(covered), PROTON)
         fragment = adopted.arrays["fragment"]
         each = [adopted.arrays["formal_charge"][fragment == n].sum() for n in range(1, count + 1)]
         assert each == pytest.approx([charge] * count)
@@ -153,7 +153,7 @@ def test_the_charge_of_each_ligand_is_that_of_its_record(material, ligand, count
 @pytest.mark.parametrize(("material", "ligand", "count"), COVERED)
 def test_anchors_are_the_donor_atoms_of_the_record(material, ligand, count):
     for covered in make_ligated(material, ligand, count):
-        adopted = adopt(plain(covered), PROTON)
+        adopted = annotate_external(plain(covered), PROTON)
         anchors = np.flatnonzero(adopted.arrays["anchor"])
         # One anchor of a carboxylate may hang free.
         assert set(anchors.tolist()) <= set(np.flatnonzero(covered.arrays["anchor"]).tolist())
@@ -162,14 +162,14 @@ def test_anchors_are_the_donor_atoms_of_the_record(material, ligand, count):
 
 def test_a_long_ligand_is_one_group():
     covered = make_ligated("PbS", "oleate", 1, None)[0]
-    adopted = adopt(plain(covered), PROTON)
+    adopted = annotate_external(plain(covered), PROTON)
     assert groups(adopted, np.arange(len(covered))) == groups(covered, np.arange(len(covered)))
 
 
 def test_a_capped_particle_has_its_ligands_and_its_surface_again():
     material = library.material("PbS")
     capped = cap_nanocrystal(*build_nanocrystal(material, 2.0), material, {"*": library.ligand("acetate")})
-    adopted = adopt(Atoms(capped.symbols, capped.positions))
+    adopted = annotate_external(Atoms(capped.symbols, capped.positions))
     assert groups(adopted, np.arange(len(capped))) == groups(capped, np.arange(len(capped)))
     assert adopted.arrays["formal_charge"].sum() == pytest.approx(0)
     for role in ("surface.cation", "surface.anion", "ligand.anchor"):
@@ -181,12 +181,12 @@ def test_a_capped_particle_has_its_ligands_and_its_surface_again():
 
 def test_atoms_in_one_another_are_named():
     with pytest.raises(InputError, match=r"mine.cif: Pb0 and S1 are 0.30 A apart; at least 0.6 A .*1 such pairs"):
-        adopt(Atoms("PbS", [[0, 0, 0], [0, 0, 0.3]], cell=[6, 6, 20], pbc=True), where="mine.cif")
+        annotate_external(Atoms("PbS", [[0, 0, 0], [0, 0, 0.3]], cell=[6, 6, 20], pbc=True), where="mine.cif")
 
 
 def test_atoms_in_one_another_across_the_cell_are_named():
     with pytest.raises(InputError, match="Pb0 and S1 are 0.20 A apart"):
-        adopt(Atoms("PbS", [[0.1, 0, 0], [5.9, 0, 0]], cell=[6, 6, 20], pbc=True))
+        annotate_external(Atoms("PbS", [[0.1, 0, 0], [5.9, 0, 0]], cell=[6, 6, 20], pbc=True))
 
 
 @pytest.mark.parametrize("element", ["U", "Xe"])
@@ -194,8 +194,8 @@ def test_an_element_without_formal_charge_is_named(element):
     slab = plain(make_slab("PbS"))
     slab.symbols[0] = element
     with pytest.raises(InputError, match=rf"here: no formal charge is known for {element}; give it as ELEMENT=CHARGE"):
-        adopt(slab, where="here")
-    assert adopt(slab, {element: 2}).arrays["formal_charge"][0] == 2
+        annotate_external(slab, where="here")
+    assert annotate_external(slab, {element: 2}).arrays["formal_charge"][0] == 2
 
 
 @pytest.mark.parametrize(("gone", "count", "charge"), [(1, 3, r"\+2"), (2, 3, r"\+4")])
@@ -206,7 +206,7 @@ def test_a_charge_that_the_ligands_cannot_share_is_refused(gone, count, charge):
     del covered[lowest]
     words = rf"the crystal has a charge of {charge} e, which {count} ligands cannot share evenly; give the columns"
     with pytest.raises(InputError, match=words):
-        adopt(covered)
+        annotate_external(covered)
 
 
 def test_a_ligand_does_not_get_a_charge_that_no_ligand_has():
@@ -214,4 +214,4 @@ def test_a_ligand_does_not_get_a_charge_that_no_ligand_has():
     lead = np.flatnonzero(covered.symbols == "Pb")
     del covered[lead[np.argsort(covered.positions[lead, 2])][:5]]  # -10 e for one amine
     with pytest.raises(InputError, match="-10 e"):
-        adopt(covered)
+        annotate_external(covered)

@@ -15,13 +15,14 @@ from pymatgen.analysis.wulff import WulffShape
 from pymatgen.core import Lattice
 from scipy.spatial import ConvexHull, cKDTree
 
-from qdsurf.atomistic.contacts import WIDEST_A, contact_limits
+from qdsurf.atomistic.bonding_criteria import LONGEST_CONTACT_A
+from qdsurf.atomistic.contacts import contact_limits
 from qdsurf.errors import BuildError, InputError, QDSurfError
 from qdsurf.ligands.charged_shell import cap_nanocrystal
 from qdsurf.records import library
 from qdsurf.surfaces.crystal import bulk_cell
 from qdsurf.surfaces.nanocrystal import build_nanocrystal, particle_area
-from qdsurf.surfaces.passivation import StandIns
+from qdsurf.surfaces.passivation import PassivatingIons
 from qdsurf.surfaces.wulff import Planes, wulff_planes
 
 HALF_A = 5.936 / 2  # between neighbours in PbS
@@ -50,7 +51,7 @@ def close_contacts(atoms: Atoms) -> list[str]:
     near_anchor = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None, anchor], axis=-1) < 1.9
     head = (near_anchor & (fragment[:, None] == fragment[None, anchor])).any(axis=1)
     tree = cKDTree(atoms.positions)
-    near = tree.sparse_distance_matrix(tree, WIDEST_A, output_type="ndarray")
+    near = tree.sparse_distance_matrix(tree, LONGEST_CONTACT_A, output_type="ndarray")
     i, j, d = near["i"], near["j"], near["v"]
     close = (d < contact_limits(atoms.numbers)[i, j] - 1e-6) & (fragment[i] != fragment[j]) & (i < j)
     close &= ~(head[i] & crystal[j]) & ~(crystal[i] & head[j])
@@ -237,7 +238,7 @@ def test_a_perovskite_cube_sheds_the_caesium_of_its_corners_first(diameter_nm):
     bromide = sum(n.prod() // n[k] * (n[k] + 1) for k in range(3))
     assert Counter(bare.symbols) == {"Pb": n.prod(), "Br": bromide, "Cs": (n + 1).prod()}
     assert Counter(full.symbols) == {"Pb": n.prod(), "Br": bromide, "Cs": bromide - 2 * n.prod()}
-    assert full.info["stand_ins"] == full.info["ligands"] == 0
+    assert full.info["passivating_ions"] == full.info["ligands"] == 0
     outer = (np.abs(full.positions - bare.positions.mean(axis=0)) > n * 5.87 / 2 - 0.1).any(axis=1)
     assert set(full.symbols[outer]) == {"Cs", "Br"}
     assert "vertex" not in full.arrays["facet"], "a corner has more cut bonds than an edge"
@@ -246,7 +247,7 @@ def test_a_perovskite_cube_sheds_the_caesium_of_its_corners_first(diameter_nm):
 def test_stand_ins_are_as_many_as_the_charge_and_where_lead_is_cut():
     bare, full = built("PbS", 2.5)[0], capped("PbS", 2.5)
     charge = round(bare.arrays["formal_charge"].sum())
-    assert full.info["stand_ins"] == (full.symbols == "Cl").sum() == charge > 0
+    assert full.info["passivating_ions"] == (full.symbols == "Cl").sum() == charge > 0
     chlorine, lead = (full.positions[full.symbols == element] for element in ("Cl", "Pb"))
     assert cKDTree(lead).query(chlorine)[0] == pytest.approx(np.full(charge, HALF_A), abs=0.3)
 
@@ -254,9 +255,9 @@ def test_stand_ins_are_as_many_as_the_charge_and_where_lead_is_cut():
 @pytest.mark.parametrize(("anion", "expected"), [("Br", {"Br": 1}), ("OH", {"O": 1, "H": 1})])
 def test_other_stand_ins_take_the_same_places(anion, expected):
     plain = capped("PbS", 2.0)
-    other = cap_nanocrystal(*built("PbS", 2.0), library.material("PbS"), stand_ins=StandIns(anion))
+    other = cap_nanocrystal(*built("PbS", 2.0), library.material("PbS"), passivating_ions=PassivatingIons(anion))
     added = Counter(other.symbols) - Counter(built("PbS", 2.0)[0].symbols)
-    assert added == {element: plain.info["stand_ins"] * n for element, n in expected.items()}
+    assert added == {element: plain.info["passivating_ions"] * n for element, n in expected.items()}
     assert clashes(other) == []
 
 
@@ -293,8 +294,8 @@ def test_ligands_and_stand_ins_balance_the_particle(name, diameter_nm, ligand):
     bare, full = built(name, diameter_nm)[0], capped(name, diameter_nm, ligand)
     assert full.arrays["formal_charge"].sum() == pytest.approx(0)
     info = full.info
-    assert info["ligands"] + info["stand_ins"] == round(bare.arrays["formal_charge"].sum())
-    assert info["without_room"] == info["stand_ins"] < info["ligands"]
+    assert info["ligands"] + info["passivating_ions"] == round(bare.arrays["formal_charge"].sum())
+    assert info["without_room"] == info["passivating_ions"] < info["ligands"]
     molecules = full.arrays["fragment"][full.arrays["role"] == "ligand"]
     assert sorted(set(molecules.tolist())) == list(range(1, info["ligands"] + 1))
     np.testing.assert_allclose(full.positions[: len(bare)], bare.positions)
@@ -367,7 +368,7 @@ def test_faces_without_a_ligand_get_stand_ins():
     some = cap_nanocrystal(*built("PbS", 2.5), library.material("PbS"), {"111": library.ligand("acetate")})
     everywhere = capped("PbS", 2.5, "acetate")
     assert 0 < some.info["ligands"] < everywhere.info["ligands"]
-    assert some.info["without_room"] < some.info["stand_ins"]
+    assert some.info["without_room"] < some.info["passivating_ions"]
 
 
 # What cannot be built.

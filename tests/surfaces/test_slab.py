@@ -14,18 +14,18 @@ from pymatgen.core import Composition
 from pymatgen.io.ase import AseAtomsAdaptor
 from systems import FACET_IDS, FACETS
 
-from qdsurf.atomistic.charge_balance import ledger
+from qdsurf.atomistic.charge_balance import charge_balance
 from qdsurf.errors import BalanceError, BuildError, InputError
 from qdsurf.records import library
 from qdsurf.records.miller import parse_miller_index, reduce_miller_index
 from qdsurf.records.models import Facet
 from qdsurf.surfaces.crystal import bulk_cell, ion_charge
-from qdsurf.surfaces.passivation import StandIns
+from qdsurf.surfaces.passivation import PassivatingIons
 from qdsurf.surfaces.site_density import count_sites, surface_area
 from qdsurf.surfaces.slab import cut_slab, cut_wide_slab, freeze_substrate, list_terminations
 
 LAYERS = (2, 3, 4, 6)
-FOREIGN = StandIns("F", "H")  # fluorine is in no crystal on record
+FOREIGN = PassivatingIons("F", "H")  # fluorine is in no crystal on record
 
 
 ORDERED = [n for n in library.names("materials") if not library.material(n).molecular_ion]
@@ -52,7 +52,7 @@ def neutral_slab(material, facet, layers: int, vacuum: float) -> tuple:
     """The slab in the smallest cell in which both sides carry a whole number of charges, and its number of cells."""
     for cells in ((1, 1), (2, 1), (2, 2)):
         try:
-            return cut_slab(material, facet, layers, cells, vacuum, stand_ins=FOREIGN), cells[0] * cells[1]
+            return cut_slab(material, facet, layers, cells, vacuum, passivating_ions=FOREIGN), cells[0] * cells[1]
         except BalanceError:
             continue
     raise AssertionError(f"{material.name} {facet.name} is not neutral in 2 x 2 cells")
@@ -260,7 +260,7 @@ def test_polar_sides_carry_the_stand_ins_of_the_electrostatic_valence(name, mill
 def test_a_side_with_three_ions_for_two_places_closes_every_cut_bond(name, termination, anion, cells):
     # 2 of 4 bonds of In3+ are 1.5 e: for two In a bridge and two ions of one bond; for two P one PH2 and one PH.
     material, facet = facet_of(name, (1, 0, 0), termination)
-    slab = cut_slab(material, facet, 4, cells, stand_ins=StandIns(anion))
+    slab = cut_slab(material, facet, 4, cells, passivating_ions=PassivatingIons(anion))
     element = "O" if anion == "OH" else anion
     number = cells[0] * cells[1]
     assert (slab.symbols == element).sum() == 1.5 * number
@@ -313,9 +313,13 @@ def test_a_side_that_whole_ions_cannot_balance_says_how_many_cells_can():
 def test_a_charged_slab_is_made_only_when_asked_for_and_says_so():
     material, facet = facet_of("PbS", (1, 1, 1), "Pb")
     with pytest.raises(BalanceError, match=r"substrate Pb 8 x \+2 = \+16; substrate S 4 x -2 = -8; total \+8"):
-        cut_slab(material, facet, 3, (2, 2), stand_ins=None)
+        cut_slab(material, facet, 3, (2, 2), passivating_ions=None)
     slab = cut_slab(material, facet, 3, (2, 2), charged=True)
-    assert slab.arrays["formal_charge"].sum() == 8 and ledger(slab).endswith("total +8") and slab.info["charge"] == 8
+    assert (
+        slab.arrays["formal_charge"].sum() == 8
+        and charge_balance(slab).endswith("total +8")
+        and slab.info["charge"] == 8
+    )
 
 
 @pytest.mark.parametrize(("thickness", "layers"), [(5.936, 3), (8.904, 4), (5.9, 3)])

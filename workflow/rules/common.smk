@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from qdsurf.records import library
-from qdsurf.pipeline import resources as demand
+from qdsurf.pipeline import resources
 from qdsurf.relaxation.vibrations import CALLS_AN_ATOM
 from qdsurf.pipeline.config import load_config
 from qdsurf.records.systems import System, find_facet
@@ -151,17 +151,17 @@ def atoms_of(w):
 
 def memory(spec=calculator_of):
     """Memory in MB for a queue; a job that was killed asks for twice as much."""
-    return lambda w, attempt: demand.memory_MiB(spec(w), atoms_of(w)) * 2 ** (attempt - 1)
+    return lambda w, attempt: resources.memory_MiB(spec(w), atoms_of(w)) * 2 ** (attempt - 1)
 
 
 def minutes(calls, spec=calculator_of):
     """Time for a queue; a job that was ended by it asks for more."""
-    return lambda w, attempt: demand.minutes(spec(w), atoms_of(w), calls) * attempt
+    return lambda w, attempt: resources.minutes(spec(w), atoms_of(w), calls) * attempt
 
 
 def patience(calls, spec=calculator_of):
     """Longest time in s for one structure; no parameter: another patience makes no result stale."""
-    return lambda w: PLAN.config.relax.timeout_s or demand.patience_s(spec(w), atoms_of(w), calls)
+    return lambda w: PLAN.config.relax.timeout_s or resources.timeout_s(spec(w), atoms_of(w), calls)
 
 
 def reactant_of(w):

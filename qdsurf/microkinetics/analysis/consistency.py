@@ -19,7 +19,7 @@ def assert_tables_agree(tables: Mapping[str, pd.DataFrame], precursor: str, cycl
 
     Parameters
     ----------
-    tables : tables of `study_cycle` by name, as computed or as read from their files. `CHECKED` are needed.
+    tables : tables of `simulate_cycle` by name, as computed or as read from their files. `CHECKED` are needed.
     precursor : name of the precursor's molecule.
     cycles : number of cycles of the run; None takes the number of rows of `growth`.
 

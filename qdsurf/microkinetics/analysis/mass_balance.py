@@ -8,7 +8,7 @@ from qdsurf.microkinetics.network.model import Model
 from qdsurf.units import NM2_PER_M2
 
 
-def tabulate_ledger(model: Model, flux_per_nm2: np.ndarray, coverages: np.ndarray) -> pd.DataFrame:
+def tabulate_mass_balance(model: Model, flux_per_nm2: np.ndarray, coverages: np.ndarray) -> pd.DataFrame:
     """Where everything is: molecules per area of every species, and net molecules given to the gas.
 
     Parameters

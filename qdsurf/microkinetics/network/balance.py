@@ -18,7 +18,7 @@ def assert_elements_balance(network: Network, states: pd.DataFrame) -> None:
 
     Raises
     ------
-    BalanceError : names the step and carries the ledger of what differs.
+    BalanceError : names the step and lists the elements that differ.
     """
     if "formula" not in states:
         return
@@ -30,10 +30,12 @@ def assert_elements_balance(network: Network, states: pd.DataFrame) -> None:
         ]
         left = _count(rows, [*network.initial_states[s], *gas[0]])
         right = _count(rows, [*network.final_states[s], *gas[1]])
-        ledger = [f"{key}: {left[key]:g} -> {right[key]:g}" for key in sorted(left | right) if left[key] != right[key]]
-        if ledger:
+        difference = [
+            f"{key}: {left[key]:g} -> {right[key]:g}" for key in sorted(left | right) if left[key] != right[key]
+        ]
+        if difference:
             line = f"{' + '.join(network.initial_states[s])} -> {' + '.join(network.final_states[s])}"
-            raise BalanceError(f"{network.system}, step {step!r} ({line}) does not balance: {'; '.join(ledger)}")
+            raise BalanceError(f"{network.system}, step {step!r} ({line}) does not balance: {'; '.join(difference)}")
 
 
 def _count(rows: pd.DataFrame, names: list[str]) -> Counter:

@@ -36,7 +36,7 @@ def plot_kinetics(tables: Mapping[str, pd.DataFrame], recipe: Recipe, system: st
 
     Parameters
     ----------
-    tables : of `study_cycle` and `study_range` by name.
+    tables : of `simulate_cycle` and `scan_conditions` by name.
     """
     figures = {
         "coverages": plot_coverages(tables["coverages"], recipe, system),

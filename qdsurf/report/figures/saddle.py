@@ -7,6 +7,7 @@ from ase import Atoms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.bonding import differing_bonds
 from qdsurf.report.figures import style
 from qdsurf.report.pages.viewer import draw_atoms
@@ -111,10 +112,9 @@ def _draw_energies(axes: Axes, path: Sequence[Atoms], result: dict) -> None:
             axes.plot(*ends, color=style.BLUE, lw=0.7)
         modes = result["imaginary_modes_cm"] if number == energetic_span(energies)[1] else ()
         mode = "".join(f", {-mode:.0f}i cm$^{{-1}}$" for mode in modes[:1])
-        axes.annotate(
-            f"{style.number(energy)} eV\n{atoms.info['state']}{mode}", (number, energy), (0, 3), ha="center",
-            textcoords="offset points", va="bottom", fontsize=style.SMALL_PT,
-        )  # fmt: skip
+        words = f"{style.number(energy)} eV\n{annotation.noted(atoms, 'state')}{mode}"
+        place = {"ha": "center", "va": "bottom", "textcoords": "offset points", "fontsize": style.SMALL_PT}
+        axes.annotate(words, (number, energy), (0, 3), **place)
     room = 0.45 * max(np.ptp(energies), 0.1)
     axes.set(xlim=(-0.5, len(path) - 0.5), ylim=(energies.min() - 0.1 * room, energies.max() + room), xticks=[])
     axes.set_ylabel("energy (eV),\nnot corrected")

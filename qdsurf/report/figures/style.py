@@ -23,7 +23,7 @@ INK, GREY, PALE = "#222222", "#6E6E6E", "#D0D0D0"
 CLASS_COLOURS = {"precursor-surface": BLUE, "precursor-ligand": VERMILLION, "ligand-surface": GREEN}
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 
-DOUBLE_COLUMN_IN = 7.0  # width of a figure across both columns of a journal page
+DOUBLE_COLUMN_IN = 7.0  # width of a figure across both columns of a checkpoint page
 TEXT_PT, SMALL_PT = 8.0, 7.0
 POINTS_PER_INCH = 72.0
 

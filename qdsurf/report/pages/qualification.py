@@ -26,7 +26,7 @@ def qualification_page(data: Mapping) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict_table(qualifications: Iterable[Mapping]) -> pd.DataFrame:
+def criteria_table(qualifications: Iterable[Mapping]) -> pd.DataFrame:
     """Put the verdicts and what the tests found under one another, for all calculators and materials."""
     rows = [
         (_name(data), data["material"], *row)

@@ -13,6 +13,7 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from qdsurf.atomistic import annotation
 from qdsurf.report.figures import style
 from qdsurf.report.pages.table_page import script_json
 from qdsurf.storage.files import write_atomically
@@ -55,7 +56,9 @@ def draw_structure(atoms: Atoms, sites: Sequence[dict] = ()) -> Figure:
 
 
 def _is_substrate(atoms: Atoms) -> np.ndarray:
-    return atoms.arrays["role"] == "substrate" if "role" in atoms.arrays else np.zeros(len(atoms), dtype=bool)
+    return (
+        annotation.parts(atoms) == "substrate" if annotation.has_parts(atoms) else np.zeros(len(atoms), dtype=bool)
+    )
 
 
 def draw_atoms(axes: Axes, atoms: Atoms, across: int, up: int) -> None:
