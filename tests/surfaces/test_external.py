@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from systems import make_ligated, make_slab
 
+from qdsurf.atomistic.annotation import COLUMNS
 from qdsurf.atomistic.roles import find_role
 from qdsurf.errors import InputError
 from qdsurf.ligands.charged_shell import cap_nanocrystal
 from qdsurf.records import library
-from qdsurf.surfaces.external import COLUMNS, annotate_external
+from qdsurf.surfaces.external import annotate_external
 from qdsurf.surfaces.nanocrystal import build_nanocrystal
 
 MATERIALS = ("PbS", "CsPbBr3", "CdSe", "CdSe-wz", "CsPbBr3-Pnma", "InP", "ZnO")
