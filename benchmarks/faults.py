@@ -214,7 +214,7 @@ def main() -> None:
         f"{row['failed']} resumed runs failed, {row['different']} files differ at the end"
     )
     if arguments.figure:
-        style.write(plot_kills(rows), arguments.figure)
+        style.write_figure(plot_kills(rows), arguments.figure)
     if arguments.json:
         print(json.dumps(row))
 

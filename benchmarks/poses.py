@@ -34,22 +34,22 @@ def measure(name: str) -> dict:
     record = library.precursor("TMA")
     tma = precursor_fragment(build_molecule(record.molecule), record)
     anchor = int(np.argmax(tma.arrays["formal_charge"]))
-    site = next(s for s in find_sites(slab) if s["name"].startswith("top"))
-    rigid_poses(slab, tma, site["position"], site["normal"], anchor, 8)
+    site = next(s for s in find_sites(slab) if s.name.startswith("top"))
+    rigid_poses(slab, tma, site.position, site.normal, anchor, 8)
     start = time.perf_counter()
-    poses, rejected = rigid_poses(slab, tma, site["position"], site["normal"], anchor, ORIENTATIONS)
+    poses, rejected = rigid_poses(slab, tma, site.position, site.normal, anchor, ORIENTATIONS)
     ours = 1e3 * (time.perf_counter() - start)
     structure = AseAtomsAdaptor.get_structure(Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=True))
     finder = AdsorbateSiteFinder(structure)
     molecule = Molecule(list(tma.symbols), tma.positions)
-    place = np.add(site["position"], [0, 0, 3])
+    place = np.add(site.position, [0, 0, 3])
     start = time.perf_counter()
     for _ in range(20):
         finder.add_adsorbate(molecule, place)
     theirs = 1e3 * (time.perf_counter() - start) / 20
     return {
         "surface": name,
-        "site": site["name"],
+        "site": site.name,
         "poses": len(poses),
         "rejected": len(rejected),
         "ms_a_pose": ours / len(poses),

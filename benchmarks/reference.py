@@ -27,7 +27,7 @@ GFN2 = CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"})
 
 def thermal_enthalpy(name: str, reference: Reference) -> float:
     """H(298.15 K) - E of an ideal gas in eV."""
-    (atoms,), _ = relax_batch([reference.geometries[name]], GFN2, 0.01, 500, label=name)
+    atoms = relax_batch([reference.geometries[name]], GFN2, 0.01, 500, label=name)[0].atoms
     modes = internal_modes(normal_modes(atoms, GFN2), atoms, ThermochemistrySpec().lowest_mode_cm)
     thermo = IdealGasThermo(modes, "linear" if is_linear(atoms) else "nonlinear", atoms=atoms, symmetrynumber=1, spin=0)
     return thermo.get_enthalpy(TEMPERATURE_K, verbose=False)

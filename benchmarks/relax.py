@@ -1,29 +1,36 @@
-"""Force calls of optimisers to 0.05 eV/A over fourteen relaxations: molecules, adducts, bare and ligated slabs.
+"""Force calls of optimisers to 0.05 eV/A in fourteen relaxations: molecules, adducts, bare and covered slabs.
 
-    OMP_NUM_THREADS=1 python benchmarks/relax.py [NAME ...] [--optimisers qdsurf,lbfgs] [--json]
+    python benchmarks/relax.py [NAME ...] [--optimisers qdsurf,lbfgs] [--memory] [--json]
 
-Every structure starts as the package builds it. Each optimiser of ASE runs with its own defaults; `sella` where it is
-installed (`pip install sella`): its internal coordinates, order 0. The ratio is the sum of force calls over that of
-ASE's LBFGS; a relaxation that is not done after 300 steps counts with the calls that it made. Energies are compared
-with the lowest that any optimiser found. Last: the share of CPU time that qdsurf spends outside the calculator on an
-alkane of 62 atoms and on a covered slab, and the peak memory of a 200-atom relaxation with GFN2-xTB where `--memory`
-asks for it.
+Every structure starts as the package builds it. `qdsurf` is `relax_one` with the optimiser ModelNewton, as in the
+workflow. The optimisers of ASE run with their default settings, except that PreconLBFGS gets its Exp preconditioner for
+slabs, which it otherwise uses only above 100 atoms; for a molecule in vacuum the preconditioner cannot be made. Sella
+minimises (order 0) in internal coordinates for molecules and in Cartesian coordinates for slabs.
+
+A relaxation that has not converged after 300 steps counts with the calls that it made. Energies are relative to the
+lowest one that any optimiser found. Results of the calculator are stored, and every relaxation is repeated with them to
+measure the CPU time outside the calculator; the shortest time counts. `--memory` measures the peak memory of a
+relaxation of 200 atoms with GFN2-xTB, which takes some minutes.
 """
 
 import argparse
 import json
+import os
 import resource
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc100, fcc111, molecule
-from ase.calculators.calculator import Calculator, all_changes
 from ase.constraints import FixAtoms
-from ase.optimize import BFGS, FIRE, FIRE2, LBFGS
+from ase.optimize import BFGS, FIRE2, LBFGS, GoodOldQuasiNewton
 from ase.optimize.precon import PreconLBFGS
+from measuring import CountedCalculator, is_installed
 
 from qdsurf.atomistic.annotation import ADSORBATE, SUBSTRATE, annotate
 from qdsurf.atomistic.molecules import build_molecule, embed, parse_smiles
@@ -39,25 +46,7 @@ from qdsurf.surfaces.slab import cut_slab, freeze_substrate
 
 GFN2, EMT = CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}), CalculatorSpec(name="emt")
 FMAX, STEPS = 0.05, 300
-
-
-class Counted(Calculator):
-    """Any calculator, with its calls and their CPU seconds counted."""
-
-    implemented_properties = ("energy", "forces", "stress")
-
-    def __init__(self, spec: CalculatorSpec):
-        super().__init__()
-        self.inner, self.count, self.seconds = make_calculator(spec), 0, 0.0
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """Run the calculator inside."""
-        super().calculate(atoms, properties, system_changes)
-        self.count += 1
-        start = time.process_time()
-        self.inner.calculate(self.atoms, ["energy", "forces"], system_changes)
-        self.seconds += time.process_time() - start
-        self.results = {key: self.inner.results[key] for key in ("energy", "forces")}
+REPEATS = 3
 
 
 def from_smiles(smiles: str) -> Atoms:
@@ -70,7 +59,7 @@ def shaken(atoms: Atoms, by: float = 0.1) -> Atoms:
 
 
 def adduct(acid: str, metal: str, base: str, donor: str) -> Atoms:
-    """A donor brought to a metal centre by springs."""
+    """Bring a donor molecule to a metal centre by springs."""
     first, second = from_smiles(acid), from_smiles(base)
     centre, atom = first.symbols.search(metal)[0], second.symbols.search(donor)[0]
     first.arrays["formal_charge"][centre] = 2
@@ -87,7 +76,7 @@ def adduct(acid: str, metal: str, base: str, donor: str) -> Atoms:
 
 
 def metal_slab(name: str) -> Atoms:
-    """Slabs for EMT: bare and shaken, an adatom, a molecule."""
+    """Make a slab for EMT: bare with random displacements, with an adatom, or with a molecule."""
     if name == "bare":
         slab = fcc111("Cu", (3, 3, 4), vacuum=8)
         slab.set_constraint(FixAtoms(range(9)))
@@ -105,7 +94,7 @@ def metal_slab(name: str) -> Atoms:
 
 
 def covered_slab(ligand: str | None, precursor: str | None) -> Atoms:
-    """PbS(100), frozen, with a ligand of two carbon atoms or an alkyl on it."""
+    """Make a frozen slab of PbS(100) with a ligand of two carbon atoms or with a precursor."""
     material, facet = find_facet("PbS_100_PbS")
     slab = freeze_substrate(cut_slab(library.material(material), facet, 2, (2, 2), vacuum=15.0))
     if ligand:
@@ -132,106 +121,132 @@ STARTS: dict[str, tuple[CalculatorSpec, Callable[[], Atoms]]] = {
     "PbS100_TMA": (GFN2, lambda: covered_slab(None, "TMA")),
 }
 
-OUTSIDE = {"C20H42": lambda: shaken(from_smiles("C" * 20)), "PbS100_acetate": STARTS["PbS100_acetate"][1]}
+Relaxation = Callable[[Atoms, CountedCalculator], tuple[float, bool]]
 
 
-def of_ase(optimiser, **keywords) -> Callable:
-    """A runner of one of ASE's optimisers."""
+def of_ase(optimiser: type, **keywords: Any) -> Relaxation:
+    """Make the relaxation with one optimiser of the interface of ASE; it returns the energy in eV and convergence."""
 
-    def run(atoms: Atoms, calculator: Counted) -> tuple[float, bool]:
+    def run(atoms: Atoms, calculator: CountedCalculator) -> tuple[float, bool]:
         atoms.calc = calculator
-        done = optimiser(atoms, logfile=None, **keywords).run(fmax=FMAX, steps=STEPS)
-        return atoms.get_potential_energy(), bool(done)
+        converged = optimiser(atoms, logfile=None, **keywords).run(fmax=FMAX, steps=STEPS)
+        return atoms.get_potential_energy(), bool(converged)
 
     return run
 
 
-def qdsurf(atoms: Atoms, calculator: Counted) -> tuple[float, bool]:
-    """`relax_one`, as the workflow runs it."""
-    result = relax_one(atoms, calculator, FMAX, STEPS)[1]
-    return result["energy_eV"], result["converged"]
+def qdsurf(atoms: Atoms, calculator: CountedCalculator) -> tuple[float, bool]:
+    """Relax with `relax_one`, as in the workflow."""
+    result = relax_one(atoms, calculator, FMAX, STEPS)
+    return result.energy_eV, result.converged
 
 
-def sella(atoms: Atoms, calculator: Counted) -> tuple[float, bool]:
-    """Internal coordinates of 10.1021/acs.jctc.2c00395."""
+def precon(atoms: Atoms, calculator: CountedCalculator) -> tuple[float, bool]:
+    """Relax with PreconLBFGS (10.1063/1.4947024)."""
+    return of_ase(PreconLBFGS, precon="Exp" if atoms.pbc.any() else "auto")(atoms, calculator)
+
+
+def sella(atoms: Atoms, calculator: CountedCalculator) -> tuple[float, bool]:
+    """Relax with Sella (10.1021/acs.jctc.2c00395)."""
     from sella import Sella
 
-    return of_ase(Sella, order=0, internal=True)(atoms, calculator)
+    return of_ase(Sella, order=0, internal=not atoms.pbc.any())(atoms, calculator)
 
 
-OPTIMISERS = {
+OPTIMISERS: dict[str, Relaxation] = {
     "qdsurf": qdsurf,
     "lbfgs": of_ase(LBFGS),
     "bfgs": of_ase(BFGS),
-    "fire": of_ase(FIRE),
+    "quasinewton": of_ase(GoodOldQuasiNewton),
     "fire2": of_ase(FIRE2),
-    "precon": of_ase(PreconLBFGS),
-    "sella": sella,
+    "precon": precon,
 }
+if is_installed("sella"):
+    OPTIMISERS["sella"] = sella
 
 
-def measure(names: list[str], optimisers: list[str]) -> dict[str, dict]:
-    """Force calls, energy above the best, and whether it converged; by structure and optimiser."""
-    table = {}
-    for name in names:
+def measure_relaxation(optimiser: str, make: Callable[[], Atoms], spec: CalculatorSpec) -> dict[str, Any]:
+    """Return force calls, energy, convergence and the CPU time outside the calculator."""
+    calculator = CountedCalculator(spec)
+    outside = []
+    for _ in range(REPEATS):
+        calculator.restart()
+        atoms = make()
+        start = time.process_time()
+        try:
+            energy, converged = OPTIMISERS[optimiser](atoms, calculator)
+        except Exception as error:  # any exception of an optimiser is a result
+            return {"force_calls": calculator.calls, "energy_eV": None, "converged": False, "error": str(error)}
+        outside.append(time.process_time() - start - calculator.cpu_s)
+    return {
+        "force_calls": calculator.calls,
+        "energy_eV": float(energy),
+        "converged": converged,
+        "cpu_s_outside_calculator": min(outside),
+    }
+
+
+def measure(names: list[str] | None = None, optimisers: list[str] | None = None) -> dict[str, Any]:
+    """Return the rows of all structures, with the totals of each optimiser."""
+    warnings.filterwarnings("ignore")
+    optimisers = optimisers or list(OPTIMISERS)
+    relaxations = {}
+    for name in names or STARTS:
         spec, make = STARTS[name]
-        rows = {}
-        for optimiser in optimisers:
-            calculator = Counted(spec)
-            try:
-                energy, done = OPTIMISERS[optimiser](make(), calculator)
-            except Exception as error:  # whatever an optimiser raises, the others go on
-                energy, done = np.nan, False
-                print(f"{name} {optimiser}: {type(error).__name__}: {error}", flush=True)
-            rows[optimiser] = {"force_calls": calculator.count, "energy_eV": float(energy), "converged": done}
-        lowest = np.nanmin([row["energy_eV"] for row in rows.values()])
+        rows = {optimiser: measure_relaxation(optimiser, make, spec) for optimiser in optimisers}
+        lowest = min(row["energy_eV"] for row in rows.values() if row["energy_eV"] is not None)
         for row in rows.values():
-            row["above_lowest_eV"] = round(row["energy_eV"] - lowest, 4)
-        words = (
-            f"{k} {r['force_calls']}{'' if r['converged'] else '!'} {r['above_lowest_eV']:+.3f}"
-            for k, r in rows.items()
-        )
-        print(f"{name:<15}", ", ".join(words), flush=True)
-        table[name] = rows
-    return table
+            row["above_lowest_eV"] = None if row["energy_eV"] is None else row["energy_eV"] - lowest
+        print_relaxation(name, rows)
+        relaxations[name] = rows
+    totals = {optimiser: summarise([rows[optimiser] for rows in relaxations.values()]) for optimiser in optimisers}
+    for row in totals.values():
+        row["calls_over_qdsurf"] = row["force_calls"] / totals["qdsurf"]["force_calls"] if "qdsurf" in totals else None
+    return {"fmax_eV_per_A": FMAX, "steps": STEPS, "relaxations": relaxations, "totals": totals}
 
 
-def share_outside(atoms: Atoms) -> float:
-    """Share of CPU time outside the calculator in a relaxation with GFN2-xTB."""
-    calculator = Counted(GFN2)
-    start = time.process_time()
-    relax_one(atoms, calculator, FMAX, STEPS)
-    return 1 - calculator.seconds / (time.process_time() - start)
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the totals of one optimiser."""
+    calls = sum(row["force_calls"] for row in rows)
+    above = [row["above_lowest_eV"] for row in rows if row["above_lowest_eV"] is not None]
+    return {
+        "force_calls": calls,
+        "converged": sum(row["converged"] for row in rows),
+        "mean_above_lowest_eV": float(np.mean(above)) if above else None,
+        "largest_above_lowest_eV": max(above, default=None),
+        "ms_per_call_outside_calculator": 1e3 * sum(row.get("cpu_s_outside_calculator", 0.0) for row in rows) / calls,
+    }
+
+
+def print_relaxation(name: str, rows: dict[str, dict[str, Any]]) -> None:
+    """Print one line: calls and energy above the lowest of each optimiser."""
+    cells = []
+    for optimiser, row in rows.items():
+        energy = row.get("error", "") if row["above_lowest_eV"] is None else f"{row['above_lowest_eV']:+.3f}"
+        cells.append(f"{optimiser} {row['force_calls']}{'' if row['converged'] else '!'} {energy}")
+    print(f"{name:<15}", ", ".join(cells), flush=True)
 
 
 def peak_memory_GB() -> float:
-    """Largest memory of this process after ten steps on an alkane of 200 atoms."""
+    """Return the peak memory of this process after ten steps on an alkane of 200 atoms."""
     relax_one(shaken(from_smiles("C" * 66)), make_calculator(GFN2), FMAX, 10)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main() -> None:
-    """Run, print a row for each structure, then the sums."""
+    """Measure, print a line per structure, then the totals, and one JSON object last if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(STARTS), metavar="NAME", help=", ".join(STARTS))
-    parser.add_argument("--optimisers", default=",".join(OPTIMISERS), help="of these, separated by commas")
-    parser.add_argument("--memory", action="store_true", help="measure that of a 200-atom relaxation, a few minutes")
+    parser.add_argument("--optimisers", default=",".join(OPTIMISERS), help="names separated by commas")
+    parser.add_argument("--memory", action="store_true", help="also measure the memory of a relaxation of 200 atoms")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     arguments = parser.parse_args()
-    warnings.filterwarnings("ignore", category=UserWarning)
-    optimisers = arguments.optimisers.split(",")
-    table = measure(arguments.names, optimisers)
-    sums = {o: sum(rows[o]["force_calls"] for rows in table.values()) for o in optimisers}
-    failed = {o: sum(not rows[o]["converged"] for rows in table.values()) for o in optimisers}
-    outside = {name: share_outside(make()) for name, make in OUTSIDE.items()}
-    summary = {"force_calls": sums, "not_converged": failed, "outside_share": outside}
-    if "lbfgs" in sums:
-        summary["ratio_to_lbfgs"] = {o: total / sums["lbfgs"] for o, total in sums.items()}
+    results = measure(arguments.names, arguments.optimisers.split(","))
     if arguments.memory:
-        summary["peak_memory_200_atoms_GB"] = peak_memory_GB()
-    print(json.dumps(summary))
+        results["peak_memory_200_atoms_GB"] = peak_memory_GB()
+    print(json.dumps({key: value for key, value in results.items() if key != "relaxations"}))
     if arguments.json:
-        print(json.dumps(summary | {"relaxations": table}))
+        print(json.dumps(results))
 
 
 if __name__ == "__main__":

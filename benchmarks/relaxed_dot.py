@@ -82,12 +82,12 @@ def describe(folder: Path) -> dict:
     moved = np.linalg.norm(aligned.positions - before.positions, axis=1)
     return {
         "atoms": len(before),
-        "energy lowered by the relaxation (eV)": start - result["energy_eV"],
-        "force calls": result["force_calls"],
+        "energy lowered by the relaxation (eV)": start - result.energy_eV,
+        "force calls": result.force_calls,
         "relaxations one after the other": result.get("parts", 1),
-        "reason": result["reason"],
-        "largest force (eV/A)": result["max_force_eV_per_A"],
-        "processor time (min)": result["cpu_s"] / 60,
+        "reason": result.reason,
+        "largest force (eV/A)": result.max_force_eV_per_A,
+        "processor time (min)": result.cpu_s / 60,
         "root mean square shift of the crystal (A)": float(np.sqrt((moved[crystal] ** 2).mean())),
         "largest shift of a crystal atom (A)": float(moved[crystal].max()),
         "before": shape(before),

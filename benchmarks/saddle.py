@@ -1,29 +1,51 @@
-"""Force calls to a transition state: qdsurf against ASE's standard recipe, on the same two ends.
+"""Force calls to a transition state: qdsurf beside Sella and the climbing-image NEB of ASE, between the same minima.
 
-    OMP_NUM_THREADS=1 python benchmarks/saddle.py [NAME ...] [--images 7] [--steps 400] [--tight] [--figure F] [--json]
+    python benchmarks/saddle.py [NAME ...] [--own] [--ends] [--figure FILE] [--json]
 
-Ends are `benchmarks/saddle_ends/NAME.extxyz`, relaxed to 0.02 eV/A; `--ends` makes them anew: an adduct by the springs
-of `build.drive`, its product by driving the bonds that change, each relaxed, all from SMILES. The recipe is an IDPP
-path with 7 moving images, ASE's climbing NEB, and FIRE until 0.05 eV/A. Both sides count every force call with the two
-ends; qdsurf's total includes the Hessian and the two relaxations that verify the saddle, which the recipe leaves out.
-`--tight` asks whether both are right: ends to 0.005 eV/A, nine images, roughly by FIRE, then climbing to 0.02 eV/A.
+The end points are `benchmarks/saddle_ends/NAME.extxyz`, relaxed to 0.02 eV/A. `--ends` computes them again from SMILES:
+springs bring the molecules together, and springs along the changing bonds make the product.
+
+All programs get the two end points and a largest force of 0.05 eV/A at the saddle point:
+
+qdsurf      `find_saddle`: initial path, eigenvector following, partial Hessian, relaxation to both sides
+sella_idpp  Sella from the highest of 7 images of the IDPP path of ASE
+sella_path  Sella from the highest image of the geodesic path of qdsurf
+neb         7 images, IDPP, without climbing to 0.5 eV/A, then climbing, both with ASE's NEBOptimizer
+neb_fire    7 images, IDPP, climbing from the start, with FIRE: the recipe of many tutorials
+
+Sella uses internal coordinates for molecules and Cartesian coordinates for slabs. Every force call counts, also those
+of the images from which the highest is selected. The NEB and Sella are limited to `STEPS` steps. Sella begins with a
+random vector; it runs `SEEDS` times, and the run with the median number of calls counts.
+
+qdsurf verifies its saddle points, the libraries do not. Therefore the saddle points of all programs are checked here by
+the same procedure, without code of qdsurf: the Hessian of all free atoms must have one negative eigenvalue, and
+relaxations to both sides along its eigenvector must give the bonds of the two end points. If qdsurf returns a path with
+several saddle points, each is checked against the minima beside it. The calls of this check are listed separately.
 """
 
 import argparse
 import json
+import os
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc100, fcc111, molecule
-from ase.calculators.calculator import Calculator, all_changes
 from ase.constraints import FixAtoms
 from ase.io import read, write
 from ase.mep import NEB
 from ase.mep.neb import NEBOptimizer
+from ase.neighborlist import natural_cutoffs
 from ase.optimize import BFGS, FIRE
+from measuring import CountedCalculator, is_installed
 
+from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import ADSORBATE, annotate
 from qdsurf.atomistic.bonding import bond_matrix
 from qdsurf.atomistic.molecules import embed, parse_smiles
@@ -31,40 +53,37 @@ from qdsurf.atomistic.spring_model import apply_springs
 from qdsurf.calculators.registry import make_calculator
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.relax import relax_one
-from qdsurf.report.figures.kinetics import plot_saddle
-from qdsurf.report.figures.kinetics import write as write_figure
+from qdsurf.report.figures.saddle import plot_saddle
+from qdsurf.report.figures.style import write_figure
+from qdsurf.saddles.interpolation import geodesic_path
 from qdsurf.saddles.search import find_saddle
 
 ENDS = Path(__file__).parent / "saddle_ends"
 GFN2, EMT = CalculatorSpec(name="tblite", parameters={"method": "GFN2-xTB"}), CalculatorSpec(name="emt")
 FMAX = 0.05
+IMAGES = 7
+STEPS = 400
+SEEDS = 3
+ROUGH_FMAX = 0.5  # of the band before an image climbs
+# Check of a saddle point.
+DISPLACEMENT_A = 0.01  # central differences
+NEGATIVE_EV_PER_A2 = -0.1  # eigenvalues above this are rotations and soft torsions within the error of the forces
+PUSH_A = 0.2  # displacement of the atom that moves farthest
+QUENCH_FMAX, QUENCH_STEPS = 0.02, 500
+# Bond and no bond, in units of the sum of the covalent radii. A pair in between counts as unchanged.
+BONDED, NOT_BONDED = 1.15, 1.45
+JOINS_BOTH = "joins both"
+MakeCalculator = Callable[[], CountedCalculator]
 ACIDS = {
     "AlMe3_H2O": ("C[Al](C)C", "O"),
     "AlMe3_AcOH": ("C[Al](C)C", "CC(=O)O"),
     "ZnEt2_H2O": ("CC[Zn]CC", "O"),
     "AlMe3_MeNH2": ("C[Al](C)C", "CN"),
-}  # a metal alkyl and what gives it a proton; the alkane leaves
-
-
-class Counted(Calculator):
-    """Any calculator, with its calls counted."""
-
-    implemented_properties = ("energy", "forces")
-
-    def __init__(self, spec: CalculatorSpec):
-        super().__init__()
-        self.inner, self.count = make_calculator(spec), 0
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        """Run the calculator inside."""
-        super().calculate(atoms, properties, system_changes)
-        self.count += 1
-        self.inner.calculate(self.atoms, ["energy", "forces"], system_changes)
-        self.results = {key: self.inner.results[key] for key in ("energy", "forces")}
+}  # metal alkyl and proton donor; an alkane leaves
 
 
 def exchange(alkyl: str, acid: str) -> tuple[Atoms, Atoms]:
-    """Adduct of a metal alkyl with an acid, and what it becomes with the proton on the alkyl."""
+    """Make the adduct of a metal alkyl with an acid, and the product with the proton on the alkyl group."""
     first, second = (annotate(embed(parse_smiles(smiles)), ADSORBATE) for smiles in (alkyl, acid))
     metal = next(i for i, symbol in enumerate(first.symbols) if symbol in ("Al", "Zn"))
     donor = next(i for i, symbol in enumerate(second.symbols) if symbol in ("O", "N"))
@@ -79,7 +98,7 @@ def exchange(alkyl: str, acid: str) -> tuple[Atoms, Atoms]:
     meeting = first + second
     meeting.set_cell([30, 30, 30])
     adduct = apply_springs(meeting, [(metal, len(first) + donor)], arriving=len(first))
-    adduct = relax_one(adduct, calculator, 0.02, 400)[0]
+    adduct = relax_one(adduct, calculator, 0.02, 400).atoms
     bonded = bond_matrix(adduct)
     acidic = [
         (hydrogen, partner)
@@ -94,22 +113,22 @@ def exchange(alkyl: str, acid: str) -> tuple[Atoms, Atoms]:
     forms, breaks = [(int(carbon), int(proton))], [(metal, int(carbon)), (int(partner), int(proton))]
     product = apply_springs(adduct, forms, breaks)
     product.info = {"formed": forms, "broken": breaks}
-    return adduct, relax_one(product, calculator, 0.02, 400)[0]
+    return adduct, relax_one(product, calculator, 0.02, 400).atoms
 
 
 def hop() -> tuple[Atoms, Atoms]:
-    """A gold atom in two neighbouring hollows of Al(100)."""
+    """Make a gold atom in two adjacent hollow sites of Al(100)."""
     ends = []
     for offset in (0, 1):
         slab = fcc100("Al", (2, 2, 3), vacuum=8)
         add_adsorbate(slab, "Au", 1.7, "hollow", offset=(offset, 0))
         slab.set_constraint(FixAtoms(range(8)))
-        ends.append(relax_one(slab, make_calculator(EMT), 0.02, 400)[0])
+        ends.append(relax_one(slab, make_calculator(EMT), 0.02, 400).atoms)
     return tuple(ends)
 
 
 def dissociation() -> tuple[Atoms, Atoms]:
-    """N2 flat on a bridge of Cu(111), and its two atoms in hollows."""
+    """Make N2 flat on a bridge site of Cu(111), and its two atoms in hollow sites."""
     ends = []
     for together in (True, False):
         slab = fcc111("Cu", (3, 3, 2), vacuum=8)
@@ -121,7 +140,7 @@ def dissociation() -> tuple[Atoms, Atoms]:
         else:
             add_adsorbate(slab, "N", 1.2, "fcc")
             add_adsorbate(slab, "N", 1.2, "hcp")
-        ends.append(relax_one(slab, make_calculator(EMT), 0.02, 400)[0])
+        ends.append(relax_one(slab, make_calculator(EMT), 0.02, 400).atoms)
     return tuple(ends)
 
 
@@ -130,7 +149,7 @@ REACTIONS |= {"Au_on_Al100": (EMT, hop), "N2_on_Cu111": (EMT, dissociation)}
 
 
 def store_ends(name: str) -> None:
-    """Make the two ends of a reaction and write them."""
+    """Compute the two end points of a reaction and write them."""
     ends = []
     for made in REACTIONS[name][1]():
         atoms = Atoms(made.symbols, made.positions, pbc=made.pbc, constraint=made.constraints)
@@ -140,82 +159,235 @@ def store_ends(name: str) -> None:
     write(ENDS / f"{name}.extxyz", ends, format="extxyz")
 
 
-def run_recipe(ends: list[Atoms], spec: CalculatorSpec, images: int, steps: int) -> dict:
-    """ASE: IDPP, climbing NEB, FIRE."""
-    band = [ends[0].copy(), *(ends[0].copy() for _ in range(images)), ends[1].copy()]
-    neb = NEB(band, climb=True, method="improvedtangent")
-    neb.interpolate("idpp")
-    for atoms in band:
-        atoms.calc = Counted(spec)
-    start = time.process_time()
-    converged = FIRE(neb, logfile=None).run(fmax=FMAX, steps=steps)
-    energies = np.array([atoms.get_potential_energy() for atoms in band])
+def run_qdsurf(name: str, ends: list[Atoms], make: MakeCalculator, figure: Path | None) -> dict[str, Any]:
+    """Find and verify a saddle point with qdsurf, and draw the profile if a file is given."""
+    calculator = make()
+    result = find_saddle(*ends, calculator, fmax=FMAX)
+    assert calculator.calls == result.force_calls["total"], "a force call was not counted"
+    if figure:
+        write_figure(plot_saddle(result.structures, result, name.replace("_", " and "), "energy profile"), figure)
+    path = result.structures
+    is_saddle = [str(annotation.noted(atoms, "state", "")).startswith("saddle") for atoms in path]
+    calls = result.force_calls
     return {
-        "converged": bool(converged),
-        "force_calls": sum(atoms.calc.count for atoms in band),
-        "barrier_eV": float(energies.max() - energies[0]),
-        "cpu_s": round(time.process_time() - start, 1),
+        "converged": result.status == "verified",
+        "calls_of_path": calls["ends"] + calls.get("path", 0),
+        "calls_to_find": calls["total"] - calls.get("hessian", 0) - calls.get("downhill", 0),
+        "calls_with_own_verification": calls["total"],
+        "own_verification": f"{result.status}: {result.reason}",
+        "barrier_eV": result.barrier_eV,
+        "saddles": [(path[k], path[k - 1], path[k + 1]) for k in range(len(path)) if is_saddle[k]],
     }
 
 
-def run_tight(ends: list[Atoms], spec: CalculatorSpec) -> dict:
-    """ASE without regard to cost: relaxed ends, a band that is first pulled straight and then climbs."""
-    band = [ends[0].copy(), *(ends[0].copy() for _ in range(9)), ends[1].copy()]
+def idpp_band(ends: list[Atoms]) -> list[Atoms]:
+    """Interpolate between the end points with the image-dependent pair potential."""
+    band = [ends[0].copy(), *(ends[0].copy() for _ in range(IMAGES)), ends[1].copy()]
+    NEB(band).interpolate("idpp", mic=bool(ends[0].pbc.any()))
+    return band
+
+
+def run_sella(path: list[Atoms], ends: list[Atoms], make: MakeCalculator) -> dict[str, Any]:
+    """Optimise the highest image of a path to a saddle point of first order with Sella."""
+    from sella import Sella
+
+    energies = []
+    calculator = make()
+    for image in path:
+        image.calc = calculator
+        energies.append(image.get_potential_energy())
+    atoms = path[1 + int(np.argmax(energies[1:-1]))].copy()
+    atoms.calc = calculator
+    optimiser = Sella(atoms, order=1, internal=not atoms.pbc.any(), logfile=None)
+    converged = optimiser.run(fmax=FMAX, steps=STEPS)
+    barrier = atoms.get_potential_energy() - energies[0]
+    saddles = [(atoms, *ends)]
+    return {"converged": bool(converged), "barrier_eV": barrier, "saddles": saddles, "calls_of_path": len(path)}
+
+
+def run_neb(ends: list[Atoms], make: MakeCalculator, staged: bool) -> dict[str, Any]:
+    """Relax a band with ASE.
+
+    Staged: first without a climbing image, with NEBOptimizer. Otherwise climbing from the start, with FIRE.
+    """
+    band = idpp_band(ends)
     for atoms in band:
-        atoms.calc = Counted(spec)
-    for atoms in (band[0], band[-1]):
-        BFGS(atoms, logfile=None).run(fmax=0.005, steps=500)
-    neb = NEB(band, k=1.0, method="improvedtangent")
-    neb.interpolate("idpp")
-    FIRE(neb, logfile=None, maxstep=0.05).run(fmax=0.3, steps=300)
-    neb.climb = True
-    converged = NEBOptimizer(neb, logfile=None).run(fmax=0.02, steps=600)
-    energies = np.array([atoms.get_potential_energy() for atoms in band])
-    calls = sum(atoms.calc.count for atoms in band)
-    return {"converged": bool(converged), "force_calls": calls, "barrier_eV": float(energies.max() - energies[0])}
+        atoms.calc = make()
+    neb = NEB(band, climb=not staged, method="improvedtangent")
+    steps = 0
+    if staged:
+        rough = NEBOptimizer(neb, logfile=None)
+        rough.run(fmax=ROUGH_FMAX, steps=STEPS)
+        steps = rough.nsteps
+        neb.climb = True
+    optimiser = NEBOptimizer(neb, logfile=None) if staged else FIRE(neb, logfile=None)
+    converged = optimiser.run(fmax=FMAX, steps=STEPS - steps)
+    energies = [atoms.get_potential_energy() for atoms in band]
+    top = int(np.argmax(energies))
+    barrier = energies[top] - energies[0]
+    return {"converged": bool(converged), "barrier_eV": barrier, "saddles": [(band[top], *ends)]}
 
 
-def run_qdsurf(name: str, ends: list[Atoms], spec: CalculatorSpec, figure: Path | None) -> dict:
-    """Find and verify, and draw what was found."""
-    calculator = Counted(spec)
+def programs(name: str, ends: list[Atoms], figure: Path | None) -> dict[str, Callable[[MakeCalculator], dict]]:
+    """Return the call of each program; every calculator that it makes is counted."""
+    calls: dict[str, Callable[[MakeCalculator], dict]] = {"qdsurf": lambda make: run_qdsurf(name, ends, make, figure)}
+    if is_installed("sella"):
+        calls["sella_idpp"] = lambda make: run_sella(idpp_band(ends), ends, make)
+        calls["sella_path"] = lambda make: run_sella(geodesic_path(*ends), ends, make)
+    calls["neb"] = lambda make: run_neb(ends, make, staged=True)
+    calls["neb_fire"] = lambda make: run_neb(ends, make, staged=False)
+    return calls
+
+
+def hessian(atoms: Atoms, free: np.ndarray) -> np.ndarray:
+    """Compute the Hessian of the free atoms by central differences, eV/A^2, shape (3 n, 3 n)."""
+    rows = []
+    work = atoms.copy()
+    work.calc = atoms.calc
+    for atom in free:
+        for axis in range(3):
+            forces = []
+            for sign in (1, -1):
+                work.positions = atoms.positions
+                work.positions[atom, axis] += sign * DISPLACEMENT_A
+                forces.append(work.get_forces()[free].ravel())
+            rows.append((forces[1] - forces[0]) / (2 * DISPLACEMENT_A))
+    return (np.array(rows) + np.array(rows).T) / 2
+
+
+def same_bonds(first: Atoms, second: Atoms) -> bool:
+    """Whether no pair of atoms is bonded in one structure and clearly not bonded in the other."""
+    radii = np.array(natural_cutoffs(first))
+    scaled = [
+        atoms.get_all_distances(mic=bool(atoms.pbc.any())) / np.add.outer(radii, radii) for atoms in (first, second)
+    ]
+    lower, higher = np.minimum(*scaled), np.maximum(*scaled)
+    return not ((lower < BONDED) & (higher > NOT_BONDED)).any()
+
+
+def check_saddle(saddle: Atoms, initial: Atoms, final: Atoms, spec: CalculatorSpec) -> tuple[str, int]:
+    """Check a saddle point without code of qdsurf; see the top of this file.
+
+    Returns
+    -------
+    str
+        `JOINS_BOTH`, "other minima", or the number of negative eigenvalues if it is not 1.
+    int
+        Force calls of the check.
+    """
+    atoms = Atoms(saddle.symbols, saddle.positions, cell=saddle.cell, pbc=saddle.pbc, constraint=saddle.constraints)
+    calculator = CountedCalculator(spec)
+    atoms.calc = calculator
+    fixed = {index for constraint in atoms.constraints for index in constraint.get_indices()}
+    free = np.array([index for index in range(len(atoms)) if index not in fixed])
+    values, vectors = np.linalg.eigh(hessian(atoms, free))
+    negative = int((values < NEGATIVE_EV_PER_A2).sum())
+    if negative != 1:
+        return f"{negative} negative eigenvalues", calculator.calls
+    mode = vectors[:, 0].reshape(-1, 3)
+    mode *= PUSH_A / np.linalg.norm(mode, axis=1).max()
+    sides = []
+    for sign in (1, -1):
+        side = atoms.copy()
+        side.calc = calculator
+        side.positions[free] += sign * mode
+        BFGS(side, logfile=None, maxstep=0.1).run(fmax=QUENCH_FMAX, steps=QUENCH_STEPS)
+        sides.append(side)
+    orders = ((initial, final), (final, initial))
+    joined = any(same_bonds(sides[0], one) and same_bonds(sides[1], other) for one, other in orders)
+    return JOINS_BOTH if joined else "other minima", calculator.calls
+
+
+def check_saddles(saddles: list[tuple[Atoms, Atoms, Atoms]], spec: CalculatorSpec) -> tuple[str, int]:
+    """Check all saddle points of a path; returns the first failure, or `JOINS_BOTH`, and the force calls."""
+    if not saddles:
+        return "no saddle point", 0
+    checks = [check_saddle(saddle, initial, final, spec) for saddle, initial, final in saddles]
+    failures = [state for state, _ in checks if state != JOINS_BOTH]
+    return (failures or [JOINS_BOTH])[0], sum(calls for _, calls in checks)
+
+
+def run_counted(run: Callable[[MakeCalculator], dict], spec: CalculatorSpec, seed: int) -> dict[str, Any]:
+    """Run a program once with counted calculators, and check its saddle points."""
+    calculators: list[CountedCalculator] = []
+
+    def make() -> CountedCalculator:
+        calculators.append(CountedCalculator(spec))
+        return calculators[-1]
+
+    np.random.seed(seed)  # noqa: NPY002  # Sella uses the global generator
     start = time.process_time()
-    path, result = find_saddle(*ends, calculator, fmax=FMAX)
-    assert calculator.count == result["force_calls"]["total"], "a force call was not counted"
-    if figure:
-        write_figure(plot_saddle(path, result, name.replace("_", " and "), "way over the saddle"), figure)
-    kept = "status", "reason", "barrier_eV", "imaginary_modes_cm", "moved_atoms", "force_calls"
-    return {key: result[key] for key in kept} | {"cpu_s": round(time.process_time() - start, 1)}
+    try:
+        row = run(make)
+    except Exception as error:  # any exception of a library is a result
+        row = {"converged": False, "barrier_eV": None, "saddles": [], "error": f"{type(error).__name__}: {error}"}
+    cpu_s = time.process_time() - start
+    row.setdefault("calls_to_find", sum(calculator.calls for calculator in calculators))
+    row["cpu_s_outside_calculator"] = round(cpu_s - sum(calculator.cpu_s for calculator in calculators), 2)
+    row["check"], row["calls_of_check"] = check_saddles(row.pop("saddles"), spec)
+    return row
+
+
+def measure_reaction(name: str, own: bool = False, figure: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return calls, barrier and check of all programs for one reaction."""
+    spec = REACTIONS[name][0]
+    ends = read(ENDS / f"{name}.extxyz", ":")
+    rows = {}
+    for program, run in programs(name, ends, figure).items():
+        if own and program != "qdsurf":
+            continue
+        seeds = SEEDS if program.startswith("sella") else 1
+        runs = sorted((run_counted(run, spec, seed) for seed in range(seeds)), key=lambda row: row["calls_to_find"])
+        rows[program] = runs[seeds // 2] | {"calls_of_all_seeds": [row["calls_to_find"] for row in runs]}
+        rows[program]["cpu_s_outside_calculator"] = min(row["cpu_s_outside_calculator"] for row in runs)
+    return rows
+
+
+def measure(names: list[str] | None = None) -> dict[str, Any]:
+    """Return the rows of all reactions, with the totals of each program."""
+    warnings.filterwarnings("ignore")
+    reactions = {name: measure_reaction(name) for name in names or REACTIONS}
+    totals = {
+        program: {
+            "calls_to_find": sum(rows[program]["calls_to_find"] for rows in reactions.values()),
+            "converged": sum(rows[program]["converged"] for rows in reactions.values()),
+            "joins_both": sum(rows[program]["check"] == JOINS_BOTH for rows in reactions.values()),
+            "cpu_s_outside_calculator": sum(rows[program]["cpu_s_outside_calculator"] for rows in reactions.values()),
+        }
+        for program in next(iter(reactions.values()))
+    }
+    return {"fmax_eV_per_A": FMAX, "images": IMAGES, "steps": STEPS, "reactions": reactions, "totals": totals}
+
+
+def print_reaction(name: str, rows: dict[str, dict[str, Any]]) -> None:
+    """Print a line per program."""
+    for program, row in rows.items():
+        barrier = "no barrier" if row["barrier_eV"] is None else f"{row['barrier_eV']:.3f} eV"
+        state = "converged" if row["converged"] else row.get("error", "not converged")
+        calls = f"{row['calls_to_find']} calls"
+        if program == "qdsurf":
+            calls += f", {row['calls_with_own_verification']} with verification"
+        print(f"{name:<12} {program:<11} {calls}, {barrier}, {state}, {row['check']}", flush=True)
 
 
 def main() -> None:
-    """Run the reactions, print a row for each."""
+    """Measure, print a line per reaction and program, and one JSON object last if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(REACTIONS), metavar="NAME", help=", ".join(REACTIONS))
-    parser.add_argument("--images", type=int, default=7, help="moving images of the recipe")
-    parser.add_argument("--steps", type=int, default=400, help="of the recipe, at most")
-    parser.add_argument("--ends", action="store_true", help="make the ends anew")
-    parser.add_argument("--tight", action="store_true", help="also a band to tight tolerance")
-    parser.add_argument("--own", action="store_true", help="leave the recipe out")
-    parser.add_argument("--figure", type=Path, help="draw the last reaction, as .png or .svg")
+    parser.add_argument("--ends", action="store_true", help="compute the end points again")
+    parser.add_argument("--own", action="store_true", help="run qdsurf only")
+    parser.add_argument("--figure", type=Path, help="draw the energy profile of the last reaction, as .png or .svg")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     arguments = parser.parse_args()
-    rows = {}
+    warnings.filterwarnings("ignore")
+    reactions = {}
     for name in arguments.names:
-        spec = REACTIONS[name][0]
         if arguments.ends:
             store_ends(name)
-        ends = read(ENDS / f"{name}.extxyz", ":")
-        own = run_qdsurf(name, ends, spec, arguments.figure)
-        row = {"qdsurf": own}
-        if not arguments.own:
-            row["recipe"] = run_recipe(ends, spec, arguments.images, arguments.steps)
-            row["ratio"] = own["force_calls"]["total"] / row["recipe"]["force_calls"]
-        if arguments.tight:
-            row["tight"] = run_tight(ends, spec)
-        rows[name] = row
-        print(name, json.dumps(row), flush=True)
+        reactions[name] = measure_reaction(name, arguments.own, arguments.figure)
+        print_reaction(name, reactions[name])
     if arguments.json:
-        print(json.dumps({"images": arguments.images, "steps": arguments.steps, "reactions": rows}))
+        print(json.dumps(reactions))
 
 
 if __name__ == "__main__":

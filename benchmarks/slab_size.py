@@ -29,8 +29,8 @@ def adduct_energy(slab: str, precursor: str, layers: int, supercell: tuple[int, 
     _, bare = relax_batch([surface], spec, 0.1, 0, label="slab")
     poses = place_precursor(surface, precursor_fragment(molecule[0], record), "surface.anion", poses=3, seed=1)
     start = time.perf_counter()
-    _, results = relax_batch(poses, spec, 0.1, 100, keep=1, label="adduct", check=check_state)
-    best = min((r for r in results if r["converged"]), key=lambda r: r["energy_eV"], default=None)
+    results = relax_batch(poses, spec, 0.1, 100, keep=1, label="adduct", check=check_state)
+    best = min((r for r in results if r.converged), key=lambda r: r.energy_eV, default=None)
     energy = best and best["energy_eV"] - bare[0]["energy_eV"] - gas[0]["energy_eV"]
     return {
         "layers": layers,

@@ -1,6 +1,8 @@
-"""Draw the gallery: one picture of a facet of every material, of each kind of ligand, and of whole nanocrystals.
+"""Draw the gallery: every facet on record, every ligand, and whole nanocrystals.
 
-Run by hand: `python docs/gallery.py`. It writes `docs/gallery.md` and the pictures beside it.
+    python docs/gallery.py
+
+Writes `docs/gallery.md` and its pictures in `docs/figures/`.
 """
 
 from pathlib import Path
@@ -15,7 +17,7 @@ from qdsurf.ligands.charged_shell import cap_nanocrystal
 from qdsurf.ligands.slab_ligands import attach_ligands
 from qdsurf.records import library
 from qdsurf.records.systems import find_facet
-from qdsurf.report.pages.viewer import draw_atoms
+from qdsurf.report.figures.structure import draw_atoms
 from qdsurf.surfaces.nanocrystal import build_nanocrystal
 from qdsurf.surfaces.site_density import surface_area
 from qdsurf.surfaces.slab import cut_wide_slab
@@ -35,7 +37,10 @@ DOTS = [
 
 
 def covered(name: str) -> tuple[Atoms, str] | None:
-    """A slab with one ligand of full length on the first facet that takes it."""
+    """Attach one ligand to the first facet to which it can bind, shortened only if the full length does not fit.
+
+    Returns the covered slab and its title, or None if the ligand binds to none of the facets.
+    """
     for slab_name in LIGANDS_ON:
         material, facet = find_facet(slab_name)
         slab = cut_wide_slab(library.material(material), facet, WIDTH_A, 4, 15.0)
@@ -50,7 +55,7 @@ def covered(name: str) -> tuple[Atoms, str] | None:
 
 
 def sheet(pictures: list[tuple[Atoms, str]], path: Path) -> None:
-    """Side views in rows, each with its title."""
+    """Draw structures with their titles in rows, seen from the side."""
     rows = -(-len(pictures) // COLUMNS)
     figure, grid = plt.subplots(rows, COLUMNS, figsize=(2.3 * COLUMNS, 2.5 * rows), squeeze=False)
     for axes in grid.ravel():
@@ -64,11 +69,12 @@ def sheet(pictures: list[tuple[Atoms, str]], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     plt.close(figure)
-    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)  # a third of the size, and nothing to see
+    # A third of the size, without a visible difference.
+    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
 
 
 def main() -> None:
-    """Draw the three sheets and write the page that shows them."""
+    """Draw the three pictures and write the page that shows them."""
     facets, ligands, dots = [], [], []
     for name in library.names("materials"):
         material = library.material(name)
@@ -82,17 +88,17 @@ def main() -> None:
         material = library.material(name)
         particle, dangling = build_nanocrystal(material, diameter)
         dot = cap_nanocrystal(particle, dangling, material, {"*": library.ligand(ligand)}, coverage=coverage)
-        dots.append(
-            (dot, f"{name} {diameter:g} nm\n{dot.info['ligands']} {ligand}, {dot.info['passivating_ions']} stand-ins")
-        )
+        counts = f"{dot.info['ligands']} {ligand}, {dot.info['passivating_ions']} passivating ions"
+        dots.append((dot, f"{name} {diameter:g} nm\n{counts}"))
     for pictures, stem in ((facets, "facets"), (ligands, "ligands"), (dots, "nanocrystals")):
         sheet(pictures, HERE / "figures" / f"gallery_{stem}.png")
     areas = [surface_area(atoms) for atoms, _ in facets]
     (HERE / "gallery.md").write_text(
         f"""# Gallery
 
-Drawn by `python docs/gallery.py`. Crystals are pale, ligands in full colour, seen from the side. Every model is neutral
-by formal charges; chlorine and hydrogen on polar sides are stand-ins, which ligands can replace.
+Written by `python docs/gallery.py`. All structures are seen from the side. Crystals have pale colours, ligands full
+colours. Every model is neutral by formal charges. Chlorine and hydrogen on polar sides are passivating ions, which
+ligands can replace.
 
 ## {len(facets)} facets of {len(library.names("materials"))} materials
 
@@ -100,7 +106,7 @@ Cells of {min(areas):.1f} to {max(areas):.1f} nm^2, four layers.
 
 ![Facets](figures/gallery_facets.png)
 
-## {len(ligands)} ligands, each on the first of four surfaces that takes it
+## {len(ligands)} ligands, each on the first of four surfaces to which it can bind
 
 ![Ligands](figures/gallery_ligands.png)
 
@@ -110,8 +116,8 @@ Cells of {min(areas):.1f} to {max(areas):.1f} nm^2, four layers.
 
 ## A relaxed nanocrystal
 
-CdSe with oleate, as built and relaxed with the default potential ([how energy and shape
-change](benchmarks/relaxed-dot.md)).
+CdSe with oleate, as built and relaxed with the default potential. [Relaxed quantum dot](benchmarks/relaxed-dot.md)
+describes the changes of energy and shape.
 
 ![As built, and relaxed](figures/relaxed_dot.png)
 """

@@ -1,11 +1,9 @@
-"""The Python interface: functions on `ase.Atoms` that take names or records, offered as `qdsurf.slab` and so on.
+"""Python interface: functions on `ase.Atoms` that take names or records, offered as `qdsurf.slab` and so on.
 
-All arguments after the second are given by keyword. Units are in the names. Defaults are those of the command line.
+All arguments after the second are given by keyword. Names contain units. Defaults are those of the command line.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -30,8 +28,10 @@ from qdsurf.records.miller import parse_miller_index, reduce_miller_index
 from qdsurf.records.models import BindingMode, CalculatorSpec, Facet, Ligand, Material, Precursor, Recipe
 from qdsurf.records.reaction_templates import Reaction, Role
 from qdsurf.records.systems import find_facet
+from qdsurf.relaxation.result import RelaxationResult
+from qdsurf.saddles.result import SaddleResult
 from qdsurf.storage.structures import read_structures, write_structures
-from qdsurf.surfaces.adsorption_sites import find_sites
+from qdsurf.surfaces.adsorption_sites import Site, find_sites
 from qdsurf.surfaces.defects import make_defects
 from qdsurf.surfaces.external import annotate_external
 from qdsurf.surfaces.nanocrystal import EVERYWHERE, build_nanocrystal
@@ -44,77 +44,7 @@ if TYPE_CHECKING:
 
     from qdsurf.microkinetics.network.mechanism import Mechanism
 
-ORIENTATIONS_PER_POSE = 16  # of a rigid molecule over a site
-
-
-@dataclass(frozen=True)
-class Site:
-    """A site of a surface on which something can be placed.
-
-    Attributes
-    ----------
-    name : such as `top:S`, `bridge:Pb-S`, `hollow:4`, `anchor:O` or `vacancy:Br`.
-    position : centroid of the atoms that a probe touches there, A, shape (3,).
-    normal : unit vector out of the surface, shape (3,).
-    multiplicity : number of equivalent sites in the structure.
-    free : how many of these no molecule occupies.
-    elements : of the atoms that a probe touches.
-    atoms : their indices.
-    """
-
-    name: str
-    position: np.ndarray
-    normal: np.ndarray
-    multiplicity: int
-    free: int
-    elements: tuple[str, ...]
-    atoms: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class RelaxationResult:
-    """A relaxed structure and how it was reached.
-
-    Attributes
-    ----------
-    atoms : relaxed structure with energy and forces attached, where the calculator gave any.
-    energy_eV : None where the calculator failed at the first call.
-    max_force_eV_per_A : largest force on a free atom.
-    converged : whether it is below the limit.
-    reason : `converged`, or why the relaxation ended.
-    flags : warnings, such as `desorbed`, `dissociated` or `not_converged`.
-    force_calls, cpu_s : cost.
-    """
-
-    atoms: Atoms
-    energy_eV: float | None
-    max_force_eV_per_A: float | None
-    converged: bool
-    reason: str
-    flags: tuple[str, ...]
-    force_calls: int
-    cpu_s: float | None
-
-
-@dataclass(frozen=True)
-class SaddleResult:
-    """A saddle point between two minima, if one was found.
-
-    Attributes
-    ----------
-    status : `verified`, `barrierless`, or why neither.
-    reason : in words.
-    barrier_eV, reverse_barrier_eV : from the initial and from the final state; None unless verified or barrierless.
-    structures : initial state, saddle point, final state, and further minima and saddle points between them.
-    force_calls : in total.
-    """
-
-    status: str
-    reason: str
-    barrier_eV: float | None
-    reverse_barrier_eV: float | None
-    structures: tuple[Atoms, ...]
-    force_calls: int
+ORIENTATIONS_PER_POSE = 16  # orientations of a rigid molecule over a site that are tried for each pose
 
 
 @dataclass(frozen=True)
@@ -123,10 +53,14 @@ class ReactionMatch:
 
     Attributes
     ----------
-    name, equation, reaction_class : of the template.
-    applies : whether the structure has the atoms that it needs.
-    reason : why it does not apply; empty where it does.
-    roles : indices of the atoms that can take each role.
+    name, equation, reaction_class : str
+        Of the template.
+    applies : bool
+        Whether the structure has the atoms that it needs.
+    reason : str
+        Why it does not apply; empty where it does.
+    roles : mapping
+        Indices of the atoms that can take each role.
     """
 
     name: str
@@ -158,20 +92,33 @@ def slab(
 
     Parameters
     ----------
-    material : name or record; `library.names("materials")` lists the names.
-    facet : Miller indices such as "100", "1,0,0" or "10-10", or a record.
-    termination : composition of the top layer, such as "CsBr". None takes the first one on record with these indices,
+    material : str or Material
+        Name or record; `library.names("materials")` lists the names.
+    facet : str or Facet
+        Miller indices such as "100", "1,0,0" or "10-10", or a record.
+    termination : str or None
+        Composition of the top layer, such as "CsBr". None takes the first one on record with these indices,
         else the cut with the fewest broken bonds.
-    layers, thickness_A : number of atomic layers, or distance between the lowest and the highest one; one of the two.
-    supercell : repetitions of the primitive surface cell.
-    vacuum_A : empty space along the normal.
-    bottom : composition of the lowest layer; None takes what the number of layers gives.
-    mobile_layers : outermost layers that may move; the others are fixed.
-    shells : other crystals on top and their numbers of layers, from the inside out, such as {"ZnS": 4}.
-    passivation : anion that balances a polar side: a halide or OH.
-    defects : such as "V_Br", "V_PbBr2", "O_S" or "H2O"; several may balance one another.
-    allow_charged : accept formal charges that do not add up to zero.
-    seed : of mixed crystals and molecular ions.
+    layers, thickness_A : int or None
+        Number of atomic layers, or distance between the lowest and the highest one; one of the two.
+    supercell : tuple[int, int]
+        Repetitions of the primitive surface cell.
+    vacuum_A : float
+        Empty space along the normal.
+    bottom : str or None
+        Composition of the lowest layer; None takes what the number of layers gives.
+    mobile_layers : int
+        Outermost layers that may move; the others are fixed.
+    shells : mapping or None
+        Other crystals on top and their numbers of layers, from the inside out, such as {"ZnS": 4}.
+    passivation : str
+        Anion that balances a polar side: a halide or OH.
+    defects : sequence of str
+        Such as "V_Br", "V_PbBr2", "O_S" or "H2O"; several may balance one another.
+    allow_charged : bool
+        Accept formal charges that do not add up to zero.
+    seed : int
+        Seed of the places in mixed crystals and of the orientations of molecular ions.
 
     Returns
     -------
@@ -226,15 +173,26 @@ def nanocrystal(
 
     Parameters
     ----------
-    diameter_nm : of the sphere of the same volume.
-    ligands : name of one ligand for all facets, or names by facet. Neutral ligands need a coverage.
-    coverage_per_nm2 : of the ligands; None lets charged ligands balance the particle.
-    facets : ratios of surface energies, such as {"100": 1.0, "111": 1.1}; None takes those on record.
-    centre : element of the atom in the middle; None takes the middle of the cell.
-    shells : other crystals and their numbers of layers, from the inside out.
-    passivation : anion that takes the places that ligands leave.
-    truncate_to_carbons : length of the ligand chains; None keeps them.
-    seed : of orientations and mixed crystals.
+    material : str or Material
+        Name or record.
+    diameter_nm : float
+        Of the sphere of the same volume.
+    ligands : str or mapping or None
+        Name of one ligand for all facets, or names by facet. Neutral ligands need a coverage.
+    coverage_per_nm2 : float or None
+        Ligands per nm^2; None takes as many charged ligands as balance the particle.
+    facets : mapping or None
+        Ratios of surface energies, such as {"100": 1.0, "111": 1.1}; None takes those on record.
+    centre : str or None
+        Element of the atom in the middle; None takes the middle of the cell.
+    shells : mapping or None
+        Other crystals and their numbers of layers, from the inside out.
+    passivation : str
+        Anion on the places without a ligand: a halide or OH.
+    truncate_to_carbons : int or None
+        Length of the ligand chains; None keeps them.
+    seed : int
+        Seed of the orientations of ligands and of the places in mixed crystals.
 
     Raises
     ------
@@ -245,7 +203,7 @@ def nanocrystal(
     --------
     >>> import qdsurf
     >>> dot = qdsurf.nanocrystal("PbS", 1.6, ligands="acetate")
-    >>> round(float(annotation.formal_charges(dot).sum()), 6)
+    >>> round(float(dot.arrays["formal_charge"].sum()), 6)
     0.0
     """
     return bare_and_covered(
@@ -278,13 +236,22 @@ def ligate(
 
     Parameters
     ----------
-    ligand : name or record of one ligand, or shares of several, such as {"acetate": 0.8, "hydroxide": 0.2}.
-    count, coverage_per_nm2 : number of ligands in the cell, or per area; one of the two, default one ligand.
-    mode : binding mode; None takes the first one of the ligand that fits.
-    pattern : `uniform`, `random` or `clustered` choice of sites.
-    truncate_to_carbons : length of the ligand chains; None keeps them.
-    defects : made when all ligands are there, such as "loss_1".
-    seed : of the sites; None begins in the middle of the cell.
+    atoms : Atoms
+        Slab or particle; it is not changed.
+    ligand : str or Ligand or mapping
+        Name or record of one ligand, or shares of several, such as {"acetate": 0.8, "hydroxide": 0.2}.
+    count, coverage_per_nm2 : int or None
+        Number of ligands in the cell, or per area; one of the two, default one ligand.
+    mode : BindingMode or None
+        Binding mode; None takes the first one of the ligand that fits.
+    pattern : Pattern
+        `uniform`, `random` or `clustered` choice of sites.
+    truncate_to_carbons : int or None
+        Length of the ligand chains; None keeps them.
+    defects : sequence of str
+        Defects of the covered surface, such as "loss_1".
+    seed : int or None
+        Seed of the choice of sites; None begins in the middle of the cell.
 
     Raises
     ------
@@ -295,7 +262,7 @@ def ligate(
     --------
     >>> import qdsurf
     >>> covered = qdsurf.ligate(qdsurf.slab("PbS", "100", layers=2, supercell=(3, 2)), "acetate")
-    >>> annotation.noted(covered, "binding_mode") in ("monodentate", "bridging", "chelating")
+    >>> covered.info["binding_mode"] in ("monodentate", "bridging", "chelating")
     True
     """
     surface = annotated(atoms)
@@ -317,7 +284,17 @@ def ligate(
 
 
 def sites(atoms: Atoms) -> list[Site]:
-    """Find the sites of a slab or particle, one of each set of equivalent ones.
+    """Find the adsorption sites of a slab or particle, one of each set of equivalent ones.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Slab with its surface along z, or particle without a cell.
+
+    Returns
+    -------
+    list of Site
+        Sites of the crystal first, then vacancies and the anchors of ligands.
 
     Raises
     ------
@@ -330,18 +307,7 @@ def sites(atoms: Atoms) -> list[Site]:
     >>> [site.name for site in qdsurf.sites(qdsurf.slab("PbS", "100", layers=2))]
     ['top:Pb', 'top:S', 'bridge:Pb-S', 'hollow:4']
     """
-    return [
-        Site(
-            one["name"],
-            np.array(one["position"]),
-            np.array(one["normal"]),
-            int(one["multiplicity"]),
-            int(one["free"]),
-            tuple(one["elements"]),
-            tuple(int(i) for i in one["atoms"]),
-        )
-        for one in find_sites(atoms)
-    ]
+    return find_sites(atoms)
 
 
 def place(
@@ -356,11 +322,17 @@ def place(
 
     Parameters
     ----------
-    molecule : name or record of a precursor; over a named site also a co-reactant, a SMILES string or a file.
-    site : role on which the metal of a precursor lands (`surface.anion`, `surface.cation`, `surface.counterion`,
+    atoms : Atoms
+        Slab or particle, with or without ligands; it is not changed.
+    molecule : str or Precursor
+        Name or record of a precursor; over a named site also a co-reactant, a SMILES string or a file.
+    site : str
+        Role on which the metal of a precursor lands (`surface.anion`, `surface.cation`, `surface.counterion`,
         `ligand.anchor`), or the name of a site from `sites`.
-    poses : at most this many, the roomiest first.
-    seed : of the orientations.
+    poses : int
+        Largest number of poses, those with the most space first.
+    seed : int
+        Seed of the orientations.
 
     Returns
     -------
@@ -386,14 +358,12 @@ def place(
         adduct = adduct_template(surface, site)
         fragment = precursor_fragment(build_molecule(record.molecule), record)
         return place_precursor(surface, fragment, site, poses, seed, adduct.breaks if adduct else ())
-    found = {one["name"]: one for one in reversed(find_sites(surface))}
+    found = {one.name: one for one in reversed(find_sites(surface))}
     if site not in found:
         raise unknown("site", site, [*landing_roles(), *found], "site")
     body, anchor = adsorbate(molecule if isinstance(molecule, str) else molecule.name)
     where = found[site]
-    fitting, _ = rigid_poses(
-        surface, body, where["position"], where["normal"], anchor, ORIENTATIONS_PER_POSE * poses, seed
-    )
+    fitting, _ = rigid_poses(surface, body, where.position, where.normal, anchor, ORIENTATIONS_PER_POSE * poses, seed)
     return fitting[:poses]
 
 
@@ -406,20 +376,27 @@ def relax(
     max_steps: int = defaults.MAX_STEPS,
     timeout_s: float | None = None,
 ) -> RelaxationResult | list[RelaxationResult]:
-    """Relax one structure or several; a failure is recorded and the others go on.
+    """Relax one structure or several; a failure is recorded, and the other structures are still relaxed.
 
     Parameters
     ----------
-    structures : constraints are kept.
-    calculator : name or record; see `qdsurf list calculators`.
-    parameters : of the calculator, such as {"model": "7net-0"}.
-    fmax_eV_per_A : largest force on a free atom at convergence.
-    max_steps : of the optimiser, for each structure.
-    timeout_s : longest time for one structure; the calculator then has a process of its own.
+    structures : Atoms or sequence of Atoms
+        One structure or several; constraints are kept.
+    calculator : str or CalculatorSpec
+        Name or record of a calculator; `qdsurf list calculators` lists the names.
+    parameters : mapping or None
+        Parameters of the calculator, such as {"model": "7net-0"}.
+    fmax_eV_per_A : float
+        Largest force on a free atom at convergence.
+    max_steps : int
+        Largest number of optimiser steps for each structure; 0 is a single point.
+    timeout_s : float or None
+        Longest time for one structure; the calculator then runs in a separate process.
 
     Returns
     -------
-    RelaxationResult, or a list of them for a sequence of structures.
+    RelaxationResult or list of RelaxationResult
+        One for each structure.
 
     Raises
     ------
@@ -438,22 +415,8 @@ def relax(
 
     several = [structures] if isinstance(structures, Atoms) else list(structures)
     spec = _calculator(calculator, parameters)
-    with redirect_stdout(sys.stderr):  # progress lines
-        relaxed, results = relax_batch(several, spec, fmax_eV_per_A, max_steps, label="relax", timeout_s=timeout_s)
-    found = [
-        RelaxationResult(
-            atoms,
-            result["energy_eV"],
-            result["max_force_eV_per_A"],
-            result["converged"],
-            result["reason"],
-            tuple(result["flags"]),
-            result["force_calls"],
-            result["cpu_s"],
-        )
-        for atoms, result in zip(relaxed, results, strict=True)
-    ]
-    return found[0] if isinstance(structures, Atoms) else found
+    results = relax_batch(several, spec, fmax_eV_per_A, max_steps, label="relax", timeout_s=timeout_s)
+    return results[0] if isinstance(structures, Atoms) else results
 
 
 def energy(
@@ -463,6 +426,21 @@ def energy(
     parameters: Mapping[str, Any] | None = None,
 ) -> SinglePoint:
     """Compute energy, forces and stress of a structure as it is.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Molecule, slab, particle or bulk crystal.
+    calculator : str or CalculatorSpec
+        Name or record of a calculator; `qdsurf list calculators` lists the names.
+    parameters : mapping or None
+        Parameters of the calculator, such as {"model": "7net-0"}.
+
+    Returns
+    -------
+    SinglePoint
+        With `energy_eV`, `forces_eV_per_A` of shape (n, 3), and `stress_eV_per_A3` in Voigt order, positive under
+        tension; None for structures without a periodic cell.
 
     Raises
     ------
@@ -485,13 +463,16 @@ def energy(
 
 
 def reactions(atoms: Atoms, precursor: str, *, coreactant: str | None = None) -> list[ReactionMatch]:
-    """Find the reaction templates that apply to a structure, and say why the others do not.
+    """Find the reaction templates that apply to a structure, and the reasons why the others do not.
 
     Parameters
     ----------
-    atoms : slab or particle with its ligands, without a precursor.
-    precursor : name of a precursor, or of a co-reactant in its place.
-    coreactant : name of a co-reactant, or of a by-product such as HNMe2.
+    atoms : Atoms
+        Slab or particle with its ligands, without a precursor.
+    precursor : str
+        Name of a precursor, or of a co-reactant in its place.
+    coreactant : str or None
+        Name of a co-reactant, or of a by-product such as HNMe2.
 
     Raises
     ------
@@ -531,9 +512,16 @@ def find_saddle(
 
     Parameters
     ----------
-    initial, final : the same atoms in the same order; they are relaxed where they are not.
-    fmax_eV_per_A : largest force at minima and saddle point.
-    max_calls : force calls of one climb.
+    initial, final : Atoms
+        Minima with the same atoms in the same order; they are relaxed first if necessary.
+    calculator : str or CalculatorSpec
+        Name or record of a calculator.
+    parameters : mapping or None
+        Parameters of the calculator.
+    fmax_eV_per_A : float
+        Largest force at minima and saddle point.
+    max_calls : int
+        Largest number of force calls of one search.
 
     Raises
     ------
@@ -553,18 +541,10 @@ def find_saddle(
     ('verified', 0.4)
     """
     from qdsurf.calculators.registry import make_calculator
-    from qdsurf.saddles import search as saddle
+    from qdsurf.saddles import search
 
     made = make_calculator(_calculator(calculator, parameters))
-    structures, result = saddle.find_saddle(initial, final, made, fmax_eV_per_A, max_calls)
-    return SaddleResult(
-        result["status"],
-        result["reason"],
-        result["barrier_eV"],
-        result["reverse_barrier_eV"],
-        tuple(structures),
-        result["force_calls"]["total"],
-    )
+    return search.find_saddle(initial, final, made, fmax_eV_per_A, max_calls)
 
 
 def kinetics(
@@ -577,16 +557,22 @@ def kinetics(
     samples: int = 512,
     seed: int = 0,
 ) -> "dict[str, pd.DataFrame]":
-    """Run a recipe on a mechanism.
+    """Simulate a recipe with a mechanism.
 
     Parameters
     ----------
-    mechanism : YAML file or record; see docs/tutorial/kinetics-of-your-own-energies.md.
-    recipe : name or record.
-    temperature_K, pressure_Pa : in place of those of the recipe; the pressure is that of the precursor.
-    cycles : how often the recipe is run.
-    samples : of the energies, for probabilities; rounded up to a power of two.
-    seed : of the samples.
+    mechanism : str or Path or Mechanism
+        YAML file or record; see docs/tutorial/kinetics-of-your-own-energies.md.
+    recipe : str or Recipe
+        Name or record of a recipe.
+    temperature_K, pressure_Pa : float or None
+        Temperature, and pressure of the precursor, instead of those of the recipe.
+    cycles : int
+        Number of cycles of the recipe.
+    samples : int
+        Number of samples of the energies, for probabilities; rounded up to a power of two.
+    seed : int
+        Seed of the samples.
 
     Returns
     -------
@@ -617,7 +603,17 @@ def kinetics(
 
 
 def read(path: str | Path) -> Atoms | list[Atoms]:
-    """Read a structure file of any format that ASE knows; a list where it has several frames.
+    """Read a structure file of any format that ASE knows.
+
+    Parameters
+    ----------
+    path : str or Path
+        Structure file.
+
+    Returns
+    -------
+    Atoms or list of Atoms
+        A list if the file has several frames.
 
     Raises
     ------
@@ -635,7 +631,14 @@ def read(path: str | Path) -> Atoms | list[Atoms]:
 
 
 def write(path: str | Path, structures: Atoms | Sequence[Atoms]) -> None:
-    """Write structures as extended XYZ, which keeps all columns; the file is replaced in one step.
+    """Write structures as extended XYZ, which keeps all annotations; the file is replaced in one step.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write.
+    structures : Atoms or sequence of Atoms
+        One structure or several.
 
     Examples
     --------
@@ -653,12 +656,17 @@ def show(atoms: Atoms, path: str | Path, *, sites: bool = False) -> Path:
 
     Parameters
     ----------
-    path : with the ending .png, .svg or .html; the page can be turned.
-    sites : label the adsorption sites in the view from above.
+    atoms : Atoms
+        Structure.
+    path : str or Path
+        File with the ending .png, .svg or .html; an HTML page shows a structure that can be turned.
+    sites : bool
+        Whether to label the adsorption sites in the view from above.
 
     Returns
     -------
-    The path.
+    Path
+        The file.
 
     Examples
     --------
@@ -666,11 +674,12 @@ def show(atoms: Atoms, path: str | Path, *, sites: bool = False) -> Path:
     >>> qdsurf.show(qdsurf.slab("PbS", "100", layers=2), f"{tempfile.mkdtemp()}/slab.png").name
     'slab.png'
     """
-    from qdsurf.report.figures.style import write as write_figure
-    from qdsurf.report.pages.viewer import draw_structure, write_page
+    from qdsurf.report.figures.structure import draw_structure
+    from qdsurf.report.figures.style import write_figure
+    from qdsurf.report.pages.viewer import write_structure_page
 
     if Path(path).suffix == ".html":
-        write_page({atoms.get_chemical_formula(): atoms}, Path(path))
+        write_structure_page({atoms.get_chemical_formula(): atoms}, Path(path))
         return Path(path)
     return Path(write_figure(draw_structure(atoms, find_sites(atoms) if sites else ()), str(path)))
 
@@ -712,7 +721,8 @@ def choose_facet(material: Material, hkl: str, termination: str | None = None) -
 
     Parameters
     ----------
-    termination : None takes the first facet on record with these indices, else the cut with the fewest broken bonds.
+    termination : str or None
+        None takes the first facet on record with these indices, else the cut with the fewest broken bonds.
 
     Raises
     ------
@@ -728,7 +738,7 @@ def choose_facet(material: Material, hkl: str, termination: str | None = None) -
         return next(iter(recorded.values()))
     if termination in recorded:
         return recorded[termination]
-    possible = [one["name"] for one in list_terminations(material, miller_index)]
+    possible = [one.name for one in list_terminations(material, miller_index)]
     if termination is not None and termination not in possible:
         raise unknown("termination", termination, {*possible, *recorded}, f"{material.name} {miller_index}")
     return find_facet(f"{material.name}_{hkl.replace(' ', '')}_{termination or possible[0]}")[1]

@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each message says what was wrong, where, and what would be accepted."""
+"""Errors of qdsurf. Each message says what is wrong and where, what would be accepted, and what to type."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -17,7 +17,7 @@ class BalanceError(QDSurfError, ValueError):
 
 
 class BuildError(QDSurfError, ValueError):
-    """A geometry that was asked for cannot be built."""
+    """A requested structure cannot be built."""
 
 
 class UnsupportedElementError(QDSurfError, ValueError):
@@ -25,11 +25,11 @@ class UnsupportedElementError(QDSurfError, ValueError):
 
 
 class CalculationError(QDSurfError, RuntimeError):
-    """A calculator failed, after every rescue that is known was tried."""
+    """A calculator failed, after all recovery attempts."""
 
 
 class KilledError(QDSurfError, RuntimeError):
-    """A calculation was ended from outside, by the queue, the memory or a person: that says nothing about it."""
+    """A calculation was ended from outside, by the queue, for lack of memory or by a person."""
 
 
 FORMER_NAMES = {

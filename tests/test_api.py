@@ -85,7 +85,7 @@ def test_reactions_say_why_they_do_not_apply():
     matches = {match.name: match for match in qdsurf.reactions(surface, "TMA")}
     assert matches["adduct_surface"].applies and not matches["adduct_surface"].reason
     assert not matches["carboxylate_transfer"].applies and matches["carboxylate_transfer"].reason
-    with pytest.raises(InputError, match="holds a precursor already"):
+    with pytest.raises(InputError, match="already carries a precursor"):
         qdsurf.reactions(qdsurf.place(surface, "TMA")[0], "TMA")
 
 

@@ -1,6 +1,7 @@
 """Rules of the package that no linter knows; `lint-imports` checks the layers."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -40,3 +41,15 @@ def test_only_packages_that_run_calculators_import_their_codes():
 
 def test_workflow_scripts_are_one_verb_without_functions():
     assert [path for path in SCRIPTS if "def " in path.read_text() or "_" not in path.stem] == []
+
+
+def test_the_answers_to_where_a_change_belongs_exist():
+    page = (ROOT / "docs/reference/where-a-change-belongs.md").read_text()
+    files = re.findall(r"\| `([^`]+)` \|$", page, flags=re.MULTILINE)
+    assert len(files) == 20 and [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_contributing_draws_every_package():
+    drawing = (ROOT / "CONTRIBUTING.md").read_text().split("```")[1]
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert {name for name in packages if f"{name}/" not in drawing} == set()

@@ -1,10 +1,11 @@
-"""Whatever a user's file holds, it is read or refused with a clear error: never a traceback, never executed."""
+"""Damaged or malicious files of the user give a clear error: no traceback, and no code in them is executed."""
 
 import copy
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,39 +40,40 @@ JUNK = st.one_of(
     st.just({}),
     st.just([[1, 2], "x"]),
     st.just({"a": {"b": None}}),
-).map(copy.deepcopy)  # what one example changes another must not see
+).map(copy.deepcopy)  # An example must not see the changes of another.
 
 
 @st.composite
 def damaged_data(draw, valid: object) -> object:
-    """Plain data with one to three places replaced, removed, renamed or added."""
+    """Plain data in which one to three values are replaced, removed, renamed or added."""
     data = copy.deepcopy(valid)
     for _ in range(draw(st.integers(1, 3))):
-        holders = list(_holders(data))
-        if not holders:
+        places = list(containers_and_keys(data))
+        if not places:
             break
-        holder, key = draw(st.sampled_from(holders))
-        what = draw(st.sampled_from(["replace", "remove", "rename", "add"]))
-        if what == "replace" or isinstance(holder, list):
-            holder[key] = draw(JUNK)
-        elif what == "add":
-            holder[draw(st.sampled_from([*map(str, holder), "x"])) + "s"] = draw(JUNK)
+        container, key = draw(st.sampled_from(places))
+        change = draw(st.sampled_from(["replace", "remove", "rename", "add"]))
+        if change == "replace" or isinstance(container, list):
+            container[key] = draw(JUNK)
+        elif change == "add":
+            container[draw(st.sampled_from([*map(str, container), "x"])) + "s"] = draw(JUNK)
         else:
-            value = holder.pop(key)
-            holder |= {draw(st.text(min_size=1, max_size=6)): value} if what == "rename" else {}
+            value = container.pop(key)
+            container |= {draw(st.text(min_size=1, max_size=6)): value} if change == "rename" else {}
     return data
 
 
-def _holders(data: object):
+def containers_and_keys(data: object) -> Iterator[tuple[Any, Any]]:
+    """Every dict or list in plain data, with each of its keys or indices."""
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in list(items):
         yield data, key
-        yield from _holders(value)
+        yield from containers_and_keys(value)
 
 
 @st.composite
 def damaged_text(draw, valid: str) -> bytes:
-    """A text that is cut off, or in which a piece is replaced by other characters."""
+    """A text that is truncated, or in which up to 12 bytes are replaced by others."""
     raw = valid.encode()
     start = draw(st.integers(0, len(raw)))
     end = draw(st.integers(start, min(len(raw), start + 12)))
@@ -81,8 +83,8 @@ def damaged_text(draw, valid: str) -> bytes:
     return raw[:start] + (b"" if draw(st.booleans()) else middle + raw[end:])
 
 
-def refusals(strategy: st.SearchStrategy, use: Callable[[object], object], examples: int) -> int:
-    """How many of the examples were refused; any other exception than ours fails the test."""
+def count_errors(strategy: st.SearchStrategy, use: Callable[[Any], object], examples: int) -> int:
+    """Number of examples that gave a QDSurfError; any other exception fails the test."""
     messages = []
 
     @settings(max_examples=examples, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -98,7 +100,8 @@ def refusals(strategy: st.SearchStrategy, use: Callable[[object], object], examp
     return len(messages)
 
 
-def yaml_of(kind: str, name: str) -> str:
+def record_text(kind: str, name: str) -> str:
+    """Text of a record of the library."""
     return library.record_path(kind, name).read_text()
 
 
@@ -109,58 +112,58 @@ RECORDS = [
 ]  # fmt: skip
 
 
-def test_configurations():
+def test_damaged_configurations():
     damaged = st.one_of([damaged_data(yaml.safe_load(text)) for text in CONFIGS])
-    assert refusals(damaged, load_config, 120) >= 60
+    assert count_errors(damaged, load_config, 120) >= 60
 
 
 @pytest.mark.parametrize(("kind", "name"), RECORDS)
-def test_records(kind, name):
-    damaged = damaged_data(yaml.safe_load(yaml_of(kind, name)))
-    assert refusals(damaged, lambda data: library.validate(library.KINDS[kind], data, f"{name}.yaml"), 40) >= 15
+def test_damaged_records(kind, name):
+    damaged = damaged_data(yaml.safe_load(record_text(kind, name)))
+    assert count_errors(damaged, lambda data: library.validate(library.KINDS[kind], data, f"{name}.yaml"), 40) >= 15
 
 
-def test_texts_of_configurations_and_records(tmp_path):
-    def use(raw: bytes):
+def test_truncated_or_garbled_configurations(tmp_path):
+    def read(raw: bytes):
         (tmp_path / "x.yaml").write_bytes(raw)
         load_config(tmp_path / "x.yaml")
 
-    assert refusals(st.one_of([damaged_text(text) for text in CONFIGS]), use, 60) >= 20
+    assert count_errors(st.one_of([damaged_text(text) for text in CONFIGS]), read, 60) >= 20
 
 
-def test_mechanisms(tmp_path):
+def test_damaged_mechanisms(tmp_path):
     text = (ROOT / "config/mechanisms/alumina_OH.yaml").read_text()
 
-    def use(raw: bytes):
+    def read(raw: bytes):
         (tmp_path / "x.yaml").write_bytes(raw)
         read_mechanism(tmp_path / "x.yaml")
 
-    assert refusals(damaged_text(text), use, 40) >= 10
+    assert count_errors(damaged_text(text), read, 40) >= 10
     as_text = damaged_data(yaml.safe_load(text)).map(lambda data: yaml.safe_dump(data).encode())
-    assert refusals(as_text, use, 60) >= 30
+    assert count_errors(as_text, read, 60) >= 30
 
 
 @pytest.mark.parametrize("ending", ["cif", "extxyz", "xyz", "vasp", "json", "pdb", "xsf", "in"])
-def test_structures(tmp_path, ending):
+def test_damaged_structures(tmp_path, ending):
     slab = fcc111("Ag", (1, 1, 2), vacuum=6.0, orthogonal=False)
     path = tmp_path / f"good.{ending}"
     write(path, slab, format="aims" if ending == "in" else None)
 
-    def use(raw: bytes):
+    def read(raw: bytes):
         (tmp_path / f"x.{ending}").write_bytes(raw)
         for atoms in read_structures(tmp_path / f"x.{ending}")[:2]:
             annotate_external(atoms, where=ending)
 
-    assert refusals(damaged_text(path.read_text()), use, 30) >= 5
+    assert count_errors(damaged_text(path.read_text()), read, 30) >= 5
 
 
-def test_smiles():
+def test_damaged_smiles():
     valid = st.sampled_from(["CC(=O)O", "C[Al](C)C", "CCCCCCCC/C=C\\CCCCCCCC(=O)O", "[NH4+]", "CN(C)[Ti](N(C)C)N(C)C"])
     damaged = valid.flatmap(damaged_text).map(lambda raw: raw.decode("latin1"))
-    assert refusals(damaged, lambda smiles: parse_smiles(smiles, "ligand"), 80) >= 40
+    assert count_errors(damaged, lambda smiles: parse_smiles(smiles, "ligand"), 80) >= 40
 
 
-def test_tables(tmp_path):
+def test_damaged_tables(tmp_path):
     head = {
         "states": "system,state,energy_eV,gibbs_eV,sigma_eV,temperature_K,mass_amu",
         "steps": "system,step,reaction_class,activation_energy_eV,activation_sigma_eV,barrier_source,initial_state,"
@@ -170,15 +173,15 @@ def test_tables(tmp_path):
     for name, columns in head.items():
         (tmp_path / f"{name}.csv").write_text(columns + "\n")
 
-    def use(raw: bytes):
+    def read(raw: bytes):
         (tmp_path / "sites.csv").write_bytes(raw)
         read_tables(tmp_path)
 
-    assert refusals(damaged_text(head["sites"] + "\nA~B~C,surface,free,2.0\n"), use, 40) >= 10
+    assert count_errors(damaged_text(head["sites"] + "\nA~B~C,surface,free,2.0\n"), read, 40) >= 10
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b"[1, 2", b"\x80\x04N."])
-def test_results(tmp_path, raw):
+def test_unreadable_results(tmp_path, raw):
     (tmp_path / "x.json").write_bytes(raw)
     with pytest.raises(QDSurfError, match=r"x\.json: not readable as JSON"):
         read_json(tmp_path / "x.json")
@@ -201,7 +204,7 @@ def test_results(tmp_path, raw):
     ],
     ids=lambda words: "-".join(words).replace("{folder}/", ""),
 )  # fmt: skip
-def test_the_command_line_says_one_line_and_exits_with_2(tmp_path, capsys, words):
+def test_command_line_prints_an_error_and_ends_with_exit_code_2(tmp_path, capsys, words):
     write(tmp_path / "x.extxyz", molecule("CH4"))
     output = ["-o", str(tmp_path / "out.xyz")] if words[0] in WRITING else []
     try:
@@ -216,8 +219,8 @@ def test_the_command_line_says_one_line_and_exits_with_2(tmp_path, capsys, words
 WRITING = ("slab", "ligate", "place", "relax", "kinetics")
 
 
-class Bomb:
-    """Leaves a file behind when somebody unpickles it."""
+class CreatesFile:
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -243,45 +246,45 @@ class Bomb:
         "x.gpw",
     ],
 )
-def test_nothing_is_unpickled(tmp_path, name):
-    fired = tmp_path / "fired"
+def test_pickled_objects_are_not_loaded(tmp_path, name):
+    created = tmp_path / "created"
     path = tmp_path / name
     if name.endswith(("npy", "npz")):
-        array = np.array([Bomb(fired)], dtype=object)
+        array = np.array([CreatesFile(created)], dtype=object)
         np.save(path, array) if name.endswith("npy") else np.savez(path, array)
     else:
-        path.write_bytes(pickle.dumps(Bomb(fired), protocol=2))
+        path.write_bytes(pickle.dumps(CreatesFile(created), protocol=2))
     for read in (read_structures, read_json, library.read_yaml, load_config, read_mechanism):
         with pytest.raises(QDSurfError):
             read(path)
-    assert not fired.exists()
+    assert not created.exists()
 
 
-def test_nothing_is_evaluated(tmp_path):
-    fired = tmp_path / "fired"
+def test_code_in_files_is_not_executed(tmp_path):
+    created = tmp_path / "created"
     (tmp_path / "x.yaml").write_text(
-        f"seed: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{fired}]]"
+        f"seed: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{created}]]"
     )
     with pytest.raises(QDSurfError, match="not readable as YAML"):
         load_config(tmp_path / "x.yaml")
-    code = f"__import__('pathlib').Path('{fired}').touch()"
+    code = f"__import__('pathlib').Path('{created}').touch()"
     xyz = molecule("H2O")
     xyz.info |= {"bonds": code, "formed": code, "key": code}
     write(tmp_path / "x.extxyz", xyz)
     read_structures(tmp_path / "x.extxyz")
     with pytest.raises(QDSurfError):
         library.validate(CalculatorSpec, {"name": "emt", "parameters": code}, "calculator")
-    assert not fired.exists()
+    assert not created.exists()
 
 
-def test_a_command_from_a_configuration_meets_no_shell(tmp_path, monkeypatch):
-    """ASE gives the command of CP2K to a shell; here it is quoted word by word."""
+def test_command_in_a_configuration_is_quoted_for_the_shell(tmp_path, monkeypatch):
+    """ASE passes the command of CP2K to a shell, therefore every word is quoted."""
     from qdsurf.calculators import registry
 
     monkeypatch.setattr(registry.shutil, "which", lambda name: name)
-    given = CalculatorSpec(name="cp2k", parameters={"command": f"echo; touch {tmp_path}/fired"})
-    assert registry.make_calculator(given).settings["command"] == f"'echo;' touch {tmp_path}/fired"
+    given = CalculatorSpec(name="cp2k", parameters={"command": f"echo; touch {tmp_path}/created"})
+    assert registry.make_calculator(given).settings["command"] == f"'echo;' touch {tmp_path}/created"
 
 
-def test_the_library_itself_is_untouched():
-    assert read_reference().molecules  # the readers above share caches with everybody else
+def test_cached_records_are_unchanged():
+    assert read_reference().molecules  # The tests above use the same caches.

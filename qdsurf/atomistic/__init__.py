@@ -1,1 +1,1 @@
-"""Annotated structures: what every atom belongs to, what is bonded, which charges it carries."""
+"""Annotated structures: part of the model, bonds and formal charge of every atom."""

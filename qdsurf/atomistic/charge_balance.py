@@ -1,4 +1,4 @@
-"""The ledger of formal charges that every model must close."""
+"""Balance of the formal charges of a model."""
 
 from ase import Atoms
 
@@ -8,26 +8,34 @@ from qdsurf.errors import BalanceError
 
 
 def charge_balance(atoms: Atoms) -> str:
-    """Formal charges by kind of atom, such as `Pb 18 x +2 = +36; S 18 x -2 = -36; total +0`."""
-    rows = []
+    """List the formal charges of a model by part, element and charge.
+
+    Returns
+    -------
+    str
+        For example `substrate Pb 18 x +2 = +36; substrate S 18 x -2 = -36; total +0`, in e. Atoms without formal
+        charge are omitted.
+    """
     charges = annotation.formal_charges(atoms)
-    keys = list(zip(annotation.parts(atoms), atoms.symbols, charges, strict=True))
-    for role, symbol, charge in sorted(set(keys), key=lambda key: (key[0] != SUBSTRATE, key[0], -key[2], key[1])):
+    kinds = list(zip(annotation.parts(atoms), atoms.symbols, charges, strict=True))
+    rows = []
+    for part, symbol, charge in sorted(set(kinds), key=lambda kind: (kind[0] != SUBSTRATE, kind[0], -kind[2], kind[1])):
         if charge:
-            count = keys.count((role, symbol, charge))
-            rows.append(f"{role} {symbol} {count} x {charge:+g} = {count * charge:+g}")
+            count = kinds.count((part, symbol, charge))
+            rows.append(f"{part} {symbol} {count} x {charge:+g} = {count * charge:+g}")
     return "; ".join([*rows, f"total {charges.sum():+g}"])
 
 
 def assert_neutral(atoms: Atoms) -> None:
-    """Refuse a model whose formal charges do not add up to zero.
+    """Raise an error if the formal charges of a model do not add up to zero.
 
     Raises
     ------
-    BalanceError : lists the formal charges.
+    BalanceError
+        The model is charged; the message lists the formal charges.
     """
     if abs(annotation.formal_charges(atoms).sum()) > 1e-9:
         raise BalanceError(
-            f"the model is charged: {charge_balance(atoms)}. "
-            "Passivate it, or ask for a charged model by name (charged=True, --allow-charged)."
+            f"the model is charged: {charge_balance(atoms)}. Models are neutral by default. Passivate the charged "
+            "sides, or build a charged model with charged=True (Python) or --allow-charged (command line)."
         )

@@ -1,4 +1,4 @@
-"""How near two atoms that are not bonded may come."""
+"""Shortest allowed distances between atoms that are not bonded to each other."""
 
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
@@ -16,28 +16,53 @@ from qdsurf.errors import InputError
 
 
 def contact_limits(numbers: np.ndarray) -> np.ndarray:
-    """Shortest allowed distance in A for every pair of elements, shape (n, n).
+    """Return the shortest allowed distance for every pair of elements.
+
+    The limits are scaled sums of van der Waals radii (10.1039/c3dt50599e), at most `LONGEST_CONTACT_A`.
 
     Parameters
     ----------
-    numbers : atomic numbers of the n elements.
+    numbers : ndarray of int
+        Atomic numbers, shape (n,); 0 stands for a molecular ion.
+
+    Returns
+    -------
+    ndarray of float
+        Distances in A, shape (n, n).
 
     Raises
     ------
-    InputError : an element has no van der Waals radius.
+    InputError
+        An element has no van der Waals radius.
     """
     numbers = np.asarray(numbers)
     radii = np.where(numbers == 0, MOLECULAR_ION_RADIUS_A, vdw_radii[numbers])
     if np.isnan(radii).any():
         missing = ", ".join(chemical_symbols[z] for z in numbers[np.isnan(radii)])
-        raise InputError(f"no van der Waals radius is known for {missing}; contacts with it cannot be judged")
+        raise InputError(
+            f"no van der Waals radius is known for {missing}, so its contacts cannot be checked; use elements with a "
+            "radius in ase.data.vdw_alvarez"
+        )
     return np.minimum(VAN_DER_WAALS_CONTACT * (radii[:, None] + radii[None, :]), LONGEST_CONTACT_A)
 
 
 def head_limits(numbers: np.ndarray) -> np.ndarray:
-    """Shortest distance in A of a ligand's head from the crystal, shape (n, n); a bond's where a metal can bind."""
+    """Return the shortest allowed distance between the head group of a ligand and the crystal.
+
+    Pairs that contain a metal can bind, so that their limit is that of a bond.
+
+    Parameters
+    ----------
+    numbers : ndarray of int
+        Atomic numbers, shape (n,).
+
+    Returns
+    -------
+    ndarray of float
+        Distances in A, shape (n, n).
+    """
     metal = ~np.isin(numbers, NONMETALS)
-    bonding = metal[:, None] | metal[None, :]
+    can_bind = metal[:, None] | metal[None, :]
     radii = covalent_radii[numbers]
     bond = SHORTEST_METAL_BOND * (radii[:, None] + radii[None, :])
-    return np.where(bonding, bond, HEAD_GROUP_CONTACT / VAN_DER_WAALS_CONTACT * contact_limits(numbers))
+    return np.where(can_bind, bond, HEAD_GROUP_CONTACT / VAN_DER_WAALS_CONTACT * contact_limits(numbers))

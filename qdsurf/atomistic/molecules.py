@@ -1,4 +1,4 @@
-"""Molecules from SMILES or files, with ligands shortened to a model where asked."""
+"""Three-dimensional structures of molecules and ligands from SMILES strings or structure files."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -18,74 +18,139 @@ from qdsurf.records.models import Ligand, Molecule
 from qdsurf.records.reference_set import Reference
 from qdsurf.storage.structures import read_structure
 
-RDLogger.DisableLog("rdApp.*")
-EMBEDDING_SEED = 7  # RDKit's embedding is stochastic; any fixed number makes it reproducible
+RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # missing in the type stubs of RDKit
+# The embedding of RDKit is stochastic; a fixed seed makes it reproducible.
+EMBEDDING_SEED = 7
 
 
 def parse_smiles(smiles: str, where: str = "") -> Chem.Mol:
-    """Parse a SMILES string and add hydrogens.
+    """Parse a SMILES string and add hydrogen atoms.
+
+    Parameters
+    ----------
+    smiles : str
+        SMILES string.
+    where : str
+        Origin of the string, for the error message.
+
+    Returns
+    -------
+    Chem.Mol
+        Molecule with explicit hydrogen atoms.
 
     Raises
     ------
-    InputError : RDKit cannot parse it.
+    InputError
+        RDKit cannot parse the string.
     """
     parsed = Chem.MolFromSmiles(smiles)
     if parsed is None:
-        raise InputError(f"{where + ': ' if where else ''}smiles: {smiles!r} does not parse; give a valid SMILES")
+        prefix = f"{where}: " if where else ""
+        raise InputError(f"{prefix}smiles: {smiles!r} does not parse; give a valid SMILES string, such as CC(=O)O")
     return Chem.AddHs(parsed)
 
 
 def embed(molecule: Chem.Mol) -> Atoms:
-    """A three-dimensional conformer, cleaned up with UFF where UFF knows the elements."""
+    """Generate a three-dimensional conformer, optimised with UFF if it has parameters for all atoms.
+
+    Parameters
+    ----------
+    molecule : Chem.Mol
+        Molecule with explicit hydrogen atoms.
+
+    Returns
+    -------
+    Atoms
+        Structure without cell; positions in A.
+
+    Raises
+    ------
+    BuildError
+        RDKit finds no conformer.
+    """
     molecule = Chem.Mol(molecule)
-    attempts = ({}, {"useRandomCoords": True})
-    if all(AllChem.EmbedMolecule(molecule, randomSeed=EMBEDDING_SEED, **how) != 0 for how in attempts):
-        raise BuildError(f"no three-dimensional structure found for {Chem.MolToSmiles(molecule)}")
-    if AllChem.UFFHasAllMoleculeParams(molecule):
-        AllChem.UFFOptimizeMolecule(molecule, maxIters=2000)
+    for random_start in (False, True):
+        status = AllChem.EmbedMolecule(  # type: ignore[attr-defined]  # missing in the type stubs of RDKit
+            molecule, randomSeed=EMBEDDING_SEED, useRandomCoords=random_start
+        )
+        if status == 0:
+            break
+    else:
+        raise BuildError(
+            f"RDKit finds no three-dimensional structure of {Chem.MolToSmiles(molecule)}; give a structure file with "
+            "the key `geometry` of the record instead"
+        )
+    if AllChem.UFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]  # missing in the type stubs of RDKit
+        AllChem.UFFOptimizeMolecule(molecule, maxIters=2000)  # type: ignore[attr-defined]  # as above
     positions = molecule.GetConformer().GetPositions()
     return Atoms([atom.GetSymbol() for atom in molecule.GetAtoms()], positions)
 
 
 def build_molecule(molecule: Molecule) -> Atoms:
-    """Starting geometry of a gas molecule, without cell, with the columns of `atomistic.annotation.annotate`."""
+    """Build the starting geometry of a gas molecule from its record.
+
+    Parameters
+    ----------
+    molecule : Molecule
+        Record with a SMILES string or a structure file.
+
+    Returns
+    -------
+    Atoms
+        Structure without cell, annotated as an adsorbate; `info["name"]` is the name of the record.
+
+    Raises
+    ------
+    InputError
+        The SMILES string does not parse, or the file is not readable.
+    BuildError
+        RDKit finds no conformer.
+    """
     if molecule.geometry:
-        atoms = read_structure(_beside_records(molecule.geometry))
-        atoms = Atoms(atoms.symbols, atoms.positions)
+        stored = read_structure(_geometry_path(molecule.geometry))
+        atoms = Atoms(stored.symbols, stored.positions)
     else:
-        atoms = embed(parse_smiles(molecule.smiles, molecule.name))
+        atoms = embed(parse_smiles(molecule.smiles or "", molecule.name))
     annotation.drop_notes(atoms)
     annotation.note(atoms, name=molecule.name)
     return annotate(atoms, ADSORBATE)
 
 
 def build_reference(reference: Reference, supported: Iterable[str] | None) -> list[Atoms]:
-    """Structures of the reference set at their own geometries, those without an element beyond the supported ones.
+    """Collect the structures of the reference set at their reference geometries.
 
-    Molecules are free to relax; what holds a face is fixed, so that its relaxation is a single point.
+    Molecules can relax. All atoms of surface models are fixed, so that their relaxation is a single-point calculation.
 
     Parameters
     ----------
-    supported : elements; None: all are.
+    reference : Reference
+        Reference set.
+    supported : iterable of str, optional
+        Elements that the calculator supports; structures with other elements are omitted. None accepts all elements.
+
+    Returns
+    -------
+    list of Atoms
+        Annotated structures; `info["name"]` is the name in the reference set.
     """
     built = []
     for name, stored in reference.geometries.items():
-        free = name in reference.molecules
-        atoms = annotate(stored.copy(), ADSORBATE if free else SUBSTRATE)
+        is_molecule = name in reference.molecules
+        atoms = annotate(stored.copy(), ADSORBATE if is_molecule else SUBSTRATE)
         annotation.drop_notes(atoms)
         annotation.note(atoms, name=name)
-        atoms.set_constraint(None if free else FixAtoms(range(len(atoms))))
+        atoms.set_constraint(None if is_molecule else FixAtoms(range(len(atoms))))
         built.append(atoms)
     return [atoms for atoms in built if supported is None or set(atoms.symbols) <= set(supported)]
 
 
-def _beside_records(name: str) -> Path:
-    """Resolve a geometry file named in a record; all records keep theirs in `structures/reference`."""
+def _geometry_path(name: str) -> Path:
+    """Return the path of a geometry file named in a record; all of these files are in `structures/reference`."""
     return STRUCTURES / "reference" / Path(name).name
 
 
 def chain_length(ligand: Ligand) -> int:
-    """Carbon atoms of the full ligand."""
+    """Return the number of carbon atoms of the full ligand."""
     return sum(atom.GetSymbol() == "C" for atom in Chem.MolFromSmiles(ligand.smiles).GetAtoms())
 
 
@@ -93,70 +158,101 @@ def chain_length(ligand: Ligand) -> int:
 def ligand_molecule(
     ligand: Ligand, truncate_to_carbons: int | None
 ) -> tuple[Chem.Mol, tuple[int, ...], tuple[int, ...]]:
-    """The ligand with its anchor atoms and acid protons found, its chains shortened to a number of carbon atoms.
+    """Build the molecule of a ligand, optionally with truncated chains, and identify its anchor atoms and acid protons.
 
-    Truncation keeps the first carbons of every chain, counted from the anchor, and caps the cut with hydrogen.
+    Truncation keeps the first carbon atoms of every chain, counted from the anchor, and saturates the cut bond with
+    hydrogen.
+
+    Parameters
+    ----------
+    ligand : Ligand
+        Record of the ligand.
+    truncate_to_carbons : int, optional
+        Number of carbon atoms of each chain; None keeps the full chains.
 
     Returns
     -------
-    molecule : with hydrogens, before binding.
-    anchors : indices of the atoms that bind.
-    protons : indices of the H that are lost on binding; none where the ligand binds as it is.
+    molecule : Chem.Mol
+        Molecule before binding, with explicit hydrogen atoms.
+    anchors : tuple of int
+        Indices of the atoms that bind to the surface.
+    protons : tuple of int
+        Indices of the hydrogen atoms that the ligand loses on binding; empty if it binds without losing a proton.
 
     Raises
     ------
-    InputError : the SMILES or the anchor SMARTS does not parse, or the anchor is not found.
+    InputError
+        The SMILES string or the SMARTS pattern of the anchor does not parse, or the anchor is not found.
     """
     where = f"ligands/{ligand.name}.yaml"
     molecule = Chem.RemoveHs(parse_smiles(ligand.smiles, where))
     pattern = Chem.MolFromSmarts(ligand.anchor)
     if pattern is None:
-        raise InputError(f"{where}: anchor: {ligand.anchor!r} is no valid SMARTS")
+        raise InputError(
+            f"{where}: anchor: {ligand.anchor!r} is not a valid SMARTS pattern; give one with numbered binding atoms, "
+            "such as [CX3](=[O:1])[OX2H1:2]"
+        )
     if truncate_to_carbons is not None:
         molecule = _truncate(molecule, pattern, truncate_to_carbons, where)
     match = molecule.GetSubstructMatch(pattern)
     if not match:
-        raise InputError(f"{where}: anchor: {ligand.anchor!r} is not found in {ligand.smiles!r}")
+        raise InputError(
+            f"{where}: anchor: {ligand.anchor!r} is not found in {ligand.smiles!r}; give a pattern of atoms that occur "
+            "in the molecule"
+        )
     anchors = tuple(i for i, atom in zip(match, pattern.GetAtoms(), strict=True) if atom.GetAtomMapNum())
     molecule = Chem.AddHs(molecule)
     hydrogens = [
-        n.GetIdx() for a in anchors for n in molecule.GetAtomWithIdx(a).GetNeighbors() if n.GetAtomicNum() == 1
+        neighbour.GetIdx()
+        for anchor in anchors
+        for neighbour in molecule.GetAtomWithIdx(anchor).GetNeighbors()
+        if neighbour.GetAtomicNum() == 1
     ]
     if len(hydrogens) < ligand.leaving_protons:
         raise InputError(
-            f"{where}: leaving_protons: {ligand.leaving_protons} asked for, {len(hydrogens)} hydrogen on the anchor "
-            f"of {ligand.smiles!r}"
+            f"{where}: leaving_protons: {ligand.leaving_protons} requested, but the anchor of {ligand.smiles!r} has "
+            f"{len(hydrogens)} hydrogen atoms; give at most this number"
         )
     return molecule, anchors, tuple(hydrogens[: ligand.leaving_protons])
 
 
 def _truncate(molecule: Chem.Mol, pattern: Chem.Mol, carbons: int, where: str) -> Chem.Mol:
-    """Keep the anchor and the first `carbons` carbon atoms of every chain on it."""
+    """Keep the anchor and the first `carbons` carbon atoms of every chain attached to it."""
     match = molecule.GetSubstructMatch(pattern)
     if not match or carbons < 1:
         return molecule
     is_carbon = np.array([atom.GetSymbol() == "C" for atom in molecule.GetAtoms()])
     anchor = next(i for i, atom in zip(match, pattern.GetAtoms(), strict=True) if atom.GetAtomMapNum())
-    number = [
+    carbons_from_anchor = [
         is_carbon[list(Chem.GetShortestPath(molecule, anchor, i))].sum() if i != anchor else 0
         for i in range(molecule.GetNumAtoms())
     ]
-    dropped = [i for i in np.flatnonzero(is_carbon).tolist() if number[i] > carbons]
+    dropped = [i for i in np.flatnonzero(is_carbon).tolist() if carbons_from_anchor[i] > carbons]
     editable = Chem.RWMol(molecule)
     Chem.Kekulize(editable, clearAromaticFlags=True)
+    # Removing the last atom first keeps the indices of the others valid.
     for i in sorted(dropped, reverse=True):
         editable.RemoveAtom(i)
     shortened = editable.GetMol()
     Chem.SanitizeMol(shortened)
     fragments = Chem.GetMolFrags(shortened, asMols=True)
-    whole = [fragment for fragment in fragments if fragment.HasSubstructMatch(pattern)]
-    if not whole:
-        raise InputError(f"{where}: nothing that can bind is left with {carbons} carbon atoms a chain; give more")
-    return whole[0]
+    with_anchor = [fragment for fragment in fragments if fragment.HasSubstructMatch(pattern)]
+    if not with_anchor:
+        raise InputError(
+            f"{where}: chains of {carbons} carbon atoms do not contain the complete anchor group; give more with "
+            "truncate_to_carbons (Python) or --truncate-to-carbons (command line)"
+        )
+    return with_anchor[0]
 
 
 def describe_model(ligand: Ligand, truncate_to_carbons: int | None) -> str:
-    """Words for tables: what was computed in place of what."""
+    """Describe for tables which model of the ligand is computed.
+
+    Returns
+    -------
+    str
+        For example `oleate truncated from 18 to 2 C: CC(=O)O`.
+    """
     full = chain_length(ligand)
     if truncate_to_carbons is None or truncate_to_carbons >= full:
         return f"{ligand.name} (full length, {full} C)"
@@ -165,6 +261,6 @@ def describe_model(ligand: Ligand, truncate_to_carbons: int | None) -> str:
 
 
 def centre(atoms: Atoms) -> Atoms:
-    """Move the geometric centre to the origin; in place, and returned."""
+    """Move the geometric centre to the origin, in place, and return the same object."""
     atoms.positions -= np.mean(atoms.positions, axis=0)
     return atoms

@@ -1,4 +1,4 @@
-"""Choose places on a surface: spread out, at random, or in clusters."""
+"""Selection of positions on a surface: evenly spread, at random, or in clusters."""
 
 from typing import Literal, get_args
 
@@ -8,8 +8,8 @@ from ase.geometry import get_distances
 
 from qdsurf.errors import BuildError, unknown
 
-# Along no direction of a crystal: of several equal choices the one that points most along it is taken, everywhere the
-# same, so that ligands on equal sites stand alike and can pack.
+# Direction that is parallel to no lattice direction. Among equivalent choices, the one with the largest component along
+# it is taken everywhere, so that ligands on equivalent sites have the same orientation and can pack.
 TIE_BREAK_DIRECTION = np.array([0.86, 0.43, 0.27])
 Pattern = Literal["uniform", "random", "clustered"]
 
@@ -17,27 +17,42 @@ Pattern = Literal["uniform", "random", "clustered"]
 def choose_places(
     places: np.ndarray, count: int, atoms: Atoms, pattern: Pattern = "uniform", seed: int | None = None
 ) -> np.ndarray:
-    """Choose some of the places of a surface.
+    """Choose some positions on a surface.
 
-    `uniform` takes places as far from one another as they come, `clustered` as near, `random` any.
+    `uniform` makes the distances between the chosen positions as large as possible, `clustered` makes them as small as
+    possible, and `random` ignores the distances.
 
     Parameters
     ----------
-    places : positions in A, shape (n, 3).
-    count : how many.
-    atoms : its cell and periodicity count for distances; a cluster starts in the middle of it.
-    seed : of a random choice, and of the place where the others begin; None begins in the middle of the cell.
+    places : ndarray of float
+        Available positions in A, shape (n, 3).
+    count : int
+        Number of positions to choose.
+    atoms : Atoms
+        Structure whose cell and periodicity define the distances.
+    pattern : {"uniform", "random", "clustered"}
+        Distribution of the chosen positions.
+    seed : int, optional
+        Seed of a random choice and of the first position of the other patterns. None starts these patterns with the
+        position nearest to the centre of the cell.
 
     Returns
     -------
-    Indices of the chosen places in the order of the choice, shape (count,).
+    ndarray of int
+        Indices of the chosen positions in the order of the choice, shape (count,).
 
     Raises
     ------
-    BuildError : more are asked for than there are.
+    BuildError
+        More positions are requested than available.
+    InputError
+        The pattern is unknown.
     """
     if not 0 <= count <= len(places):
-        raise BuildError(f"{count} for {len(places)} places; at most {len(places)} fit")
+        raise BuildError(
+            f"{count} positions requested, but {len(places)} are available; request 0 to {len(places)}, or build a "
+            "larger supercell"
+        )
     if pattern not in get_args(Pattern):
         raise unknown("pattern", pattern, get_args(Pattern))
     if count == 0:
@@ -45,48 +60,64 @@ def choose_places(
     rng = np.random.default_rng(seed)
     if pattern == "random":
         return rng.permutation(len(places))[:count]
+    # Distances are rounded here and below, so that rounding errors do not decide between equivalent positions.
     if seed is None:
         middle = atoms.cell.array.sum(axis=0)[:2] / 2 if atoms.pbc.any() else places.mean(axis=0)[:2]
         first = int(np.argmin(np.linalg.norm(places[:, :2] - middle, axis=1).round(3)))
     else:
         first = int(rng.integers(len(places)))
-    apart = get_distances(places, cell=atoms.cell, pbc=atoms.pbc)[1].round(3)
+    distances = get_distances(places, cell=atoms.cell, pbc=atoms.pbc)[1].round(3)
+    if pattern == "clustered":
+        return np.array(_clustered(first, count, distances), dtype=int)
+    chosen = _farthest_first(first, count, distances)
+    return np.array(_spread(chosen, distances) if count > 1 else chosen, dtype=int)
+
+
+def _clustered(first: int, count: int, distances: np.ndarray) -> list[int]:
+    """Add the position with the smallest sum of distances to the chosen ones until `count` are chosen."""
     chosen = [first]
-    nearest = apart[first].copy()
     while len(chosen) < count:
-        if pattern == "uniform":
-            # Ties go to the place that is farther from all the others too.
-            nearest[chosen] = -1.0
-            best = np.flatnonzero(nearest == nearest.max())
-            chosen.append(int(best[np.argmax(apart[np.ix_(best, chosen)].mean(axis=1).round(3))]))
-            nearest = np.minimum(nearest, apart[chosen[-1]])
-        else:
-            distance = apart[chosen].sum(axis=0)
-            distance[chosen] = np.inf
-            chosen.append(int(np.argmin(distance)))
-    return np.array(_relaxed(chosen, apart) if pattern == "uniform" and count > 1 else chosen, dtype=int)
+        total = distances[chosen].sum(axis=0)
+        total[chosen] = np.inf
+        chosen.append(int(np.argmin(total)))
+    return chosen
 
 
-def _relaxed(chosen: list[int], apart: np.ndarray) -> list[int]:
-    """Move one choice after another to a free place while that takes them farther from one another.
+def _farthest_first(first: int, count: int, distances: np.ndarray) -> list[int]:
+    """Add the position that is farthest from its nearest chosen position until `count` are chosen."""
+    chosen = [first]
+    nearest = distances[first].copy()
+    while len(chosen) < count:
+        nearest[chosen] = -1.0
+        best = np.flatnonzero(nearest == nearest.max())
+        # Among equally good positions, the one with the largest mean distance from all chosen ones is taken.
+        mean_distance = distances[best[:, None], chosen].mean(axis=1).round(3)
+        chosen.append(int(best[np.argmax(mean_distance)]))
+        nearest = np.minimum(nearest, distances[chosen[-1]])
+    return chosen
 
-    What falls is the sum of inverse twelfth powers of the distances, in which the nearest count most.
+
+def _spread(chosen: list[int], distances: np.ndarray) -> list[int]:
+    """Move chosen positions, one at a time, to free positions while this increases the distances between them.
+
+    Each move reduces the sum of the inverse twelfth powers of the distances, to which the shortest distances contribute
+    most.
     """
-    push = np.where(apart > 0, (apart[apart > 0].min() / np.maximum(apart, 1e-3)) ** 12, 0.0)
+    repulsion = np.where(distances > 0, (distances[distances > 0].min() / np.maximum(distances, 1e-3)) ** 12, 0.0)
     chosen = list(chosen)
     for _ in range(len(chosen)):
-        field = push[:, chosen].sum(axis=1)
-        gain = field[chosen][:, None] - (field[None, :] - push[chosen])
+        potential = repulsion[:, chosen].sum(axis=1)
+        gain = potential[chosen][:, None] - (potential[None, :] - repulsion[chosen])
         gain[:, chosen] = 0.0
-        out, into = np.unravel_index(np.argmax(gain.round(9)), gain.shape)
-        if gain[out, into] < 1e-6:
+        moved, target = np.unravel_index(np.argmax(gain.round(9)), gain.shape)
+        if gain[moved, target] < 1e-6:
             break
-        chosen[out] = int(into)
+        chosen[int(moved)] = int(target)
     return chosen
 
 
 def sphere_directions(count: int = 150) -> np.ndarray:
-    """Unit vectors spread over a sphere (Fibonacci lattice), shape (count, 3)."""
+    """Return unit vectors that are evenly distributed over a sphere (Fibonacci lattice), shape (count, 3)."""
     z = 1 - (2 * np.arange(count) + 1) / count
     phi = np.pi * (1 + np.sqrt(5)) * np.arange(count)
     return np.column_stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])

@@ -1,5 +1,10 @@
-"""Which atoms can play the roles that a reaction template names."""
+"""Roles of reaction templates: which atoms of a structure match each role.
 
+A role, such as `surface.anion`, is a criterion for atoms. Most roles are patterns of element, formal charge, layer and
+bonded neighbours (`PATTERNS`). The others need a comparison between atoms and are functions (`_FINDERS`).
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,22 +16,31 @@ from qdsurf.atomistic.annotation import ADSORBATE, COREACTANT, LIGAND, SUBSTRATE
 from qdsurf.atomistic.bonding import bond_matrix, recorded_pairs, touching
 from qdsurf.atomistic.bonding_criteria import BOND_LOST, COORDINATION
 
-POSITIVE, NEGATIVE, NEUTRAL, ONE = (0.01, 9.0), (-9.0, -0.01), (-0.01, 0.01), (0.99, 1.01)  # formal charges in e
+# Ranges of formal charges in e.
+POSITIVE, NEGATIVE, NEUTRAL, ONE = (0.01, 9.0), (-9.0, -0.01), (-0.01, 0.01), (0.99, 1.01)
 HALOGENS, CHALCOGENS = ("F", "Cl", "Br", "I"), ("O", "S", "Se", "Te")
 MONOVALENT = ("Li", "Na", "K", "Rb", "Cs", "Cu", "Ag", "Tl")
 
 
 class Pattern(NamedTuple):
-    """Atoms by what they are and by what they are bonded to.
+    """Criterion for atoms: their own properties and those of their bonded neighbours.
 
     Attributes
     ----------
-    part : value of their column `role`.
-    elements : any of these; empty: all.
-    charge : lowest and highest formal charge in e; None: any.
-    anchor : whether they are anchors of a ligand; None: either.
-    layers : only the outermost so many layers of the crystal; None: all.
-    beside, apart : patterns of an atom to which they must, and must not, be bonded.
+    part : str
+        Part of the model, the value of the column `role`.
+    elements : tuple of str
+        Accepted elements; empty accepts all.
+    charge : tuple of float, optional
+        Lowest and highest formal charge in e; None accepts all.
+    anchor : bool, optional
+        Whether the atom is an anchor of a ligand; None accepts both.
+    layers : int, optional
+        Number of outermost crystal layers in which the atom may lie; None accepts all.
+    beside : Pattern, optional
+        The atom must be bonded to an atom that matches this pattern.
+    apart : Pattern, optional
+        The atom must not be bonded to an atom that matches this pattern.
     """
 
     part: str
@@ -65,51 +79,62 @@ PATTERNS = {
     "coreactant.rest": _OXIDANT,
 }
 
-
-# What a role is that many structures lack, and how to get one.
+# For error messages: which atom matches a role, and how to obtain a structure that contains it.
 HINTS = {
-    "surface.hydroxyl": "an O of the crystal that holds H: cut a hydroxylated facet, or add --defect H2O",
-    "surface.proton": "an H on an anion of the crystal: cut a hydroxylated facet, or add --defect H2O",
-    "surface.oxygen": "an outermost O without H: add --defect O_on_S or O_S, or cut an oxide",
+    "surface.hydroxyl": "an O atom of the crystal that carries H: cut a hydroxylated facet, or add --defect H2O",
+    "surface.proton": "an H atom on an anion of the crystal: cut a hydroxylated facet, or add --defect H2O",
+    "surface.oxygen": "an outermost O atom without H: add --defect O_on_S or O_S, or cut an oxide",
     "surface.halide": "an outermost halide ion",
-    "surface.monovalent": "an outermost ion of charge +1, not a proton",
+    "surface.monovalent": "an outermost ion of charge +1 other than a proton",
     "surface.vacant": "a cation beside a vacancy: add --defect V_Br --defect V_Cs, or V_PbS",
-    "surface.counterion": "an outermost ion with the opposite of the ligand's charge",
-    "ligand.anchor": "an atom by which a ligand binds: cover the slab with `qdsurf ligate`",
-    "ligand.proton": "an acid proton, or an H on an anchor",
-    "ligand.tail": "an N, O or S with H that is not bound to the crystal, as in mercaptopropionate",
-    "coreactant.proton": "an H on N, O, S or a halogen, as in H2O",
-    "coreactant.donor": "an atom that holds an acidic H, as in H2O",
-    "coreactant.carbonyl": "an O without H on C, as in AcOH",
-    "coreactant.oxygen": "an O bound to O only, as in O2 and O3",
+    "surface.counterion": "an outermost ion whose charge is opposite to that of a ligand",
+    "ligand.anchor": "an atom through which a ligand binds: cover the slab with `qdsurf ligate`",
+    "ligand.proton": "an acid proton, or an H atom on an anchor",
+    "ligand.tail": "an N, O or S atom with H that is not bound to the crystal, as in mercaptopropionate",
+    "coreactant.proton": "an H atom on N, O, S or a halogen, as in H2O",
+    "coreactant.donor": "an atom with an acidic H, as in H2O",
+    "coreactant.carbonyl": "an O atom without H that is bound to C, as in AcOH",
+    "coreactant.oxygen": "an O atom that is bound only to O, as in O2 and O3",
 }
 
 
 def find_role(atoms: Atoms, role: str) -> np.ndarray:
-    """Indices of all atoms that can play a role, such as `precursor.leaving`; may be empty.
+    """Find all atoms that match a role.
 
-    Those of the crystal that a pattern finds come in the order of their height, the openest first.
+    Parameters
+    ----------
+    atoms : Atoms
+        Annotated structure.
+    role : str
+        Name of the role, such as `precursor.leaving`.
+
+    Returns
+    -------
+    ndarray of int
+        Indices; empty if no atom matches. Atoms of the crystal that a pattern finds are sorted by height, the highest
+        first, because higher atoms are more accessible.
     """
     if role not in PATTERNS:
         return _FINDERS[role](atoms)
-    bonded = _bonded(atoms)
-    found = np.flatnonzero(_matches(atoms, PATTERNS[role], bonded))
+    found = np.flatnonzero(_matches(atoms, PATTERNS[role], _bonds_with_formed(atoms)))
     heights = atoms.positions[found, 2].round(1) if role.startswith("surface.") else np.zeros(len(found))
     return found[np.argsort(-heights, kind="stable")]
 
 
-def _bonded(atoms: Atoms) -> np.ndarray:
-    """Bonds, shape (n, n), with those that springs have made: longer than others until they are relaxed."""
+def _bonds_with_formed(atoms: Atoms) -> np.ndarray:
+    """Return the bond matrix, shape (n, n), including bonds formed by the spring model, which may still be too long."""
     bonded = bond_matrix(atoms)
     for i, j in recorded_pairs(atoms, "formed"):
-        reach = BOND_LOST * covalent_radii[atoms.numbers[[i, j]]].sum() if max(i, j) < len(atoms) else -1.0
-        if reach > 0 and atoms.get_distance(i, j, mic=True) < reach:
+        if max(i, j) >= len(atoms):
+            continue  # the record refers to atoms that have been removed
+        longest = BOND_LOST * covalent_radii[atoms.numbers[[i, j]]].sum()
+        if atoms.get_distance(i, j, mic=True) < longest:
             bonded[i, j] = bonded[j, i] = True
     return bonded
 
 
 def _matches(atoms: Atoms, pattern: Pattern, bonded: np.ndarray) -> np.ndarray:
-    """Mask of the atoms that fit a pattern, shape (n,)."""
+    """Return the mask of the atoms that match a pattern, shape (n,)."""
     mask = annotation.parts(atoms) == pattern.part
     if pattern.elements:
         mask = mask & np.isin(atoms.symbols, pattern.elements)
@@ -128,20 +153,20 @@ def _matches(atoms: Atoms, pattern: Pattern, bonded: np.ndarray) -> np.ndarray:
 
 
 def _surface_ions(atoms: Atoms, sign: int) -> np.ndarray:
-    """Substrate atoms of the elements whose usual charge of one sign is the largest, in the two outermost layers.
+    """Return the ions of one sign in the two outermost layers whose element has the largest typical charge.
 
-    The largest charge, because the Lewis acid of CsPbBr3 is Pb2+, not Cs+. In a metal the least (+1) or most (-1)
-    electronegative element stands in.
+    Only the largest charge counts, because the Lewis acid of CsPbBr3 is Pb2+, not Cs+. The atoms of a metal have no
+    formal charge; the least electronegative element is then taken for `sign` +1 and the most electronegative for -1.
     """
     substrate = np.flatnonzero(annotation.parts(atoms) == SUBSTRATE)
     charge = annotation.formal_charges(atoms)[substrate] * sign
     numbers = atoms.numbers[substrate]
     if charge.any():
-        usual = {z: float(np.median(charge[numbers == z])) for z in set(numbers.tolist())}
-        top = max(usual.values())
-        chosen = (np.array([usual[z] for z in numbers.tolist()]) > top - 1e-6) & (charge > 0)
+        typical = {z: float(np.median(charge[numbers == z])) for z in set(numbers.tolist())}
+        largest = max(typical.values())
+        chosen = (np.array([typical[z] for z in numbers.tolist()]) > largest - 1e-6) & (charge > 0)
     else:
-        from pymatgen.core import Element  # slow to import, and only metals need it
+        from pymatgen.core import Element  # slow to import, and needed only for metals
 
         rank = np.array([-sign * Element(chemical_symbols[z]).X for z in numbers])
         chosen = rank > rank.max() - 1e-6
@@ -149,63 +174,90 @@ def _surface_ions(atoms: Atoms, sign: int) -> np.ndarray:
 
 
 def surface_cations(atoms: Atoms) -> np.ndarray:
-    """Indices of the Lewis-acidic cations of the two outermost layers."""
+    """Return the indices of the Lewis-acidic cations of the two outermost layers."""
     return _surface_ions(atoms, +1)
 
 
 def surface_anions(atoms: Atoms) -> np.ndarray:
-    """Indices of the anions of the two outermost layers."""
+    """Return the indices of the anions of the two outermost layers."""
     return _surface_ions(atoms, -1)
 
 
 def outermost_anions(atoms: Atoms) -> np.ndarray:
-    """Indices of the anions of the outermost layer."""
+    """Return the indices of the anions of the outermost layer."""
     anions = surface_anions(atoms)
     return anions[annotation.layers(atoms)[anions] == 1]
 
 
 def vacant_cations(atoms: Atoms) -> np.ndarray:
-    """Indices of the cations that have fewer anions about them than is usual for their element and layer."""
+    """Return the indices of the surface cations with a coordination number below the median of their element and layer.
+
+    Anions of the crystal and anchors of ligands within `COORDINATION` count as neighbours.
+    """
     cations = surface_cations(atoms)
-    anionic = (annotation.parts(atoms) == SUBSTRATE) & (annotation.formal_charges(atoms) < 0) | annotation.anchors(
-        atoms
-    )
-    count = touching(atoms, COORDINATION)[np.ix_(cations, anionic)].sum(axis=1)
-    kind = list(zip(atoms.numbers[cations].tolist(), annotation.layers(atoms)[cations].tolist(), strict=True))
-    usual = {key: np.median([n for n, other in zip(count, kind, strict=True) if other == key]) for key in set(kind)}
-    return cations[[bool(n < usual[key]) for n, key in zip(count, kind, strict=True)]] if len(cations) else cations
+    if len(cations) == 0:
+        return cations
+    anions = (annotation.parts(atoms) == SUBSTRATE) & (annotation.formal_charges(atoms) < 0)
+    neighbours = anions | annotation.anchors(atoms)
+    coordination = touching(atoms, COORDINATION)[np.ix_(cations, neighbours)].sum(axis=1)
+    kinds = list(zip(atoms.numbers[cations].tolist(), annotation.layers(atoms)[cations].tolist(), strict=True))
+    median = {
+        kind: np.median([n for n, other in zip(coordination, kinds, strict=True) if other == kind])
+        for kind in set(kinds)
+    }
+    return cations[[bool(n < median[kind]) for n, kind in zip(coordination, kinds, strict=True)]]
 
 
 def outermost_ions(atoms: Atoms, charge: float) -> np.ndarray:
-    """Indices of the outermost substrate ions of one formal charge."""
+    """Return the indices of the substrate ions with a given formal charge in the outermost layer that contains any.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Annotated structure.
+    charge : float
+        Formal charge in e.
+
+    Returns
+    -------
+    ndarray of int
+        Empty if no ion has this charge.
+    """
     ions = np.flatnonzero((annotation.parts(atoms) == SUBSTRATE) & (annotation.formal_charges(atoms) == charge))
     layers = annotation.layers(atoms)[ions]
     return ions[layers == layers.min()] if len(ions) else ions
 
 
 def ligand_charge(atoms: Atoms) -> int:
-    """Formal charge in e of one ligand, the mean of all; 0 where there is none."""
+    """Return the mean formal charge of a ligand in e, rounded to an integer; 0 if the structure has no ligands."""
     ligand = annotation.parts(atoms) == LIGAND
-    return round(annotation.formal_charges(atoms)[ligand].sum() / max(1, len(set(annotation.fragments(atoms)[ligand]))))
+    number = max(1, len(set(annotation.fragments(atoms)[ligand])))
+    return round(annotation.formal_charges(atoms)[ligand].sum() / number)
 
 
 def counterions(atoms: Atoms) -> np.ndarray:
-    """Indices of the outermost ions, not protons, with the opposite of a ligand's charge."""
+    """Return the indices of the outermost ions, protons excluded, whose charge is opposite to that of a ligand."""
     ions = outermost_ions(atoms, -ligand_charge(atoms))
     return ions[atoms.numbers[ions] > 1]
 
 
 def ligand_protons(atoms: Atoms) -> np.ndarray:
-    """Indices of the acid protons that came with ligands, else those on anchors, else those on the crystal."""
+    """Return the indices of the protons that ligands can release.
+
+    Acid protons of the ligands are taken first. If there are none, hydrogen atoms on anchors are taken. If the ligands
+    have hydrogen, but none on an anchor, protons on the crystal are taken.
+    """
     hydrogen = (annotation.parts(atoms) == LIGAND) & (atoms.numbers == 1)
     acidic = hydrogen & (annotation.formal_charges(atoms) > 0)
     if acidic.any():
         return np.flatnonzero(acidic)
     on_anchor = hydrogen & bond_matrix(atoms)[:, annotation.anchors(atoms)].any(axis=1)
-    return np.flatnonzero(on_anchor) if on_anchor.any() or not hydrogen.any() else find_role(atoms, "surface.proton")
+    if on_anchor.any() or not hydrogen.any():
+        return np.flatnonzero(on_anchor)
+    return find_role(atoms, "surface.proton")
 
 
-_FINDERS = {
+_FINDERS: dict[str, Callable[[Atoms], np.ndarray]] = {
     "surface.cation": surface_cations,
     "surface.anion": outermost_anions,
     "surface.counterion": counterions,

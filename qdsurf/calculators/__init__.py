@@ -1,1 +1,1 @@
-"""Calculators: one registry, and one module for each code."""
+"""Calculators: a registry, and one module for each code."""

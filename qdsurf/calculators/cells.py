@@ -1,14 +1,25 @@
-"""Cells of structures that are periodic in some directions only."""
+"""Cells of structures that are not periodic in all three directions."""
 
 import numpy as np
 from ase import Atoms
 from ase.geometry.cell import complete_cell
 
-SMALLEST_VOLUME_A3 = 1e-6
+SMALLEST_VOLUME_A3 = 1e-6  # smaller volumes are rounding errors of a flat cell
 
 
 def completed_cell(atoms: Atoms) -> np.ndarray:
-    """Cell with unit vectors, at right angles to the periodic ones, in place of those that are not periodic, A."""
+    """Replace the cell vectors of non-periodic directions by unit vectors that are orthogonal to all others.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Structure with any periodicity.
+
+    Returns
+    -------
+    ndarray
+        Cell vectors in A, shape (3, 3).
+    """
     return complete_cell(np.where(atoms.pbc[:, None], atoms.cell.array, 0.0))
 
 

@@ -1,4 +1,4 @@
-"""Density functional theory with plane waves and Gaussians by CP2K, molecules and slabs."""
+"""Density functional theory with Gaussians and plane waves by CP2K, for molecules and slabs."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from ase.units import Rydberg
 
 from qdsurf.errors import CalculationError
 
-EMPTY_A = 6.0  # around a molecule; CP2K wants a cell, and the multipoles of a free molecule want room
-# Orbital transformation converges molecules and fails on PbS; diagonalisation with Broyden mixing does the reverse.
+VACUUM_A = 6.0  # around a molecule: CP2K needs a cell, and its Poisson solver for free molecules needs vacuum
+# Orbital transformation converges molecules but not PbS slabs. Diagonalisation with Broyden mixing does the reverse.
 MOLECULE_SCF = "&OT\n MINIMIZER DIIS\n PRECONDITIONER FULL_SINGLE_INVERSE\n &END OT"
 SLAB_SCF = (
     "ADDED_MOS 40\n &SMEAR\n METHOD FERMI_DIRAC\n ELECTRONIC_TEMPERATURE 300\n &END SMEAR\n"
@@ -39,34 +39,46 @@ INPUT = """
  &END DFT
 &END FORCE_EVAL"""
 SCF_STEPS = 150
-FAILED = "FAILED to converge", "SCF run NOT converged"
+FAILURE_MESSAGES = ("FAILED to converge", "SCF run NOT converged")
 
 
 class Cp2k(Calculator):
-    """CP2K through ASE's shell, with the SCF that suits the structure and an error where it did not converge.
+    """CP2K through the shell of ASE, with an error if the SCF does not converge.
+
+    Molecules and periodic structures are computed with different SCF methods.
 
     Parameters
     ----------
-    xc : functional that CP2K knows, such as PBE.
-    basis : of the MOLOPT family, with GTH potentials.
-    cutoff_Ry : of the finest grid.
-    dispersion : DFT-D3 with Becke-Johnson damping (10.1002/jcc.21759).
-    folder : where CP2K writes its output.
+    xc : str
+        Functional by its name in CP2K, such as PBE.
+    basis : str
+        Basis set of the MOLOPT family, for GTH pseudopotentials.
+    cutoff_Ry : float
+        Cut-off of the finest grid.
+    dispersion : bool
+        Whether to add DFT-D3 with Becke-Johnson damping (10.1002/jcc.21759).
+    command : str
+        Command that starts the shell of CP2K.
+    folder : str
+        Folder for the output of CP2K.
     """
 
-    implemented_properties = ("energy", "forces")
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (as in ASE)
 
     def __init__(self, xc: str, basis: str, cutoff_Ry: float, dispersion: bool, command: str, folder: str):
         super().__init__()
         self.settings = {"xc": xc, "basis_set": basis, "cutoff": cutoff_Ry * Rydberg, "command": command}
-        self.dispersion, self.folder, self._shell = dispersion, Path(folder), None
+        self.dispersion = dispersion
+        self.folder = Path(folder)
+        self._shell: CP2K | None = None
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
-        """Run the SCF.
+    def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
+        """Compute energy (eV) and forces (eV/A).
 
         Raises
         ------
-        CalculationError : CP2K failed, or its SCF did not converge, which it reports in its output only.
+        CalculationError
+            CP2K failed, or its SCF did not converge. CP2K reports the latter only in its output.
         """
         super().calculate(atoms, properties, system_changes)
         boxed = self._boxed()
@@ -78,27 +90,36 @@ class Cp2k(Calculator):
         except (AssertionError, RuntimeError, OSError) as error:
             raise CalculationError(f"CP2K of {self.atoms.symbols}: {error or 'the shell stopped'}") from None
         output = (self.folder / "qdsurf.out").read_text(errors="replace")
-        if any(word in output.rpartition("SCF WAVEFUNCTION OPTIMIZATION")[2] for word in FAILED):
+        last_scf = output.rpartition("SCF WAVEFUNCTION OPTIMIZATION")[2]
+        if any(message in last_scf for message in FAILURE_MESSAGES):
             self.results = {}
             raise CalculationError(f"CP2K of {self.atoms.symbols}: the SCF did not converge in {SCF_STEPS} steps")
 
     def _boxed(self) -> Atoms:
+        """Copy the structure without constraints into a periodic cell, or into a box if it is a molecule."""
         boxed = self.atoms.copy()
         boxed.set_constraint()
         if boxed.pbc.any():
-            boxed.pbc = True  # a slab with its vacuum is repeated: CP2K's Poisson solver is of three dimensions
+            boxed.pbc = True  # a slab is repeated with its vacuum, because the Poisson solver is periodic in 3D
         else:
-            boxed.center(vacuum=EMPTY_A)
+            boxed.center(vacuum=VACUUM_A)
         return boxed
 
     def _start(self, periodic: bool) -> CP2K:
+        """Start the shell of CP2K with the input for a molecule or for a periodic structure."""
         text = INPUT.format(
             steps=SCF_STEPS,
             scf=SLAB_SCF if periodic else MOLECULE_SCF,
             dispersion=DISPERSION.format(xc=self.settings["xc"]) if self.dispersion else "",
         )
         return CP2K(
-            label=str(self.folder / "qdsurf"), inp=text, max_scf=None, stress_tensor=False, print_level="LOW",
-            poisson_solver="auto" if not periodic else None, pseudo_potential="auto", potential_file="GTH_POTENTIALS",
+            label=str(self.folder / "qdsurf"),
+            inp=text,
+            max_scf=None,
+            stress_tensor=False,
+            print_level="LOW",
+            poisson_solver=None if periodic else "auto",
+            pseudo_potential="auto",
+            potential_file="GTH_POTENTIALS",
             **self.settings,
-        )  # fmt: skip
+        )

@@ -1,4 +1,4 @@
-"""D3(BJ) dispersion (10.1002/jcc.21759) through dftd3, for slabs and molecules wherever they lie in their cell."""
+"""D3(BJ) dispersion (10.1002/jcc.21759) by dftd3, independent of the position of a structure in its cell."""
 
 import numpy as np
 from ase import Atoms
@@ -8,19 +8,21 @@ from ase.units import Bohr
 from qdsurf.calculators.cells import completed_cell, has_volume
 from qdsurf.errors import InputError
 
-VACUUM_A = 60 * Bohr + 0.1  # more than the cut-off of D3, so that images do not interact
+VACUUM_A = 60 * Bohr + 0.1  # more than the cut-off of D3, so that periodic images do not interact
 
 
 class Dispersion(Calculator):
-    """Two-body D3(BJ) of a functional.
+    """Two-body D3(BJ) dispersion of a functional.
 
-    dftd3 1.7 is right for molecules and for cells that are periodic in three directions. With mixed periodicity it
+    dftd3 1.7 is correct for molecules and for cells that are periodic in three directions. With mixed periodicity it
     wraps atoms in all directions, which splits a slab that crosses a cell boundary, and its energies depend on the
-    orientation of the cell. Slabs and wires are therefore given a periodic cell with vacuum beyond the cut-off of D3.
+    orientation of the cell. Slabs and wires are therefore computed in a periodic cell with vacuum beyond the cut-off of
+    D3.
 
     Parameters
     ----------
-    functional : such as PBE.
+    functional : str
+        Functional such as PBE.
 
     Raises
     ------
@@ -45,7 +47,7 @@ class Dispersion(Calculator):
         self.d3 = DFTD3(method=functional, damping="d3bj")
 
     def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
-        """Energy (eV), forces (eV/A) and, in a periodic cell, stress (eV/A^3)."""
+        """Compute energy (eV), forces (eV/A) and, if the cell has a volume, stress (eV/A^3)."""
         super().calculate(atoms, properties, system_changes)
         boxed = enclose(self.atoms)
         energy = self.d3.get_potential_energy(boxed)
@@ -56,7 +58,18 @@ class Dispersion(Calculator):
 
 
 def enclose(atoms: Atoms) -> Atoms:
-    """The structure in a cell that is periodic in all directions, with vacuum where the structure is not periodic."""
+    """Copy a structure into a cell that is periodic in all directions, with vacuum in the non-periodic ones.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Structure with any periodicity.
+
+    Returns
+    -------
+    Atoms
+        The copy; a molecule has no cell.
+    """
     if not atoms.pbc.any():
         return Atoms(atoms.numbers, atoms.positions)
     cell = completed_cell(atoms)

@@ -1,4 +1,6 @@
-"""Density functional theory with plane waves and PAW by GPAW, molecules, slabs and bulk."""
+"""Density functional theory with plane waves and PAW by GPAW, for molecules, slabs and bulk."""
+
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -6,31 +8,38 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from qdsurf.errors import CalculationError
 
-EMPTY_A = 5.0  # around a molecule; plane waves want a cell
+VACUUM_A = 5.0  # around a molecule, because plane waves need a cell
 
 
 class Gpaw(Calculator):
-    """GPAW with a box around molecules, and an error where the SCF did not converge.
+    """GPAW with a box around molecules, and an error if the SCF does not converge.
 
     Parameters
     ----------
-    xc : functional that GPAW knows, such as PBE.
-    ecut_eV : of the plane waves.
-    kpoints : along each periodic direction.
+    xc : str
+        Functional by its name in GPAW, such as PBE.
+    ecut_eV : float
+        Plane-wave cut-off.
+    kpoints : int
+        Number of k points along each periodic direction.
     """
 
-    implemented_properties = ("energy", "forces")
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (as in ASE)
 
     def __init__(self, xc: str, ecut_eV: float, kpoints: int):
         super().__init__()
-        self.xc, self.ecut_eV, self.kpoints, self._gpaw = xc, ecut_eV, kpoints, None
+        self.xc = xc
+        self.ecut_eV = ecut_eV
+        self.kpoints = kpoints
+        self._gpaw: Any = None
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
-        """Run the SCF, started from the last one where only atoms moved.
+    def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
+        """Run the SCF; it starts from the last one if only positions have changed.
 
         Raises
         ------
-        CalculationError : the SCF did not converge, or GPAW has no setup for an element.
+        CalculationError
+            The SCF did not converge, or GPAW has no setup for an element.
         """
         from gpaw import GPAW, PW, ConvergenceError
 
@@ -48,16 +57,27 @@ class Gpaw(Calculator):
         except FileNotFoundError as error:
             self._gpaw = None
             raise CalculationError(
-                f"GPAW of {self.atoms.symbols}: {error}; `pip install gpaw-data` brings the setups"
+                f"GPAW of {self.atoms.symbols}: {error}; install the setups with `pip install gpaw-data`"
             ) from None
 
 
 def boxed_molecule(atoms: Atoms) -> Atoms:
-    """Copy without constraints, in the middle of its cell along open directions; a molecule is put into a box."""
+    """Copy a structure without constraints into the centre of its cell; a molecule gets a cell with vacuum.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Molecule, slab or bulk.
+
+    Returns
+    -------
+    Atoms
+        The copy, centred along the directions that are not periodic.
+    """
     boxed = atoms.copy()
     boxed.set_constraint()
     if not boxed.pbc.any():
-        # Whole angstroms: a box that followed every step would change the plane waves, and the energy with them.
-        boxed.cell = np.diag(np.ceil(np.ptp(boxed.positions, axis=0)) + 2 * EMPTY_A)
+        # The box has whole angstroms. If it changed with every step, the plane waves and the energy would change too.
+        boxed.cell = np.diag(np.ceil(np.ptp(boxed.positions, axis=0)) + 2 * VACUUM_A)
     boxed.center(axis=np.flatnonzero(~boxed.pbc))
     return boxed

@@ -1,5 +1,7 @@
 """Kohn-Sham theory of closed-shell molecules by PySCF, which the extra `reference` installs."""
 
+from typing import Any
+
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
@@ -10,33 +12,41 @@ from qdsurf.atomistic import annotation
 from qdsurf.errors import CalculationError
 
 FIRST_WITH_ECP = 37  # the def2 sets have effective core potentials from rubidium on, 10.1039/b508541a
-SCF_GRID = 1  # PySCF's level
+SCF_GRID = 1  # grid level of PySCF
 
 
 class KohnSham(Calculator):
-    """Closed-shell Kohn-Sham theory of molecules by PySCF with density fitting, each SCF started from the last.
+    """Closed-shell Kohn-Sham theory of molecules by PySCF with density fitting.
+
+    Every SCF starts from the last density of the same molecule.
 
     Parameters
     ----------
-    functional, basis : names that PySCF knows; elements from rubidium on have the effective core of the basis.
+    functional : str
+        Functional by its name in PySCF.
+    basis : str
+        Basis set by its name in PySCF. Elements from rubidium on have the effective core potential of the basis.
     """
 
-    implemented_properties = ("energy", "forces")
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 (as in ASE)
 
     def __init__(self, functional: str, basis: str):
         super().__init__()
-        self.functional, self.basis, self.density = functional, basis, None
+        self.functional = functional
+        self.basis = basis
+        self.density: np.ndarray | None = None
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
-        """Run the SCF, in eV and eV/A.
+    def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
+        """Compute energy (eV) and forces (eV/A).
 
         Raises
         ------
-        CalculationError : the SCF did not converge, or the structure is periodic.
+        CalculationError
+            The SCF did not converge, or the structure is periodic.
         """
         super().calculate(atoms, properties, system_changes)
         if self.atoms.pbc.any():
-            raise CalculationError("pyscf computes molecules only; take cp2k or gpaw for slabs")
+            raise CalculationError("pyscf computes molecules only; use cp2k or gpaw for slabs")
         guess = None if "numbers" in system_changes else self.density
         solved = converged(mean_field_of(self.atoms, self.functional, self.basis), self.atoms, guess)
         self.density = solved.make_rdm1()
@@ -45,8 +55,23 @@ class KohnSham(Calculator):
         self.results = {"energy": float(solved.e_tot) * Hartree, "forces": -gradient * Hartree / Bohr}
 
 
-def mean_field_of(atoms: Atoms, functional: str, basis: str):
-    """PySCF's restricted Kohn-Sham object of a molecule, with density fitting, on a coarse grid."""
+def mean_field_of(atoms: Atoms, functional: str, basis: str) -> Any:
+    """Prepare a restricted Kohn-Sham calculation of a molecule with density fitting on a coarse grid.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Closed-shell molecule.
+    functional : str
+        Functional by its name in PySCF.
+    basis : str
+        Basis set by its name in PySCF.
+
+    Returns
+    -------
+    pyscf.dft.rks.RKS
+        The calculation, which has not been run.
+    """
     from pyscf import dft, gto
 
     symbols = list(atoms.symbols)
@@ -59,12 +84,27 @@ def mean_field_of(atoms: Atoms, functional: str, basis: str):
     return mean_field
 
 
-def converged(mean_field, atoms: Atoms, density: np.ndarray | None = None):
-    """Run the SCF, of second order where the first is lost.
+def converged(mean_field: Any, atoms: Atoms, density: np.ndarray | None = None) -> Any:
+    """Run the SCF, and a second-order SCF if the first one does not converge.
+
+    Parameters
+    ----------
+    mean_field : pyscf.dft.rks.RKS
+        Calculation of `mean_field_of`.
+    atoms : Atoms
+        The molecule, for the error message.
+    density : ndarray, optional
+        Density matrix of the initial guess.
+
+    Returns
+    -------
+    pyscf.dft.rks.RKS
+        The converged calculation.
 
     Raises
     ------
-    CalculationError : it did not converge; names the molecule.
+    CalculationError
+        Neither SCF converged; the message gives the name of the molecule.
     """
     mean_field.kernel(density)
     if not mean_field.converged:

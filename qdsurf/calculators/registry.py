@@ -1,7 +1,7 @@
 """Registry of calculators: how each code is built, what it needs, and which elements it supports.
 
 A configuration is checked against this table before the first calculation, so that a missing code, a wrong parameter or
-an unsupported element costs no time.
+an unsupported element is found at once.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from tempfile import mkdtemp
-from typing import cast
+from typing import Any, cast
 
 from ase.calculators.calculator import Calculator
 from ase.calculators.mixing import SumCalculator
@@ -26,8 +26,8 @@ from qdsurf.calculators.sevennet.weights import MODELS, trained_elements, weight
 from qdsurf.errors import InputError, UnsupportedElementError, unknown
 from qdsurf.records.models import CalculatorSpec
 
-D3 = "d3"  # parameter of every potential: the functional whose dispersion is added to it
-# Any of these libraries, loaded first, replaces the slow reference BLAS in tblite's wheel.
+D3 = "d3"  # parameter of every potential: the functional whose D3 dispersion is added
+# If one of these libraries is loaded before tblite, it replaces the slow reference BLAS in the wheel of tblite.
 FAST_BLAS = ("libopenblas.so.0", "libmkl_rt.so.2", "libmkl_rt.so.3", "libopenblas.dylib")
 TBLITE_METHODS = ("GFN2-xTB", "GFN1-xTB", "IPEA1-xTB")
 MOPAC_METHODS = ("PM7", "PM6-D3H4", "PM6")
@@ -35,33 +35,35 @@ MOPAC_METHODS = ("PM7", "PM6-D3H4", "PM6")
 
 @dataclass(frozen=True)
 class Code:
-    """One code of the registry."""
+    """A code of the registry."""
 
     build: Callable[..., Calculator]
-    """Builds the calculator; its signature lists the accepted parameters."""
+    """Function that builds the calculator. Its signature lists the accepted parameters."""
     module: str
-    """Module that can be imported where the code is installed."""
+    """Module that can be imported if the code is installed."""
     install: str = ""
-    """What to type to install the code."""
+    """Command that installs the code."""
     distribution: str = ""
-    """Package whose version is recorded with every result; the name of the code if empty."""
+    """Package whose version is recorded with every result; if empty, the name of the code."""
     methods: tuple[str, ...] = ()
-    """Accepted values of the parameter `method` (of `model` for sevennet), the default first."""
+    """Accepted values of the parameter `method` (for sevennet, of `model`); the first one is the default."""
     elements: Callable[[CalculatorSpec], list[str]] | None = None
-    """Elements with parameters; None if the code does not tell."""
+    """Function that returns the supported elements; None if they are unknown."""
     needs_weights: bool = False
-    """Whether the parameter `model` must give the weights of a potential; D3 can be added to such potentials."""
+    """Whether the parameter `model` must give the weights of a potential. D3 can be added to such a potential."""
     molecules_only: bool = False
-    """Whether the code refuses periodic structures."""
+    """Whether the code cannot compute periodic structures."""
 
 
-def _sevennet(**parameters) -> Calculator:
+def _sevennet(**parameters: Any) -> Calculator:
+    """Build a SevenNet calculator."""
     from qdsurf.calculators.sevennet.calculator import SevenNet
 
     return SevenNet(**parameters)
 
 
-def _emt(**parameters) -> Calculator:
+def _emt(**parameters: Any) -> Calculator:
+    """Build the effective-medium calculator of ASE."""
     from ase.calculators.emt import EMT
 
     for key in parameters.keys() - EMT.default_parameters.keys():  # ASE would ignore the key
@@ -70,25 +72,29 @@ def _emt(**parameters) -> Calculator:
 
 
 def _emt_elements(spec: CalculatorSpec) -> list[str]:
+    """Elements with parameters in the effective-medium calculator of ASE."""
     from ase.calculators.emt import parameters
 
     return sorted(parameters)
 
 
-def _tblite(method: str = TBLITE_METHODS[0], **parameters) -> Calculator:
-    from qdsurf.calculators.tblite import RescuedTBLite
+def _tblite(method: str = TBLITE_METHODS[0], **parameters: Any) -> Calculator:
+    """Build a tblite calculator."""
+    from qdsurf.calculators.tblite import RecoveringTBLite
 
     load_fast_blas()
-    return RescuedTBLite(method=method, **parameters)
+    return RecoveringTBLite(method=method, **parameters)
 
 
-def _mopac(method: str = MOPAC_METHODS[0], **parameters) -> Calculator:
+def _mopac(method: str = MOPAC_METHODS[0], **parameters: Any) -> Calculator:
+    """Build a MOPAC calculator."""
     from qdsurf.calculators.mopac import Mopac
 
     return Mopac(method=method, **parameters)
 
 
 def _pyscf(xc: str = "pbe", basis: str = "def2-svp") -> Calculator:
+    """Build a PySCF calculator."""
     from qdsurf.calculators.pyscf import KohnSham
 
     return KohnSham(xc, basis)
@@ -101,15 +107,19 @@ def _cp2k(
     dispersion: bool = True,
     command: str = "cp2k_shell.psmp",
 ) -> Calculator:
+    """Build a CP2K calculator with a new folder for its output."""
     from qdsurf.calculators.cp2k import Cp2k
 
     if shutil.which(command.split()[0]) is None:
-        raise InputError(f"calculator.parameters.command: {command!r} is no program here; {CODES['cp2k'].install}")
-    quoted = shlex.join(shlex.split(command))  # ASE gives it to a shell
+        raise InputError(
+            f"calculator.parameters.command: {command!r} was not found on this machine; {CODES['cp2k'].install}"
+        )
+    quoted = shlex.join(shlex.split(command))  # because ASE passes the command to a shell
     return Cp2k(xc, basis, cutoff_Ry, dispersion, quoted, folder=mkdtemp(prefix="cp2k-"))
 
 
 def _gpaw(xc: str = "PBE", ecut_eV: float = 400.0, kpoints: int = 1) -> Calculator:
+    """Build a GPAW calculator."""
     from qdsurf.calculators.gpaw import Gpaw
 
     return Gpaw(xc, ecut_eV, kpoints)
@@ -126,7 +136,7 @@ CODES: dict[str, Code] = {
     "emt": Code(_emt, "ase.calculators.emt", distribution="ase", elements=_emt_elements),
     # GFN1-xTB and GFN2-xTB have parameters up to radon.
     "tblite": Code(_tblite, "tblite", methods=TBLITE_METHODS, elements=lambda spec: chemical_symbols[1:87]),
-    # PM7 has parameters up to bismuth, of the lanthanides for La and Lu only.
+    # PM7 has parameters up to bismuth. Of the lanthanides it has only La and Lu.
     "mopac": Code(
         _mopac,
         "mopactools",
@@ -135,7 +145,7 @@ CODES: dict[str, Code] = {
         methods=MOPAC_METHODS,
         elements=lambda spec: [*chemical_symbols[1:58], *chemical_symbols[71:84]],
     ),
-    "cp2k": Code(_cp2k, "ase.calculators.cp2k", "install CP2K, such as `apt-get install cp2k`"),
+    "cp2k": Code(_cp2k, "ase.calculators.cp2k", "install CP2K, for example with `apt-get install cp2k`"),
     "gpaw": Code(_gpaw, "gpaw", "`pip install gpaw gpaw-data`, which needs libxc and BLAS"),
     "pyscf": Code(_pyscf, "pyscf", "`pip install 'qdsurf[reference]'`; molecules only", molecules_only=True),
     "mace": Code(potentials.mace, "mace", "`pip install mace-torch`", distribution="mace-torch", needs_weights=True),
@@ -166,17 +176,27 @@ CODES: dict[str, Code] = {
 def make_calculator(spec: CalculatorSpec) -> Calculator:
     """Build a calculator.
 
+    Parameters
+    ----------
+    spec : CalculatorSpec
+        Name and parameters.
+
+    Returns
+    -------
+    Calculator
+        The calculator, with D3 dispersion if the parameters of a potential request it.
+
     Raises
     ------
     InputError
-        The name or a parameter is unknown, or the code or its weights are not installed; the message says how to
-        install them.
+        The name or a parameter is unknown, or the code or its weights are not installed. The message contains the
+        command that installs them.
     """
     if spec.name not in CODES:
         return _import_calculator(spec)
     _assert_buildable(spec)
     try:
-        calculator = CODES[spec.name].build(**_own_parameters(spec))
+        calculator = CODES[spec.name].build(**_code_parameters(spec))
     except TypeError as error:
         raise _refused(spec, error) from error
     dispersion = _dispersion(spec)
@@ -184,7 +204,18 @@ def make_calculator(spec: CalculatorSpec) -> Calculator:
 
 
 def check_calculator(spec: CalculatorSpec) -> None:
-    """Refuse what `make_calculator` would refuse, without loading weights that torch needs."""
+    """Assert that `make_calculator` can build a calculator, without loading weights that need torch.
+
+    Parameters
+    ----------
+    spec : CalculatorSpec
+        Name and parameters.
+
+    Raises
+    ------
+    InputError
+        As for `make_calculator`.
+    """
     if spec.name in CODES and CODES[spec.name].needs_weights:
         _assert_buildable(spec)
         _dispersion(spec)
@@ -193,7 +224,7 @@ def check_calculator(spec: CalculatorSpec) -> None:
 
 
 def _assert_buildable(spec: CalculatorSpec) -> None:
-    """Check weights, installation, parameter names and method of a code of the registry."""
+    """Assert that a code of the registry has weights and is installed, and that its parameters are known."""
     code = CODES[spec.name]
     if code.needs_weights:
         potentials.assert_weights(spec)
@@ -202,7 +233,7 @@ def _assert_buildable(spec: CalculatorSpec) -> None:
     except ImportError as error:
         raise InputError(f"calculator.name: {spec.name} needs {code.module} ({error}); {code.install}") from None
     try:
-        signature(code.build).bind(**_own_parameters(spec))
+        signature(code.build).bind(**_code_parameters(spec))
     except TypeError as error:
         raise _refused(spec, error) from None
     method = spec.parameters.get("method", None)
@@ -211,24 +242,25 @@ def _assert_buildable(spec: CalculatorSpec) -> None:
 
 
 def _refused(spec: CalculatorSpec, error: TypeError) -> InputError:
-    return InputError(f"calculator.parameters: {spec.name} refuses {dict(spec.parameters)}: {error}")
+    """Make the error for parameters that a calculator does not accept."""
+    return InputError(f"calculator.parameters: {spec.name} does not accept {dict(spec.parameters)}: {error}")
 
 
-def _own_parameters(spec: CalculatorSpec) -> dict:
-    """Parameters of the code itself, without the dispersion that is added to a potential."""
-    added = {D3} if CODES[spec.name].needs_weights else set()
-    return {key: value for key, value in spec.parameters.items() if key not in added}
+def _code_parameters(spec: CalculatorSpec) -> dict[str, Any]:
+    """Parameters of the code, without the D3 dispersion that is added to a potential."""
+    is_potential = CODES[spec.name].needs_weights
+    return {key: value for key, value in spec.parameters.items() if not (is_potential and key == D3)}
 
 
 def _dispersion(spec: CalculatorSpec) -> Calculator | None:
-    """D3(BJ), 10.1002/jcc.21759, for potentials that were trained on energies without dispersion."""
+    """D3(BJ) dispersion (10.1002/jcc.21759) of a potential that was trained on energies without dispersion."""
     if not CODES[spec.name].needs_weights or spec.parameters.get(D3, "none") == "none":
         return None
     return Dispersion(str(spec.parameters[D3]))
 
 
 def _import_calculator(spec: CalculatorSpec) -> Calculator:
-    """Build a calculator whose name is `module:Class`."""
+    """Import and build a calculator whose name is `module:Class`."""
     module_name, _, class_name = spec.name.partition(":")
     if not (module_name and class_name):
         raise unknown("calculator", spec.name, [*CODES, "module:Class"], "calculator.name")
@@ -241,18 +273,36 @@ def _import_calculator(spec: CalculatorSpec) -> Calculator:
 
 
 def supported_elements(spec: CalculatorSpec) -> list[str] | None:
-    """Elements that a calculator has parameters for; None if it does not tell."""
+    """Return the elements for which a calculator has parameters.
+
+    Parameters
+    ----------
+    spec : CalculatorSpec
+        Name and parameters.
+
+    Returns
+    -------
+    list of str or None
+        Symbols; None if they are unknown.
+    """
     code = CODES.get(spec.name)
     return code.elements(spec) if code and code.elements else None
 
 
 def assert_supported(spec: CalculatorSpec, symbols: Iterable[str]) -> None:
-    """Refuse elements without parameters.
+    """Assert that a calculator has parameters for all elements of a structure.
+
+    Parameters
+    ----------
+    spec : CalculatorSpec
+        Name and parameters.
+    symbols : iterable of str
+        Elements of the structure.
 
     Raises
     ------
     UnsupportedElementError
-        The message lists the elements that are missing and those that are supported.
+        An element is not supported. The message lists the missing and the supported elements.
     """
     supported = supported_elements(spec)
     missing = sorted(set(symbols) - set(supported or symbols))
@@ -263,18 +313,18 @@ def assert_supported(spec: CalculatorSpec, symbols: Iterable[str]) -> None:
 
 
 def is_for_molecules_only(spec: CalculatorSpec) -> bool:
-    """Whether a calculator refuses periodic structures."""
+    """Whether a calculator cannot compute periodic structures."""
     return spec.name in CODES and CODES[spec.name].molecules_only
 
 
 @cache
 def load_fast_blas() -> str:
-    """Load a fast BLAS of the system before tblite, if there is one; the energies are the same.
+    """Load a fast BLAS library of the system before tblite, if there is one. The energies are the same.
 
     Returns
     -------
     str
-        Name of the library, or "bundled" if tblite uses the reference BLAS of its wheel.
+        Name of the library; "bundled" if tblite uses the reference BLAS of its wheel.
     """
     for name in FAST_BLAS:
         try:
@@ -285,18 +335,36 @@ def load_fast_blas() -> str:
     return "bundled"
 
 
-def describe_calculator(spec: CalculatorSpec) -> dict:
-    """Everything that identifies a calculation: name, version, parameters, hash of the weights, numerical library."""
+def describe_calculator(spec: CalculatorSpec) -> dict[str, Any]:
+    """Return everything that identifies a calculation.
+
+    Parameters
+    ----------
+    spec : CalculatorSpec
+        Name and parameters.
+
+    Returns
+    -------
+    dict
+        name, version and parameters; weights_sha256 of a potential, version of dftd3 with D3 dispersion, and blas
+        (the numerical library) of tblite.
+    """
     code = CODES.get(spec.name)
     package = code.distribution if code and code.distribution else spec.name.partition(".")[0].partition(":")[0]
     try:
         release = version(package)
-    except (PackageNotFoundError, ValueError):  # a module outside any package, or an empty name
+    except (PackageNotFoundError, ValueError):  # the module does not belong to a package, or the name is empty
         release = "unknown"
-    description = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
-    weights = weights_sha256(str(spec.parameters["model"])) if spec.name == "sevennet" else None
-    if code and code.needs_weights:
+    description: dict[str, Any] = {"name": spec.name, "version": release, "parameters": dict(spec.parameters)}
+    weights = None
+    if spec.name == "sevennet":
+        weights = weights_sha256(str(spec.parameters["model"]))
+    elif code and code.needs_weights:
         weights = potentials.weights_hash(spec)
-    description |= {"weights_sha256": weights} if weights else {}
-    description |= {"dftd3": version("dftd3")} if spec.parameters.get(D3, "none") != "none" else {}
-    return description | ({"blas": load_fast_blas()} if spec.name == "tblite" else {})
+    if weights:
+        description["weights_sha256"] = weights
+    if spec.parameters.get(D3, "none") != "none":
+        description["dftd3"] = version("dftd3")
+    if spec.name == "tblite":
+        description["blas"] = load_fast_blas()
+    return description

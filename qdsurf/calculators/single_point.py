@@ -1,4 +1,4 @@
-"""Energy, forces and stress of a structure as it is."""
+"""Energy, forces and stress of a structure without relaxation."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,13 @@ class SinglePoint(NamedTuple):
 
     Attributes
     ----------
-    energy_eV : total energy.
-    forces_eV_per_A : shape (atoms, 3).
-    stress_eV_per_A3 : xx, yy, zz, yz, xz, xy, positive under tension; None without a periodic cell or where the
-        calculator has no stress.
+    energy_eV : float
+        Total energy.
+    forces_eV_per_A : ndarray
+        Forces, shape (atoms, 3).
+    stress_eV_per_A3 : ndarray or None
+        Components xx, yy, zz, yz, xz, xy, positive under tension. None if the cell has no volume or the calculator has
+        no stress.
     """
 
     energy_eV: float
@@ -29,6 +32,18 @@ class SinglePoint(NamedTuple):
 def single_point(atoms: Atoms, calculator: Calculator) -> SinglePoint:
     """Run a calculator once. Constraints are not applied to the forces.
 
+    Parameters
+    ----------
+    atoms : Atoms
+        Structure; it is not changed.
+    calculator : Calculator
+        Any ASE calculator.
+
+    Returns
+    -------
+    SinglePoint
+        Energy, forces and stress.
+
     Raises
     ------
     CalculationError
@@ -37,7 +52,8 @@ def single_point(atoms: Atoms, calculator: Calculator) -> SinglePoint:
     atoms = atoms.copy()
     atoms.calc = calculator
     try:
-        energy, forces = float(atoms.get_potential_energy()), atoms.get_forces(apply_constraint=False)
+        energy = float(atoms.get_potential_energy())
+        forces = atoms.get_forces(apply_constraint=False)
         stress = _stress(atoms)
     except QDSurfError:
         raise
@@ -49,6 +65,7 @@ def single_point(atoms: Atoms, calculator: Calculator) -> SinglePoint:
 
 
 def _stress(atoms: Atoms) -> np.ndarray | None:
+    """Stress in eV/A^3; None if it is not defined or the calculator does not have it."""
     if not has_volume(atoms):
         return None
     try:

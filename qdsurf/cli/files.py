@@ -1,4 +1,4 @@
-"""Structure files as people hand them in: any format, one frame or many, with or without our columns."""
+"""Structure files of the user: any format, one frame or several, annotated by qdsurf or not."""
 
 import sys
 from collections.abc import Sequence
@@ -13,27 +13,45 @@ from qdsurf.storage.files import written_whole
 from qdsurf.storage.structures import read_structures, write_structures
 from qdsurf.surfaces.external import annotate_external
 
-EXTENDED_XYZ = "extxyz"
+XYZ_FORMATS = ("xyz", "extxyz")
 
 
-def note(words: str) -> None:
-    """Tell the user something that is not the result."""
-    print(f"qdsurf: note: {words}", file=sys.stderr)
+def print_note(text: str) -> None:
+    """Print a line on standard error that is neither the result nor an error.
+
+    Parameters
+    ----------
+    text : str
+        Text of the line.
+    """
+    print(f"qdsurf: note: {text}", file=sys.stderr)
 
 
 def read_frames(name: str) -> list[Atoms]:
     """Read all frames of FILE, or the one frame of FILE@N.
 
+    Parameters
+    ----------
+    name : str
+        FILE or FILE@N. A file whose name contains @ is read as a whole.
+
+    Returns
+    -------
+    list of Atoms
+        At least one structure.
+
     Raises
     ------
-    InputError : there is no such file or frame, or it holds no structure.
+    InputError
+        The file does not exist or is not readable, or it has no structure or no such frame.
     """
-    path, at, index = name.rpartition("@")
-    if not at or Path(name).exists():
-        path, index = name, None
+    path: str = name
+    index: str | None = None
+    if "@" in name and not Path(name).exists():
+        path, _, index = name.rpartition("@")
     frames = read_structures(Path(path))
     if not frames:
-        raise InputError(f"{path}: holds no structure")
+        raise InputError(f"{path}: contains no structure")
     if index is None:
         return frames
     if not index.isdecimal() or int(index) >= len(frames):
@@ -42,23 +60,46 @@ def read_frames(name: str) -> list[Atoms]:
 
 
 def read_frame(name: str) -> Atoms:
-    """Read one structure, the last one of several."""
+    """Read one structure. If the file has several, the last one is read and a note is printed.
+
+    Parameters
+    ----------
+    name : str
+        FILE or FILE@N, see `read_frames`.
+
+    Returns
+    -------
+    Atoms
+
+    Raises
+    ------
+    InputError
+        As in `read_frames`.
+    """
     frames = read_frames(name)
     if len(frames) > 1:
-        note(f"{name} holds {len(frames)} structures, the last one is taken; write {name}@0 for the first")
+        print_note(f"{name} contains {len(frames)} structures and the last one is used; write {name}@0 for the first")
     return frames[-1]
 
 
 def read_model(name: str, charges: Sequence[str] = ()) -> Atoms:
-    """Read one structure, of any origin, with the columns of `atomistic.annotation.annotate`.
+    """Read one structure and assign the columns of `atomistic.annotation.annotate`, unless it has them.
 
     Parameters
     ----------
-    charges : formal charges as ELEMENT=CHARGE, where the records have none or another.
+    name : str
+        FILE or FILE@N, see `read_frames`.
+    charges : sequence of str
+        Formal charges in e as ELEMENT=CHARGE, for elements without a charge on record or with a different one.
+
+    Returns
+    -------
+    Atoms
 
     Raises
     ------
-    InputError : a charge cannot be read, or is missing.
+    InputError
+        The structure cannot be read, a charge cannot be read, or an element has no charge.
     """
     given = {}
     for word in charges:
@@ -71,15 +112,24 @@ def read_model(name: str, charges: Sequence[str] = ()) -> Atoms:
 
 
 def check_output(name: str, frames: int = 1) -> str:
-    """Make sure that a file can be written, before anything is computed for it.
+    """Check that a file can be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    name : str
+        File to write.
+    frames : int
+        Number of structures.
 
     Returns
     -------
-    Name of the format as ASE knows it.
+    str
+        Name of the format in ASE.
 
     Raises
     ------
-    InputError : ASE does not write this format, or not this many frames in it.
+    InputError
+        The name is that of a folder, or ASE does not write this format, or not with this number of structures.
     """
     if Path(name).is_dir():
         raise InputError(f"{name}: is a folder; give the name of a file")
@@ -90,16 +140,30 @@ def check_output(name: str, frames: int = 1) -> str:
     if not kind.can_write:
         raise InputError(f"{name}: ASE reads the format {kind.name} but does not write it; use .xyz")
     if frames > 1 and kind.single:
-        raise InputError(f"{name}: the format {kind.name} holds one structure, not {frames}; use .xyz")
+        raise InputError(f"{name}: the format {kind.name} stores one structure, not {frames}; use .xyz")
     return kind.name
 
 
 def write_frames(name: str, frames: Sequence[Atoms]) -> None:
-    """Write structures in the format that the name asks for, whole or not at all."""
+    """Write structures in the format that the name implies. A file with this name is always complete.
+
+    Parameters
+    ----------
+    name : str
+        File to write.
+    frames : sequence of Atoms
+        Structures.
+
+    Raises
+    ------
+    InputError
+        As in `check_output`, or ASE cannot write one of the structures in this format.
+    """
     kind = check_output(name, len(frames))
-    if kind in ("xyz", EXTENDED_XYZ):
-        return write_structures(Path(name), frames, checked=False)
-    note(f"{name}: the format {kind} does not keep the columns with roles and charges; .xyz does")
+    if kind in XYZ_FORMATS:
+        write_structures(Path(name), frames, checked=False)
+        return
+    print_note(f"{name}: the format {kind} does not keep the columns with roles and charges; .xyz does")
     try:
         with written_whole(Path(name)) as temporary:
             write(temporary, frames if len(frames) > 1 else frames[0], format=kind)

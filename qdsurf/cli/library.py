@@ -1,14 +1,17 @@
-"""Verbs that look things up: list, reactions."""
+"""Verbs that read the library: list, reactions."""
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
+from pydantic import BaseModel
 
 from qdsurf.atomistic import annotation
 from qdsurf.atomistic.charge_balance import charge_balance
 from qdsurf.calculators.registry import CODES, supported_elements
 from qdsurf.cli.files import read_model
+from qdsurf.cli.verb_result import VerbResult
 from qdsurf.elementary_steps.matching import (
     Match,
     infer_entry,
@@ -18,12 +21,23 @@ from qdsurf.elementary_steps.matching import (
     without_molecules,
 )
 from qdsurf.records import library
-from qdsurf.records.models import CalculatorSpec
+from qdsurf.records.models import CalculatorSpec, Coreactant, Ligand, Material, Precursor, Recipe
 from qdsurf.records.reaction_templates import Reaction
 
 
-def list_records(arguments: Namespace) -> tuple[list[dict], list[str]]:
-    """List the records of one kind: JSON holds them whole, people see one line each."""
+def list_records(arguments: Namespace) -> VerbResult:
+    """List the records of one kind.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf list`.
+
+    Returns
+    -------
+    VerbResult
+        Complete records as data, one line for each record as text.
+    """
     if arguments.kind == "facets":
         return _list_facets()
     if arguments.kind == "calculators":
@@ -31,84 +45,106 @@ def list_records(arguments: Namespace) -> tuple[list[dict], list[str]]:
     records = [library.get(arguments.kind, name) for name in library.names(arguments.kind)]
     data = [{"name": record.name} | record.model_dump(mode="json") for record in records]
     width = max((len(record.name) for record in records), default=0)
-    return data, [f"{record.name:<{width}}  {_summary(record)}" for record in records]
+    return VerbResult(data, [f"{record.name:<{width}}  {_summary(record)}" for record in records])
 
 
-def _summary(record) -> str:
-    """One line on a record: the fields that tell it from its neighbours."""
-    describe = {
-        "Material": lambda r: f"{r.formula}, {r.phase}, a = {r.lattice.a_A} A at {r.lattice.temperature_K:g} K",
-        "Ligand": lambda r: f"{r.cbc_class}-type, charge {r.charge:+d}, {r.smiles}, {' | '.join(r.binding_modes)}",
-        "Precursor": lambda r: f"{r.metal}, {r.smiles}, leaves as {r.by_product.name}",
-        "Coreactant": lambda r: r.molecule.smiles or r.molecule.geometry,
-        "Reaction": lambda r: f"{' '.join(r.chemistry):<9}  {r.reaction_class:<17}  {r.equation}",
-        "Recipe": lambda r: f"{r.temperature_K:g} K, " + ", ".join(f"{s.species} {s.duration_s:g} s" for s in r.steps),
-    }
-    return describe[type(record).__name__](record)
+def _summary(record: BaseModel) -> str:
+    """Return the fields that distinguish a record from others of its kind, in one line."""
+    match record:
+        case Material():
+            lattice = record.lattice
+            return f"{record.formula}, {record.phase}, a = {lattice.a_A} A at {lattice.temperature_K:g} K"
+        case Ligand():
+            modes = " | ".join(record.binding_modes)
+            return f"{record.cbc_class}-type, charge {record.charge:+d}, {record.smiles}, {modes}"
+        case Precursor():
+            return f"{record.metal}, {record.smiles}, by-product {record.by_product.name}"
+        case Coreactant():
+            return str(record.molecule.smiles or record.molecule.geometry)
+        case Reaction():
+            return f"{' '.join(record.chemistry):<9}  {record.reaction_class:<17}  {record.equation}"
+        case Recipe():
+            steps = ", ".join(f"{step.species} {step.duration_s:g} s" for step in record.steps)
+            return f"{record.temperature_K:g} K, {steps}"
+    raise TypeError(f"no summary for records of type {type(record).__name__}")
 
 
-def _list_facets() -> tuple[list[dict], list[str]]:
+def _list_facets() -> VerbResult:
     """List the facets on record, each with the name of its slab in a configuration."""
-    materials = [library.material(name) for name in library.names("materials")]
-    data = [
-        {"name": f"{material.name}_{facet.name}", "material": material.name} | facet.model_dump(mode="json")
-        for material in materials
-        for facet in material.facets
-    ]
-    return data, [
-        f"{facet['name']:<28}  {facet['material']} {tuple(facet['miller_index'])} {facet['termination']}"
-        for facet in data
-    ]
+    data = []
+    lines = []
+    for material in map(library.material, library.names("materials")):
+        for facet in material.facets:
+            name = f"{material.name}_{facet.name}"
+            data.append({"name": name, "material": material.name} | facet.model_dump(mode="json"))
+            lines.append(f"{name:<28}  {material.name} {tuple(facet.miller_index)} {facet.termination}")
+    return VerbResult(data, lines)
 
 
-def _list_calculators() -> tuple[list[dict], list[str]]:
-    """List the calculators that go by name, with methods and elements."""
-    data = [
-        {
-            "name": name,
-            "methods": list(code.methods),
-            "elements": supported_elements(CalculatorSpec(name=name)),
-        }
-        for name, code in CODES.items()
-    ]
-    lines = [
-        f"{c['name']:<12}  {', '.join(c['methods']) or 'no methods'}; "
-        + (f"{len(c['elements'])} elements" if c["elements"] else "elements as its basis or weights have them")
-        for c in data
-    ]
-    return data, [*lines, "module:Class  any ASE calculator that can be imported"]
+def _list_calculators() -> VerbResult:
+    """List the calculators that have a name, with their methods and elements."""
+    data = []
+    lines = []
+    for name, code in CODES.items():
+        elements = supported_elements(CalculatorSpec(name=name))
+        data.append({"name": name, "methods": list(code.methods), "elements": elements})
+        methods = ", ".join(code.methods) or "no methods"
+        number = f"{len(elements)} elements" if elements else "elements depend on the basis set or the weights"
+        lines.append(f"{name:<12}  {methods}; {number}")
+    return VerbResult(data, [*lines, "module:Class  any ASE calculator that can be imported"])
 
 
-def match_reactions(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Say of every template whether it applies to a structure, who plays its roles, and if it does not, why."""
+def match_reactions(arguments: Namespace) -> VerbResult:
+    """List for every template whether it applies to a structure, with the atoms for each role or the reason.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf reactions`.
+
+    Returns
+    -------
+    VerbResult
+        Description of the structure and `reactions`, one object for each template with `applies`, `reason`, `roles`
+        (indices, number and number of inequivalent atoms) and `balance` (gas molecules, elements, charge in e).
+
+    Raises
+    ------
+    InputError
+        A name is unknown, or the structure already has a molecule from the gas phase.
+    BalanceError
+        The structure is charged.
+    """
     templates = library.reactions(arguments.templates and Path(arguments.templates))
     molecules = offered_molecules(arguments.precursor, arguments.coreactant)
     atoms = without_molecules(read_model(arguments.file, arguments.charge), arguments.file)
     entry = infer_entry(atoms)
-    matches = [
-        _describe_match(atoms, templates[name], match)
-        for name, match in match_templates(atoms, entry, templates, molecules).items()
-    ]
+    found = match_templates(atoms, entry, templates, molecules)
+    matches = [_describe_match(atoms, templates[name], match) for name, match in found.items()]
+    material, ligand = annotation.noted(atoms, "material"), annotation.noted(atoms, "ligand")
+    balance = charge_balance(atoms)
     data = {
         "file": arguments.file,
-        "material": annotation.noted(atoms, "material"),
-        "ligand": annotation.noted(atoms, "ligand"),
+        "material": material,
+        "ligand": ligand,
         "ligand_entry": entry,
         "precursor": arguments.precursor,
         "coreactant": arguments.coreactant,
-        "charge_balance": charge_balance(atoms),
+        "charge_balance": balance,
         "reactions": matches,
     }
-    ligand = data["ligand"] or ("none" if entry == "none" else "not named")
-    lines = [f"{data['material'] or arguments.file}, ligand {ligand} ({entry}); {data['charge_balance']}"]
-    for match in (m for m in matches if m["applies"]):
-        lines.append(f"+ {match['name']:<26} {' '.join(match['chemistry']):<9} {match['equation']}")
-        lines.append(f"    {_words(match)}")
-    return data, lines + [f"- {m['name']:<26} {m['reason']}" for m in matches if not m["applies"]]
+    ligand_name = ligand or ("none" if entry == "none" else "not named")
+    lines = [f"{material or arguments.file}, ligand {ligand_name} ({entry}); {balance}"]
+    for match in matches:
+        if match["applies"]:
+            lines.append(f"+ {match['name']:<26} {' '.join(match['chemistry']):<9} {match['equation']}")
+            lines.append(f"    {_roles_and_balance(match)}")
+    lines += [f"- {match['name']:<26} {match['reason']}" for match in matches if not match["applies"]]
+    return VerbResult(data, lines)
 
 
-def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict:
-    """A template and what it finds, as plain data."""
+def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict[str, Any]:
+    """Return a template and its match as plain data."""
     return {
         "name": template.name,
         "reaction_class": template.reaction_class,
@@ -130,11 +166,16 @@ def _describe_match(atoms: Atoms, template: Reaction, match: Match) -> dict:
     }
 
 
-def _words(match: dict) -> str:
-    """Roles and ledger of a template that applies, for people."""
-    roles = [f"{role} {found['matches']} ({found['unique']} unique)" for role, found in match["roles"].items()]
-    sides = [f"{side} {', '.join(match['balance'][side].values())}" for side in ("takes", "releases")]
-    sides = [words for words in sides if not words.endswith(" ")]
-    gains = " ".join(f"{element} {number:+d}" for element, number in match["balance"]["surface_gains"].items())
-    ends = f"the surface: {gains}" if gains else "no element comes or goes"
-    return "; ".join([*([", ".join(roles)] if roles else []), *sides, ends])
+def _roles_and_balance(match: dict[str, Any]) -> str:
+    """Return roles, gas molecules and change of the surface composition of a template that applies, in one line."""
+    balance = match["balance"]
+    parts = []
+    if match["roles"]:
+        roles = match["roles"].items()
+        parts.append(", ".join(f"{role} {found['matches']} ({found['unique']} unique)" for role, found in roles))
+    for side in ("takes", "releases"):
+        if balance[side]:
+            parts.append(f"{side} {', '.join(balance[side].values())}")
+    gains = " ".join(f"{element} {number:+d}" for element, number in balance["surface_gains"].items())
+    parts.append(f"surface composition: {gains}" if gains else "surface composition unchanged")
+    return "; ".join(parts)

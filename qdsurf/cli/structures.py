@@ -1,9 +1,11 @@
-"""Verbs that build or draw: slab, nanocrystal, sites, ligate, place, show."""
+"""Verbs that build or draw structures: slab, nanocrystal, sites, ligate, place, show."""
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -13,27 +15,50 @@ from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE
 from qdsurf.atomistic.charge_balance import charge_balance
 from qdsurf.atomistic.molecules import build_molecule, describe_model
-from qdsurf.cli.files import check_output, note, read_frame, read_model, write_frames
+from qdsurf.cli.files import check_output, print_note, read_frame, read_model, write_frames
+from qdsurf.cli.verb_result import VerbResult
 from qdsurf.elementary_steps.adsorption_poses import adsorbate, place_precursor, precursor_fragment
 from qdsurf.elementary_steps.rigid_poses import rigid_poses
 from qdsurf.errors import InputError, unknown
 from qdsurf.ligands.mixtures import attach_mixture
 from qdsurf.ligands.slab_ligands import anchor_distance, attach_ligands, iter_ligands
 from qdsurf.records import library
-from qdsurf.report.figures.style import write
-from qdsurf.report.pages.viewer import draw_structure, write_page
-from qdsurf.surfaces.adsorption_sites import find_sites
+from qdsurf.report.figures.structure import draw_structure
+from qdsurf.report.figures.style import write_figure
+from qdsurf.report.pages.viewer import write_structure_page
+from qdsurf.surfaces.adsorption_sites import Site, find_sites
 from qdsurf.surfaces.defects import make_defects
 from qdsurf.surfaces.nanocrystal import EVERYWHERE, particle_area
 from qdsurf.surfaces.site_density import surface_area
 from qdsurf.surfaces.slab import list_terminations
 
 
-def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Cut a slab and write it."""
+def make_slab(arguments: Namespace) -> VerbResult:
+    """Cut a slab and write it.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf slab`.
+
+    Returns
+    -------
+    VerbResult
+        Composition, size and charge of the slab, and all `terminations` of its plane.
+
+    Raises
+    ------
+    InputError
+        A name, the indices or an option is wrong.
+    BalanceError
+        The defects leave a charge, and --allow-charged is not given.
+    BuildError
+        No slab has this termination, number of layers or thickness.
+    """
     check_output(arguments.output)
     material = library.material(arguments.material)
-    facet = api.choose_facet(material, arguments.hkl.strip(), arguments.termination)
+    facet = api.choose_facet(material, arguments.hkl, arguments.termination)
+    shells = {name: round(layers) for name, layers in _read_amounts(arguments.shell, "--shell", "ZnS=4").items()}
     slab = api.slab(
         material,
         facet,
@@ -43,7 +68,7 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         vacuum_A=arguments.vacuum,
         bottom=arguments.bottom,
         mobile_layers=arguments.mobile_layers,
-        shells={name: round(layers) for name, layers in _amounts(arguments.shell, "--shell", "ZnS=4").items()},
+        shells=shells,
         passivation=arguments.passivating_ion,
         defects=arguments.defect or (),
         allow_charged=arguments.allow_charged,
@@ -54,105 +79,176 @@ def make_slab(arguments: Namespace) -> tuple[dict, list[str]]:
     data = _describe(slab, arguments.output) | {
         "facet": facet.name,
         "termination": facet.termination,
-        "terminations": terminations,
+        "terminations": [asdict(termination) for termination in terminations],
         "defects": arguments.defect or [],
         "shells": annotation.noted(slab, "shells", ""),
     }
-    return data, [f"{arguments.output}: {material.name} ({arguments.hkl.strip()}) {facet.termination}, {_words(data)}"]
+    line = f"{arguments.output}: {material.name} ({arguments.hkl}) {facet.termination}, {_composition(data)}"
+    return VerbResult(data, [line])
 
 
-def make_nanocrystal(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Build a whole nanocrystal, neutral with its ligands, and write it."""
+def make_nanocrystal(arguments: Namespace) -> VerbResult:
+    """Build a whole nanocrystal, charge-neutral with its ligands, and write it.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf nanocrystal`.
+
+    Returns
+    -------
+    VerbResult
+        Composition, size and charge of the particle, and numbers of ligands, passivating ions, ligands that did not
+        fit (`without_room`) and surface atoms by facet.
+
+    Raises
+    ------
+    InputError
+        A name or an option is wrong, or surface energies or a coverage are missing.
+    BuildError
+        The particle cannot be built or covered.
+    """
     check_output(arguments.output)
     material = library.material(arguments.material)
-    particle, capped = api.bare_and_covered(
+    particle, covered = api.bare_and_covered(
         material,
         arguments.diameter,
-        dict(_face_and_ligand(word) for word in arguments.ligand or ()),
+        dict(_facet_and_ligand(word) for word in arguments.ligand or ()),
         coverage_per_nm2=arguments.coverage,
-        facets=_amounts(arguments.facets, "--facets", "111=1.1") or None,
+        facets=_read_amounts(arguments.facets, "--facets", "111=1.1") or None,
         centre=arguments.centre,
-        shells=_amounts(arguments.shell, "--shell", "ZnS=4"),
+        shells=_read_amounts(arguments.shell, "--shell", "ZnS=0.6"),
         passivation=arguments.passivating_ion,
         truncate_to_carbons=arguments.truncate_to_carbons,
         seed=arguments.seed,
     )
-    faces = Counter(annotation.faces(particle)[annotation.layers(particle) == 1].tolist())
+    surface_atoms = Counter(annotation.faces(particle)[annotation.layers(particle) == 1].tolist())
     area = particle_area(particle)
-    write_frames(arguments.output, [capped])
+    write_frames(arguments.output, [covered])
     data = {
         "file": arguments.output,
         "material": material.name,
         "diameter_nm": arguments.diameter,
-        "formula": capped.get_chemical_formula(),
-        "atoms": len(capped),
+        "formula": covered.get_chemical_formula(),
+        "atoms": len(covered),
         "surface_nm2": area,
-        "surface_atoms_by_facet": dict(faces),
-        **{key: int(annotation.noted(capped, key)) for key in ("ligands", "passivating_ions", "without_room")},
-        "coverage_per_nm2": annotation.noted(capped, "ligands") / area,
-        "charge": float(np.round(annotation.formal_charges(capped).sum(), 9)),
-        "charge_balance": charge_balance(capped),
+        "surface_atoms_by_facet": dict(surface_atoms),
+        **{key: int(annotation.noted(covered, key)) for key in ("ligands", "passivating_ions", "without_room")},
+        "coverage_per_nm2": annotation.noted(covered, "ligands") / area,
+        "charge": float(np.round(annotation.formal_charges(covered).sum(), 9)),
+        "charge_balance": charge_balance(covered),
     }
     lines = [
         f"{arguments.output}: {material.name}, {data['atoms']} atoms, {area:.1f} nm^2; {data['charge_balance']}",
-        f"  {data['ligands']} ligands ({data['coverage_per_nm2']:.2f} nm^-2), {data['passivating_ions']} stand-ins, "
-        f"{data['without_room']} ligands found no room",
-        "  surface atoms: " + ", ".join(f"{name} {count}" for name, count in sorted(faces.items())),
+        f"  {data['ligands']} ligands ({data['coverage_per_nm2']:.2f} nm^-2), {data['passivating_ions']} passivating "
+        f"ions, {data['without_room']} ligands did not fit",
+        "  surface atoms: " + ", ".join(f"{facet} {count}" for facet, count in sorted(surface_atoms.items())),
     ]
-    return data, lines
+    return VerbResult(data, lines)
 
 
-def _pair(word: str, option: str, example: str) -> tuple[str, str]:
+def _read_pair(word: str, option: str, example: str) -> tuple[str, str]:
+    """Read NAME=VALUE."""
     name, equals, value = word.rpartition("=")
     if not equals:
         raise InputError(f"{option} {word!r}: write NAME=VALUE, such as {example}")
     return name, value
 
 
-def _face_and_ligand(word: str) -> tuple[str, str]:
+def _facet_and_ligand(word: str) -> tuple[str, str]:
     """Read LIGAND or FACET=LIGAND."""
-    face, _, name = word.rpartition("=")
-    return face or EVERYWHERE, name
+    facet, _, name = word.rpartition("=")
+    return facet or EVERYWHERE, name
 
 
-def _amounts(words: Sequence[str] | None, option: str, example: str) -> dict[str, float]:
-    """Read NAME=NUMBER of each word."""
-    pairs = [_pair(word, option, example) for word in words or ()]
-    return {name: _number(amount, f"{option} {name}") for name, amount in pairs}
+def _read_amounts(words: Sequence[str] | None, option: str, example: str) -> dict[str, float]:
+    """Read NAME=NUMBER pairs."""
+    pairs = [_read_pair(word, option, example) for word in words or ()]
+    return {name: _read_number(amount, f"{option} {name}") for name, amount in pairs}
 
 
-def _number(text: str, where: str) -> float:
+def _read_number(text: str, where: str) -> float:
+    """Read a number of any sign."""
     try:
         return float(text)
     except ValueError:
-        raise InputError(f"{where}: {text!r} is no number") from None
+        raise InputError(f"{where}: {text!r} is not a number") from None
 
 
-def list_sites(arguments: Namespace) -> tuple[list[dict], list[str]]:
-    """List the sites of a surface; molecules on it occupy them."""
+def list_sites(arguments: Namespace) -> VerbResult:
+    """List the adsorption sites of a surface, and how many of them no molecule occupies.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf sites`.
+
+    Returns
+    -------
+    VerbResult
+        For each set of equivalent sites an object with the fields of `Site`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or the structure is not a slab or particle.
+    """
     sites = find_sites(read_frame(arguments.file))
-    lines = ["name           multiplicity  free  position (A)"]
-    lines += [
-        f"{s['name']:<14} {s['multiplicity']:>12}  {s['free']:>4}  {' '.join(f'{x:8.3f}' for x in s['position'])}"
-        for s in sites
-    ]
-    return sites, lines
+    lines = [f"{'name':<14} {'multiplicity':>12}  {'free':>4}  position (A)"]
+    for site in sites:
+        position = " ".join(f"{coordinate:8.3f}" for coordinate in site.position)
+        lines.append(f"{site.name:<14} {site.multiplicity:>12}  {site.free:>4}  {position}")
+    return VerbResult([asdict(site) for site in sites], lines)
 
 
-def show_structure(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Draw one structure into a file."""
+def show_structure(arguments: Namespace) -> VerbResult:
+    """Draw one structure into a file.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf show`.
+
+    Returns
+    -------
+    VerbResult
+        File and number of atoms.
+
+    Raises
+    ------
+    InputError
+        The structure cannot be read, or the suffix of the output is not .png, .svg or .html.
+    """
     atoms = read_frame(arguments.file)
     path = Path(arguments.output)
     if path.suffix == ".html":
-        write_page({atoms.get_chemical_formula(): atoms}, path)
+        write_structure_page({atoms.get_chemical_formula(): atoms}, path)
     else:
         sites = find_sites(atoms) if arguments.sites else ()
-        path = write(draw_structure(atoms, sites), arguments.output)
-    return {"file": str(path), "atoms": len(atoms)}, [f"{len(atoms)} atoms drawn in {path}"]
+        path = write_figure(draw_structure(atoms, sites), path)
+    return VerbResult({"file": str(path), "atoms": len(atoms)}, [f"{path}: drawing of {len(atoms)} atoms"])
 
 
-def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Attach ligands in one binding mode, or a mixture of ligands, and write the covered slab."""
+def cover_slab(arguments: Namespace) -> VerbResult:
+    """Attach one ligand in one binding mode, or a mixture of ligands, and write the covered slab.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf ligate`.
+
+    Returns
+    -------
+    VerbResult
+        Composition, size and charge of the covered slab, ligand, binding mode and coverage.
+
+    Raises
+    ------
+    InputError
+        The file, a name or an option is wrong, or the ligand does not bind to this surface.
+    BuildError
+        Not all ligands fit; the message states how many do.
+    """
     check_output(arguments.output)
     if "=" in arguments.ligand:
         return _cover_with_mixture(arguments)
@@ -183,18 +279,22 @@ def cover_slab(arguments: Namespace) -> tuple[dict, list[str]]:
         "ligands": sum(1 for _ in iter_ligands(covered)),
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
     }
-    words = (
-        f"{data['ligands']} x {data['model']}, {data['binding_mode']} ({_modes(modes)}), anchors up to "
-        f"{data['anchor_distance_A']:.2f} A from the crystal"
+    line = (
+        f"{arguments.output}: {data['ligands']} x {data['model']}, {data['binding_mode']} (modes that fit: "
+        f"{', '.join(modes)}), anchors up to {data['anchor_distance_A']:.2f} A from the crystal, "
+        f"{data['coverage_per_nm2']:.3f} nm^-2, {_composition(data)}"
     )
-    return data, [f"{arguments.output}: {words}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
+    return VerbResult(data, [line])
 
 
-def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
-    pairs = [_pair(word, "LIGAND", "oleate=0.7,methylamine=0.3") for word in arguments.ligand.split(",")]
-    shares = [(library.ligand(name), _number(share, f"LIGAND {name}")) for name, share in pairs]
+def _cover_with_mixture(arguments: Namespace) -> VerbResult:
+    """Attach a mixture of ligands and write the covered slab."""
+    pairs = [_read_pair(word, "LIGAND", "oleate=0.7,methylamine=0.3") for word in arguments.ligand.split(",")]
+    shares = [(library.ligand(name), _read_number(share, f"LIGAND {name}")) for name, share in pairs]
     if arguments.mode is not None:
-        raise InputError("--mode is for one ligand; those of a mixture each take their first mode that fits")
+        raise InputError(
+            "--mode is for one ligand; leave it out, because each ligand of a mixture binds in its first mode that fits"
+        )
     slab = read_model(arguments.file, arguments.charge)
     count = arguments.count or api.ligands_for_coverage(arguments.coverage, surface_area(slab))
     covered = attach_mixture(slab, shares, count, arguments.truncate_to_carbons, arguments.pattern, arguments.seed)
@@ -206,31 +306,52 @@ def _cover_with_mixture(arguments: Namespace) -> tuple[dict, list[str]]:
         "ligands": sum(1 for _ in iter_ligands(covered)),
         "coverage_per_nm2": sum(1 for _ in iter_ligands(covered)) / surface_area(covered),
     }
-    return data, [f"{arguments.output}: {data['ligand']}, {data['coverage_per_nm2']:.3f} nm^-2, {_words(data)}"]
+    line = f"{arguments.output}: {data['ligand']}, {data['coverage_per_nm2']:.3f} nm^-2, {_composition(data)}"
+    return VerbResult(data, [line])
 
 
 def _with_defects(covered: Atoms, arguments: Namespace) -> Atoms:
+    """Make the defects that --defect names."""
     return make_defects(covered, arguments.defect, arguments.seed) if arguments.defect else covered
 
 
-def _modes(modes: Iterable[str]) -> str:
-    return f"modes that fit: {', '.join(modes)}"
+def place_molecule(arguments: Namespace) -> VerbResult:
+    """Place a molecule and write its poses.
 
+    On a role, the spring model brings a precursor to bonding distance of an atom with this role. Over a named site, a
+    rigid molecule is lowered until it touches the surface.
 
-def place_molecule(arguments: Namespace) -> tuple[dict, list[str]]:
-    """Place a molecule: on atoms that play a role, pulled in by springs, or rigidly over a site by its name."""
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Arguments of `qdsurf place`.
+
+    Returns
+    -------
+    VerbResult
+        Molecule, site and one object for each pose, with its distance from the surface in A.
+
+    Raises
+    ------
+    InputError
+        The file, the molecule or the site is wrong.
+    BuildError
+        No pose fits.
+    """
     check_output(arguments.output, arguments.poses)
     surface = read_model(arguments.file, arguments.charge)
     roles = api.landing_roles()
     if arguments.site in roles:
         return _place_on_role(arguments, surface)
-    sites = {site["name"]: site for site in reversed(find_sites(surface))}
+    # The first of several sites with one name is the one that is used.
+    sites = {site.name: site for site in reversed(find_sites(surface))}
     if arguments.site not in sites:
         raise unknown("site", arguments.site, [*roles, *sites], "--site")
     return _place_over_site(arguments, surface, sites[arguments.site])
 
 
-def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str]]:
+def _place_on_role(arguments: Namespace, surface: Atoms) -> VerbResult:
+    """Place a precursor on atoms of one role with the spring model."""
     precursor = library.precursor(arguments.molecule)
     adduct = api.adduct_template(surface, arguments.site)
     poses = place_precursor(
@@ -242,7 +363,7 @@ def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str
         adduct.breaks if adduct else (),
     )
     if len(poses) < arguments.poses:
-        note(f"{len(poses)} of {arguments.poses} poses on {arguments.site} fit and differ")
+        print_note(f"{arguments.poses} poses requested, but only {len(poses)} different ones fit on {arguments.site}")
     write_frames(arguments.output, poses)
     data = {
         "file": arguments.output,
@@ -255,17 +376,19 @@ def _place_on_role(arguments: Namespace, surface: Atoms) -> tuple[dict, list[str
         ],
     }
     lines = [f"{arguments.output}: {precursor.name} on {arguments.site}, {len(poses)} pose(s)"]
-    lines += [f"  {p['pose']}  {p['contact']} {p['contact_A']:.2f} A, strain {p['strain']:.2f}" for p in data["poses"]]
-    return data, lines
+    for pose in data["poses"]:
+        lines.append(f"  {pose['pose']}  {pose['contact']} {pose['contact_A']:.2f} A, strain {pose['strain']:.2f}")
+    return VerbResult(data, lines)
 
 
-def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[dict, list[str]]:
+def _place_over_site(arguments: Namespace, surface: Atoms, site: Site) -> VerbResult:
+    """Place a rigid molecule over a site."""
     molecule, anchor = adsorbate(arguments.molecule)
     poses, rejected = rigid_poses(
         surface,
         molecule,
-        site["position"],
-        site["normal"],
+        site.position,
+        site.normal,
         anchor,
         api.ORIENTATIONS_PER_POSE * arguments.poses,
         arguments.seed,
@@ -275,20 +398,21 @@ def _place_over_site(arguments: Namespace, surface: Atoms, site: dict) -> tuple[
     data = {
         "file": arguments.output,
         "molecule": arguments.molecule,
-        "site": site["name"],
+        "site": site.name,
         "anchor": f"{molecule.symbols[anchor]}{anchor}",
         "poses": [
             {"pose": annotation.noted(pose, "pose"), "height_A": annotation.noted(pose, "height_A")} for pose in poses
         ],
         "rejected": rejected,
     }
-    lines = [f"{arguments.output}: {arguments.molecule} over {site['name']}, {len(poses)} pose(s)"]
+    lines = [f"{arguments.output}: {arguments.molecule} over {site.name}, {len(poses)} pose(s)"]
     lines += [f"  {pose['pose']}  {data['anchor']} {pose['height_A']:.2f} A above the site" for pose in data["poses"]]
-    return data, [*lines, f"  {len(rejected)} orientations rejected; --json lists the reasons"]
+    lines.append(f"  {len(rejected)} orientations rejected; --json lists the reasons")
+    return VerbResult(data, lines)
 
 
-def _contact(pose: Atoms) -> dict:
-    """Name and length of the bond that the precursor's metal forms."""
+def _contact(pose: Atoms) -> dict[str, Any]:
+    """Return name and length of the bond that the metal of the precursor forms."""
     target, metal = annotation.noted(pose, "formed")[0]
     return {
         "contact": f"{pose.symbols[metal]}{metal}-{pose.symbols[target]}{target}",
@@ -296,8 +420,8 @@ def _contact(pose: Atoms) -> dict:
     }
 
 
-def _describe(atoms: Atoms, path: str) -> dict:
-    """What every built slab reports."""
+def _describe(atoms: Atoms, path: str) -> dict[str, Any]:
+    """Return composition, size and charge of a slab."""
     layers = annotation.layers(atoms)[annotation.parts(atoms) == SUBSTRATE]
     return {
         "file": path,
@@ -311,6 +435,6 @@ def _describe(atoms: Atoms, path: str) -> dict:
     }
 
 
-def _words(data: dict) -> str:
-    """Facts of a built slab for people."""
+def _composition(data: Mapping[str, Any]) -> str:
+    """Return formula, size and charge balance of a slab in one line."""
     return f"{data['formula']}, {data['atoms']} atoms, {data['area_nm2']:.3f} nm^2; {data['charge_balance']}"

@@ -1,1 +1,1 @@
-"""Elementary steps of a precursor on a surface: where a template applies, its products, and the state they are in."""
+"""Elementary steps of a precursor on a surface: matching of reaction templates, adsorption poses and products."""

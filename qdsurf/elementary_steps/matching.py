@@ -1,4 +1,8 @@
-"""Which templates apply to a structure, who can play their roles, and what each step takes and gives off."""
+"""Match reaction templates with a structure.
+
+For each template, the module finds the atoms that match its roles, the gas molecules that the step takes and releases,
+and the elements that the surface gains, or the reason why the template does not apply.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,9 +17,16 @@ from qdsurf.atomistic.bonding import is_metal, touching
 from qdsurf.atomistic.bonding_criteria import STATE_BOND
 from qdsurf.atomistic.charge_balance import assert_neutral
 from qdsurf.atomistic.molecules import build_molecule
-from qdsurf.atomistic.roles import HINTS, find_role, ligand_charge
+from qdsurf.atomistic.roles import find_role, ligand_charge
 from qdsurf.elementary_steps.adsorption_poses import coreactant_fragment, precursor_fragment
-from qdsurf.elementary_steps.products import Edit, charge_recipient, describe_role, released_atoms, role_candidates
+from qdsurf.elementary_steps.products import (
+    OTHER_LIGAND,
+    BondChanges,
+    describe_absent_roles,
+    find_charge_acceptor,
+    gas_product_atoms,
+    role_candidates,
+)
 from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.records import library
 from qdsurf.records.library import in_order
@@ -23,22 +34,32 @@ from qdsurf.records.models import LigandEntry
 from qdsurf.records.reaction_templates import Reaction, Role
 from qdsurf.surfaces.symmetry import orbits, surface_operations
 
-# Roles that an earlier step makes, and who plays them before it.
-MADE: dict[Role, Role] = {"surface.alkylated": "surface.cation", "precursor.transferred": "precursor.leaving"}
-SYMMETRY_A = 0.1  # tolerance of the symmetry by which atoms are equivalent
-APART_A = 50.0  # molecules from the gas, beside the surface, meet nothing
+# Roles that atoms have only after an earlier step, and the roles of the same atoms before it.
+EARLIER_ROLES: dict[Role, Role] = {
+    "surface.alkylated": "surface.cation",
+    "precursor.transferred": "precursor.leaving",
+}
+# Tolerance of the symmetry operations by which atoms are equivalent.
+SYMMETRY_A = 0.1
+# Displacement of the gas molecules from the surface. They have no contacts at this distance.
+GAS_DISTANCE_A = 50.0
 
 
 class Match(NamedTuple):
-    """What a template finds in a structure.
+    """Result of matching one template with a structure.
 
     Attributes
     ----------
-    reason : why the template does not apply; empty where it does.
-    roles : indices of the atoms of the structure that can play each role of surface and ligand.
-    takes, releases : formulas of the gas molecules by name; empty where the template does not apply.
-    gains : elements that the surface gains, and loses, in one step.
-    charge : formal charge in e that it gains.
+    reason : str
+        Why the template does not apply; empty if it does.
+    roles : dict of str to ndarray of int
+        Indices of the atoms of the structure that match each role of the surface and the ligands.
+    takes, releases : dict of str to str
+        Formulas of the gas molecules by name; empty if the template does not apply.
+    gains : dict of str to int
+        Number of atoms of each element that the surface gains in one step; negative if it loses them.
+    charge : float
+        Formal charge that the surface gains in one step, in e.
     """
 
     reason: str
@@ -50,7 +71,20 @@ class Match(NamedTuple):
 
 
 def infer_entry(atoms: Atoms) -> LigandEntry:
-    """How the ligands of a structure came to it: as it says itself, else by their charge and the protons there."""
+    """Determine how the ligands of a structure bind to the surface.
+
+    A stored value is used if there is one. Otherwise the charge of the ligands and the number of protons decide.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Annotated structure.
+
+    Returns
+    -------
+    str
+        One of the kinds of `ligand_entry` in `qdsurf.records.library`.
+    """
     ligand = annotation.parts(atoms) == LIGAND
     if not ligand.any():
         return "none"
@@ -61,35 +95,44 @@ def infer_entry(atoms: Atoms) -> LigandEntry:
         return "acceptor" if is_metal(atoms)[ligand & annotation.anchors(atoms)].any() else "dative"
     if charge > 0:
         return "cation"
-    positive = np.flatnonzero(ligand & (annotation.formal_charges(atoms) > 0))
-    free = np.union1d(find_role(atoms, "surface.proton"), positive)
-    return "acid" if len(free) >= len(set(annotation.fragments(atoms)[ligand])) else "anion"
+    acidic = np.flatnonzero(ligand & (annotation.formal_charges(atoms) > 0))
+    protons = np.union1d(find_role(atoms, "surface.proton"), acidic)
+    return "acid" if len(protons) >= len(set(annotation.fragments(atoms)[ligand])) else "anion"
 
 
 def offered_molecules(precursor: str, coreactant: str | None = None) -> dict[str, Atoms]:
-    """Fragments of the molecules that are offered to a surface, by `precursor` and `coreactant`.
+    """Build the gas molecules with which a surface can react.
 
     Parameters
     ----------
-    precursor : name of a precursor; a co-reactant or by-product in its place is taken as the co-reactant.
+    precursor : str
+        Name of a precursor. The name of a co-reactant or by-product is accepted if `coreactant` is not given.
+    coreactant : str, optional
+        Name of a co-reactant or by-product.
+
+    Returns
+    -------
+    dict of str to Atoms
+        Annotated molecules under the keys `precursor` and `coreactant`.
 
     Raises
     ------
-    InputError : a name is unknown.
+    InputError
+        A name is unknown.
     """
     by_products = {p.by_product.name: p.by_product for p in map(library.precursor, library.names("precursors"))}
     molecules = by_products | {name: library.get("coreactants", name).molecule for name in library.names("coreactants")}
     known = [*library.names("precursors"), *molecules]
     if precursor not in known:
         raise unknown("precursor", precursor, known, "precursor")
-    given: str | None = precursor
+    precursor_name: str | None = precursor
     if precursor in molecules and coreactant is None:
-        given, coreactant = None, precursor
+        precursor_name, coreactant = None, precursor
     if coreactant is not None and coreactant not in molecules:
         raise unknown("co-reactant", coreactant, molecules, "coreactant")
     found = {}
-    if given is not None:
-        record = library.precursor(given)
+    if precursor_name is not None:
+        record = library.precursor(precursor_name)
         found["precursor"] = precursor_fragment(build_molecule(record.molecule), record)
     if coreactant is not None:
         found["coreactant"] = coreactant_fragment(build_molecule(molecules[coreactant]))
@@ -97,15 +140,29 @@ def offered_molecules(precursor: str, coreactant: str | None = None) -> dict[str
 
 
 def without_molecules(atoms: Atoms, where: str) -> Atoms:
-    """The structure, if it is neutral and has no molecule from the gas on it.
+    """Return a structure after checking that it is neutral and carries no molecule from the gas.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Annotated structure.
+    where : str
+        Name of the structure, for the error message.
+
+    Returns
+    -------
+    Atoms
+        The same object.
 
     Raises
     ------
-    InputError : it has one.
-    BalanceError : it is charged.
+    InputError
+        A molecule from the gas is on the surface.
+    BalanceError
+        The structure is charged.
     """
     if np.isin(annotation.parts(atoms), (ADSORBATE, COREACTANT)).any():
-        raise InputError(f"{where}: holds a precursor already; give the slab with its ligands only")
+        raise InputError(f"{where}: the surface already carries a precursor; give the slab with its ligands only")
     assert_neutral(atoms)
     return atoms
 
@@ -113,27 +170,35 @@ def without_molecules(atoms: Atoms, where: str) -> Atoms:
 def match_templates(
     atoms: Atoms, entry: LigandEntry, templates: Mapping[str, Reaction], molecules: Mapping[str, Atoms]
 ) -> dict[str, Match]:
-    """Say of every template whether it applies to a structure, and if not, why.
+    """Determine for every template whether it applies to a structure, and if not, why.
 
     Parameters
     ----------
-    atoms : with the columns of `atomistic.annotation.annotate`, neutral, without molecules from the gas.
-    entry : how its ligands came to it.
-    molecules : fragments by `precursor` and `coreactant`; one that is absent is not offered.
+    atoms : Atoms
+        Annotated and neutral structure without molecules from the gas.
+    entry : str
+        How its ligands bind, see `infer_entry`.
+    templates : mapping of str to Reaction
+        Templates by name.
+    molecules : mapping of str to Atoms
+        Gas molecules from `offered_molecules`.
 
     Returns
     -------
-    In the order of `templates`.
+    dict of str to Match
+        One match for each template, in the order of `templates`.
     """
     together = atoms.copy()
     annotation.widen_parts(together)
     for number, molecule in enumerate(molecules.values(), start=1):
-        apart = molecule.copy()
-        apart.positions += together.positions.max(axis=0) + number * APART_A
-        annotation.fragments(apart)[:] = annotation.fragments(together).max() + 1
-        together += apart
-    annotation.drop_notes(together)  # bonds on record would be those of the surface alone
-    together.pbc[2] = False  # no image of the surface above the molecules
+        displaced = molecule.copy()
+        displaced.positions += together.positions.max(axis=0) + number * GAS_DISTANCE_A
+        annotation.fragments(displaced)[:] = annotation.fragments(together).max() + 1
+        together += displaced
+    # Recorded bonds would be those of the surface alone.
+    annotation.drop_notes(together)
+    # Without periodicity along z, the molecules are not close to an image of the surface.
+    together.pbc[2] = False
     bonded = touching(together, STATE_BOND)
     matches: dict[str, Match] = {}
     for name in in_order(templates):
@@ -142,7 +207,20 @@ def match_templates(
 
 
 def unique_count(atoms: Atoms, indices: np.ndarray) -> int:
-    """Number of atoms that the symmetry of the structure does not make equivalent."""
+    """Count the atoms that are not equivalent by the symmetry of the structure.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Slab or particle.
+    indices : ndarray of int
+        Atoms to compare, shape (n,).
+
+    Returns
+    -------
+    int
+        Number of sets of equivalent atoms.
+    """
     if len(indices) == 0:
         return 0
     operations = surface_operations(atoms, SYMMETRY_A)
@@ -159,73 +237,111 @@ def _match(
     bonded: np.ndarray,
     molecules: Mapping[str, Atoms],
 ) -> Match:
-    refused = lambda reason, roles=None: Match(reason, roles or {}, {}, {}, {})  # noqa: E731
+    """Match one template.
+
+    Parameters
+    ----------
+    earlier : mapping of str to Match
+        Matches of the templates on which this one depends.
+    together : Atoms
+        The structure and the gas molecules.
+    bonded : ndarray of bool
+        Bonds in `together`, shape (n, n).
+    """
     if entry not in template.ligand_entry:
-        return refused(f"is for ligand_entry {' or '.join(template.ligand_entry)}, this is {entry}")
+        accepted = " or ".join(template.ligand_entry)
+        return _no_match(f"applies to ligand_entry {accepted}, but this structure has {entry}")
     if template.reactant in earlier and earlier[template.reactant].reason:
-        return refused(f"starts from {template.reactant}, which does not apply")
-    options = {role: role_candidates(together, template, MADE.get(role, role)) for role in template.roles}
-    own = {role: found for role, found in options.items() if role.startswith(("surface.", "ligand."))}
+        return _no_match(f"starts from {template.reactant}, which does not apply")
+    options = {role: role_candidates(together, template, EARLIER_ROLES.get(role, role)) for role in template.roles}
+    of_structure = {role: found for role, found in options.items() if role.startswith(("surface.", "ligand."))}
     for kind in ("precursor", "coreactant"):
         if kind not in molecules and any(role.startswith(f"{kind}.") for role in template.roles):
-            return refused(f"needs a {kind}; give one with --{kind}", own)
-    absent = [role for role, found in options.items() if len(found) == 0]
-    if absent:
-        hints = [HINTS[role] for role in absent if role in HINTS]
-        words = f"no atom plays {' or '.join(describe_role(template, role) for role in absent)}"
-        return refused(f"{words} ({'; '.join(hints)})" if hints else words, own)
+            return _no_match(f"needs a {kind}; give one with --{kind}", of_structure)
+    if absent := [role for role, found in options.items() if len(found) == 0]:
+        return _no_match(describe_absent_roles(template, absent), of_structure)
     if "ligand.partner" in template.roles and len(set(annotation.fragments(atoms)[options["ligand.partner"]])) < 2:
-        return refused("needs two ligands; this structure has one", own)
+        return _no_match("needs two ligands, but this structure has one", of_structure)
     try:
-        edit = _first_edit(template, together, options, bonded)
-        gone = released_atoms(together, template, edit)
-        left = sorted(set().union(*gone.values()))
-        leaves = annotation.formal_charges(together)[left].sum()
-        if leaves:
-            charge_recipient(together, template, edit, left)  # it keeps this charge
-            leaves = 0.0
+        change = _first_change(template, together, options, bonded)
+        gas_atoms = gas_product_atoms(together, template, change)
+        released = sorted(set().union(*gas_atoms.values()))
+        released_charge = annotation.formal_charges(together)[released].sum()
+        if released_charge:
+            # The gas molecules are neutral if an atom of the surface accepts their charge.
+            find_charge_acceptor(together, template, change, released)
+            released_charge = 0.0
     except BuildError as error:
-        return refused(str(error), own)
-    taken = {template.takes: molecules[template.takes]} if template.takes else {}
-    gains = sum((Counter(m.symbols) for m in taken.values()), Counter())
-    gains.subtract(Counter(together.symbols[left]))
-    formulas = {name: str(together.symbols[indices].formula.format("hill")) for name, indices in gone.items()}
-    takes = {name: m.get_chemical_formula() for name, m in taken.items()}
-    charge = sum(annotation.formal_charges(m).sum() for m in taken.values()) - leaves
-    return Match("", own, takes, formulas, {e: n for e, n in sorted(gains.items()) if n}, float(charge))
+        return _no_match(str(error), of_structure)
+    taken: dict[str, Atoms] = {template.takes: molecules[template.takes]} if template.takes else {}
+    gains: Counter[str] = Counter()
+    for molecule in taken.values():
+        gains.update(molecule.symbols)
+    gains.subtract(Counter(together.symbols[released]))
+    return Match(
+        reason="",
+        roles=of_structure,
+        takes={name: molecule.get_chemical_formula() for name, molecule in taken.items()},
+        releases={name: str(together.symbols[atoms_].formula.format("hill")) for name, atoms_ in gas_atoms.items()},
+        gains={element: number for element, number in sorted(gains.items()) if number},
+        charge=float(sum(annotation.formal_charges(m).sum() for m in taken.values()) - released_charge),
+    )
 
 
-def _first_edit(template: Reaction, atoms: Atoms, options: dict[Role, np.ndarray], bonded: np.ndarray) -> Edit:
-    """Atoms for all roles at once, whose bonds are there to be broken; those of one molecule that stay bonded first.
+def _no_match(reason: str, roles: dict[Role, np.ndarray] | None = None) -> Match:
+    """Return the match of a template that does not apply."""
+    return Match(reason, roles or {}, {}, {}, {})
+
+
+def _first_change(
+    template: Reaction, atoms: Atoms, options: Mapping[Role, np.ndarray], bonded: np.ndarray
+) -> BondChanges:
+    """Return the first choice of atoms for all roles in which the bonds that break exist.
+
+    Choices in which the atoms of one molecule are already bonded, if the template forms a bond between them, are
+    preferred.
 
     Raises
     ------
-    BuildError : there are none.
+    BuildError
+        There is no such choice.
     """
     for strict in (True, False):
-        for atoms_of in _assignments(template, annotation.fragments(atoms), options, bonded, strict):
-            broken = [(atoms_of[a], atoms_of[b]) for a, b in template.breaks]
-            forms = {(atoms_of[a], atoms_of[b]) for a, b in template.forms}
-            return Edit(forms, set(broken) - forms, atoms_of, [])
-    raise BuildError(f"no distinct atoms, bonded as the step asks, play {', '.join(template.roles)} at once")
+        for atoms_of in _role_choices(template, annotation.fragments(atoms), options, bonded, strict):
+            breaks = {(atoms_of[first], atoms_of[second]) for first, second in template.breaks}
+            forms = {(atoms_of[first], atoms_of[second]) for first, second in template.forms}
+            return BondChanges(forms, breaks - forms, atoms_of, [])
+    raise BuildError(
+        f"no set of distinct atoms with the bonds that the step breaks matches {', '.join(template.roles)}; give a "
+        "structure in which these atoms are bonded"
+    )
 
 
-def _assignments(
-    template: Reaction, fragment: np.ndarray, options: dict[Role, np.ndarray], bonded: np.ndarray, strict: bool
+def _role_choices(
+    template: Reaction, fragment: np.ndarray, options: Mapping[Role, np.ndarray], bonded: np.ndarray, strict: bool
 ) -> Iterator[dict[Role, int]]:
-    """Distinct atoms for roles, with the bonds that the template breaks; `strict`: and those inside a molecule."""
-    bonds = [pair for pair in template.breaks if not set(pair) & set(MADE) and pair[1] != "ligand.anchor"]
+    """Yield choices of distinct atoms for the roles, with the bonds that the template breaks.
+
+    If `strict` is true, two atoms of one molecule between which the template forms a bond must be bonded as well.
+    """
+    existing = [pair for pair in template.breaks if not set(pair) & set(EARLIER_ROLES) and pair[1] != "ligand.anchor"]
+    checked = [*existing, *(template.forms if strict else ())]
+    # Roles with few candidates are chosen first, which limits the number of combinations.
     order = sorted(options, key=lambda role: (len(options[role]), role))
 
     def fits(atoms_of: dict[Role, int], role: Role, atom: int) -> bool:
-        for pair in (*bonds, *(template.forms if strict else ())):
-            if role in pair:
-                other = atoms_of.get(pair[0] if role == pair[1] else pair[1])
-                same = other is not None and (pair in bonds or fragment[other] == fragment[atom] > 0)
-                if same and not bonded[atom, other]:
-                    return False
-        rival = {"ligand.anchor": "ligand.partner", "ligand.partner": "ligand.anchor"}.get(role)
-        return atom not in atoms_of.values() and (rival not in atoms_of or fragment[atoms_of[rival]] != fragment[atom])
+        if atom in atoms_of.values():
+            return False
+        for pair in checked:
+            if role not in pair:
+                continue
+            other = atoms_of.get(pair[0] if role == pair[1] else pair[1])
+            if other is None or bonded[atom, other]:
+                continue
+            if pair in existing or fragment[other] == fragment[atom] > 0:
+                return False
+        other_ligand = atoms_of.get(OTHER_LIGAND[role]) if role in OTHER_LIGAND else None
+        return other_ligand is None or bool(fragment[other_ligand] != fragment[atom])
 
     def extend(atoms_of: dict[Role, int]) -> Iterator[dict[Role, int]]:
         if len(atoms_of) == len(order):
@@ -234,6 +350,6 @@ def _assignments(
         role = order[len(atoms_of)]
         for atom in options[role].tolist():
             if fits(atoms_of, role, atom):
-                yield from extend(atoms_of | {role: atom})
+                yield from extend({**atoms_of, role: atom})
 
     return extend({})

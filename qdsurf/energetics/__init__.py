@@ -1,1 +1,1 @@
-"""Free energies, errors, states and steps. Tables in, tables out."""
+"""Energetics: thermochemistry, error models of calculators, and tables of states and elementary steps."""

@@ -1,4 +1,7 @@
-"""Correction of barriers, fitted to reference saddle points."""
+"""Correction of barriers, fitted to reference saddle points.
+
+A barrier takes a share of the correction of its reaction energy. The share is fitted to the reference saddle points.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,17 +15,21 @@ from qdsurf.energetics.corrections import Correction
 from qdsurf.records.reference_set import ReferenceMolecule, ReferenceSaddle
 
 BARRIER_COLUMNS = ["saddle", "barrier_eV", "reference_eV"]
-FEWEST_SADDLES = 3  # a share and its scatter need more than two points
+FEWEST_SADDLES = 3  # the share and the scatter about it cannot be determined from fewer saddle points
 
 
 class SaddleCorrection(NamedTuple):
-    """How a verified barrier is corrected.
+    """Correction of a verified barrier.
+
+    The default values are assumed if no reference saddle point could be computed. They mean that the bonds are half
+    broken at the saddle point.
 
     Attributes
     ----------
-    share : of the correction of the reaction energy that the barrier takes, between 0 and 1. The defaults are assumed
-        where no reference saddle could be computed: at the saddle point the bonds are assumed to be half broken.
-    sigma_eV : standard deviation of corrected barriers, excluding the uncertainty of initial and final states.
+    share : float
+        Share of the correction of the reaction energy that the barrier takes, between 0 and 1.
+    sigma_eV : float
+        Standard deviation of a corrected barrier, without the uncertainty of initial and final state.
     """
 
     share: float = 0.5
@@ -32,46 +39,65 @@ class SaddleCorrection(NamedTuple):
 def fit_saddle_correction(
     barriers: pd.DataFrame, saddles: Sequence[ReferenceSaddle], correction: Correction
 ) -> tuple[SaddleCorrection, pd.DataFrame]:
-    """Fit the share to the reference saddles of a calculator, by least squares within 0 and 1.
+    """Fit the share to the barriers of the reference saddle points by least squares, between 0 and 1.
 
     Parameters
     ----------
-    barriers : saddle, barrier_eV (of the calculator) and reference_eV, at the same geometries.
-    saddles : records with reactants and products.
-    correction : of reaction energies.
+    barriers : DataFrame
+        Columns saddle, barrier_eV (of the calculator) and reference_eV, at the same geometries.
+    saddles : sequence of ReferenceSaddle
+        Records with reactant and products of these saddle points.
+    correction : Correction
+        Correction of reaction energies.
 
     Returns
     -------
-    SaddleCorrection
-        Its sigma_eV is the root mean square of the errors with each saddle left out of the fit.
-    table : barriers, and step_error_eV (expected error of the reaction energy), corrected_eV (with the share of all
-        saddles), left_out_eV (with the share of all others).
+    fitted : SaddleCorrection
+        Share and standard deviation. The latter is the root mean square error of all barriers, each corrected with the
+        share that is fitted to the others.
+    table : DataFrame
+        The barriers, and step_error_eV (expected error of the reaction energy), corrected_eV (barrier corrected with
+        the share of all saddle points) and left_out_eV (with the share of all other saddle points).
     """
-    steps = {saddle.name: bond_changes(saddle.reactant, saddle.products) for saddle in saddles}
+    changes = {saddle.name: bond_changes(saddle.reactant, saddle.products) for saddle in saddles}
     table = barriers[BARRIER_COLUMNS].copy()
-    table["step_error_eV"] = [correction.predict([steps[name]])[0][0] for name in table["saddle"]]
-    errors, step_errors = (table["barrier_eV"] - table["reference_eV"]).to_numpy(), table["step_error_eV"].to_numpy()
+    table["step_error_eV"] = [correction.predict([changes[name]])[0][0] for name in table["saddle"]]
+    errors = (table["barrier_eV"] - table["reference_eV"]).to_numpy()
+    step_errors = table["step_error_eV"].to_numpy()
     if len(table) < FEWEST_SADDLES:
         fitted = SaddleCorrection()
-        shares = np.full(len(table), fitted.share)
+        shares_of_others = np.full(len(table), fitted.share)
     else:
-        indices = np.arange(len(table))
-        shares = np.array([_share(errors[indices != k], step_errors[indices != k]) for k in indices])
-        residuals = errors - shares * step_errors
+        numbers = np.arange(len(table))
+        shares_of_others = np.array([_share(errors[numbers != k], step_errors[numbers != k]) for k in numbers])
+        residuals = errors - shares_of_others * step_errors
         fitted = SaddleCorrection(_share(errors, step_errors), float(np.sqrt(np.mean(residuals**2))))
     table["corrected_eV"] = table["barrier_eV"] - fitted.share * step_errors
-    table["left_out_eV"] = table["barrier_eV"] - shares * step_errors
+    table["left_out_eV"] = table["barrier_eV"] - shares_of_others * step_errors
     return fitted, table
 
 
 def _share(errors: np.ndarray, step_errors: np.ndarray) -> float:
-    """Least squares of errors of barriers by errors of reaction energies."""
+    """Share of the errors of reaction energies that best reproduces the errors of barriers, by least squares."""
     total = step_errors @ step_errors
     return float(np.clip(errors @ step_errors / total, 0.0, 1.0)) if total > 0 else 0.0
 
 
 def bond_changes(reactant: str, products: tuple[str, ...]) -> Counter[str]:
-    """Bonds and pairs that a reaction of molecules changes, from their SMILES."""
+    """Count the bonds and pairs that a reaction of molecules changes.
+
+    Parameters
+    ----------
+    reactant : str
+        SMILES of the initial state.
+    products : tuple of str
+        SMILES of the products.
+
+    Returns
+    -------
+    Counter
+        Number of bonds and pairs of each type, positive if they are formed; unchanged ones are omitted.
+    """
     change: Counter[str] = Counter()
     for sign, smiles in ((-1, reactant), *((+1, product) for product in products)):
         for bond, number in molecule_bonds(ReferenceMolecule(name=smiles, smiles=smiles)).items():
@@ -80,13 +106,31 @@ def bond_changes(reactant: str, products: tuple[str, ...]) -> Counter[str]:
 
 
 def summarise_saddles(table: pd.DataFrame, fitted: SaddleCorrection) -> dict[str, float]:
-    """Number of saddles, mean absolute errors in eV raw and left out, share within one sigma, and the share itself."""
-    raw, left = ((table[name] - table["reference_eV"]).abs() for name in ("barrier_eV", "left_out_eV"))
+    """Summarise the errors of barriers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of `fit_saddle_correction`.
+    fitted : SaddleCorrection
+        Fit that belongs to the table.
+
+    Returns
+    -------
+    dict
+        * number: number of saddle points.
+        * mae_raw_eV, rms_raw_eV: mean absolute and root mean square error without correction.
+        * mae_left_out_eV: mean absolute error of barriers corrected with the share of all other saddle points.
+        * within_sigma: fraction of the latter errors within one standard deviation; NaN without saddle points.
+        * share, sigma_eV: the fit.
+    """
+    raw = (table["barrier_eV"] - table["reference_eV"]).abs()
+    left_out = (table["left_out_eV"] - table["reference_eV"]).abs()
     return {
         "number": len(table),
         "mae_raw_eV": float(raw.mean()),
-        "mae_left_out_eV": float(left.mean()),
-        "within_sigma": float((left <= fitted.sigma_eV).mean()) if len(table) else float("nan"),
+        "mae_left_out_eV": float(left_out.mean()),
+        "within_sigma": float((left_out <= fitted.sigma_eV).mean()) if len(table) else float("nan"),
         "rms_raw_eV": float(np.sqrt((raw**2).mean())),
         "share": fitted.share,
         "sigma_eV": fitted.sigma_eV,

@@ -1,28 +1,37 @@
-"""From the states of the rooms to the tables of one system."""
+"""Tables of one system: states, steps, sites, and the errors that states share."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from qdsurf.energetics.barrier_corrections import SaddleCorrection
-from qdsurf.energetics.bond_types import Roles
 from qdsurf.energetics.corrections import Correction
-from qdsurf.energetics.states import Gas, System, factor_table, state_errors, state_table
+from qdsurf.energetics.states import Gas, SystemStates, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import site_table, step_table
 from qdsurf.energetics.thermochemistry import adsorbed_correction, gas_correction
 from qdsurf.records.models import Molecule
 from qdsurf.records.reaction_templates import Reaction
 from qdsurf.records.settings import ThermochemistrySpec
+from qdsurf.relaxation.selection import State
 
-Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]
 GIBBS_COLUMNS = ["system", "state", "temperature_K", "gibbs_eV"]
+
+
+@dataclass(frozen=True)
+class EnergyTables:
+    """Tables of one system at one temperature; each table is described by the function that makes it."""
+
+    states: pd.DataFrame
+    steps: pd.DataFrame
+    sites: pd.DataFrame
+    factors: pd.DataFrame
 
 
 def thermal_gas(
     atoms: Atoms | None,
-    state: dict,
+    state: State,
     modes: list[float],
     molecule: Molecule,
     role: str,
@@ -30,45 +39,45 @@ def thermal_gas(
     temperature_K: float,
     settings: ThermochemistrySpec,
 ) -> Gas:
-    """A gas molecule with its free-energy corrections, on its own and on the site family that holds it.
+    """Add the free-energy corrections to a gas molecule, for the gas and for the sites that adsorb it.
 
     Parameters
     ----------
-    atoms : relaxed geometry; None if the molecule could not be relaxed, then both corrections are NaN.
-    density : sites in nm^-2 by family; precursors and by-products meet `surface`, ligands and salts `ligand`.
+    atoms : Atoms or None
+        Relaxed geometry; None if the molecule could not be relaxed, then both corrections are NaN.
+    state : State
+        Relaxed molecule.
+    modes : list of float
+        Energies of its normal modes, eV.
+    molecule : Molecule
+        Record with symmetry number and spin.
+    role : str
+        Precursors and by-products adsorb on the family `surface`, ligands and salts on the family `ligand`.
+    density : mapping
+        Sites in nm^-2 by family.
+    temperature_K : float
+        Temperature.
+    settings : ThermochemistrySpec
+        Parameters of the free energies.
     """
     if atoms is None:
         return Gas(state, np.nan, np.nan)
-    family = "ligand" if role in ("ligand", "salt") else "surface"
-    return Gas(
-        state,
-        gas_correction(
-            atoms, np.array(modes), molecule.symmetry_number, temperature_K, settings, molecule.spin_multiplicity
-        ),
-        adsorbed_correction(atoms, np.array(modes), temperature_K, density[family], settings),
+    energies = np.array(modes)
+    free = gas_correction(
+        atoms, energies, molecule.symmetry_number, temperature_K, settings, molecule.spin_multiplicity
     )
+    family = "ligand" if role in ("ligand", "salt") else "surface"
+    return Gas(state, free, adsorbed_correction(atoms, energies, temperature_K, density[family], settings))
 
 
 def collect_tables(
-    name: str,
-    roles: Roles,
-    states: Mapping[str, dict],
-    gases: Mapping[str, Gas],
-    names: Mapping[str, str],
-    templates: Mapping[str, Reaction],
-    correction: Correction,
-    temperature_K: float,
-    model: str,
-    note: str = "",
-    saddles: Mapping[str, dict] | None = None,
-    saddle_correction: SaddleCorrection = SaddleCorrection(),  # noqa: B008 (immutable)
-) -> Tables:
-    """States, steps, sites and shared errors of one system, each as its own function says."""
-    system = System(name, roles, states, gases, names, model, note, saddles or {}, saddle_correction)
+    system: SystemStates, templates: Mapping[str, Reaction], correction: Correction, temperature_K: float
+) -> EnergyTables:
+    """Make the tables of one system at one temperature."""
     errors = state_errors(system, templates, correction)
-    return (
-        state_table(system, templates, errors, temperature_K),
-        step_table(system, templates, errors),
-        site_table(system, templates),
-        factor_table(system, errors),
+    return EnergyTables(
+        states=state_table(system, templates, errors, temperature_K),
+        steps=step_table(system, templates, errors),
+        sites=site_table(system, templates),
+        factors=factor_table(system, errors),
     )

@@ -1,22 +1,31 @@
-"""How wrong a calculator is, bond by bond: measured on small molecules, taken off every step, with what stays unknown.
+"""Correction of calculator errors by bond types, fitted to the reference set by Bayesian linear regression.
 
-The error of a reaction energy is a sum over the bonds that it changes and over its molecules,
+The error of a reaction energy is modelled as a sum over the bonds that the reaction changes and over its molecules,
 
-    error_r = sum_b n_rb w_b + sum_m s_rm e_m,    w ~ N(0, K),    e_m ~ N(0, noise^2),
+    error_r = sum_b n_rb w_b + sum_m s_rm e_m,    w ~ N(0, K),    e_m ~ N(0, noise^2).
 
-bond additivity corrections as Bayesian linear regression. e_m is what bonds do not explain of a molecule, so reactions
-that share one err together. K says what bonds have in common before anything is measured: covalent ones their partner,
-dative ones their acceptor. (Covalent bonds of one metal need no such term: no atom changes their number, so it would
-cancel.) Pairs of unlike partners of a metal have weights as bonds have, narrow ones: without them the first exchange at
-a metal and the last would have to err alike. So have the elements of a face, each counted by its bonds to what arrives:
-steps on bare faces, measured like molecules, say how far a face errs beyond its bonds, and with that how far any other
-may. The widths are those of the largest evidence. The closed forms are those of Gaussian processes (Rasmussen and
-Williams, MIT Press 2006, chapter 2).
+n_rb is the number of bonds of type b that reaction r forms, and w_b the error of such a bond. s_rm is the
+stoichiometric coefficient of molecule m, and e_m the error of this molecule that its bonds do not explain. Reactions
+that share a molecule are therefore correlated.
+
+The prior covariance K describes which bonds have similar errors: covalent bonds to the same partner, and dative bonds
+to the same acceptor. Covalent bonds of the same metal need no such term. It would cancel, because no atom changes its
+number of covalent bonds in a reaction.
+
+Two more kinds of terms have errors (see `qdsurf.energetics.bond_types`):
+
+* Pairs of unlike partners of one metal, with a narrow prior. Without them, the first and the last exchange of partners
+  at a metal would have the same error.
+* Bonds to an element of a facet. Steps on bare facets are compared with reference energies in the same way as reactions
+  of molecules. They determine the additional errors on these facets, and how large such errors can be on other facets.
+
+The prior widths maximise the marginal likelihood. All predictions are closed forms of Gaussian processes (Rasmussen and
+Williams, Gaussian Processes for Machine Learning, MIT Press 2006, chapter 2).
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from itertools import compress
 
@@ -39,49 +48,93 @@ from qdsurf.energetics.bond_types import (
 )
 from qdsurf.errors import InputError
 from qdsurf.records import library
-from qdsurf.records.reference_set import Reference, SurfaceStep
+from qdsurf.records.reference_set import Reference, ReferenceReaction, SurfaceStep
 from qdsurf.records.systems import find_facet
 
-# A bond of which nothing is known: as wide as the largest error seen with GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
+# Standard deviation of a bond without reference data: the largest error of GFN2-xTB (Cd acetate, 1.94 eV), rounded up.
 UNKNOWN_SIGMA_EV = 2.0
-# Two of these are no error of a bond: the calculator does not have that molecule (Hf-S in PM7: -7.6 eV).
-BEYOND_EV = 2 * UNKNOWN_SIGMA_EV
-FLOOR_EV = 0.01  # no width below the convergence of the energies
-START_EV = (0.3, 0.3, 0.1, 0.3, 0.1)
+# A larger error of a reaction is not an error of bonds: the calculator cannot describe one of the molecules. An example
+# is Hf-S in PM7 with -7.6 eV.
+LARGEST_ERROR_EV = 2 * UNKNOWN_SIGMA_EV
+SMALLEST_WIDTH_EV = 0.01  # convergence of the energies
+LARGEST_WIDTH_EV = 10.0  # larger than any error that is used in a fit
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Standard deviations in eV: of a bond's error, what bonds share, an unlike pair, a face, the noise of a state."""
+    """Standard deviations of the prior and of the noise, in eV.
 
-    bond: float
-    shared: float
-    pair: float
-    face: float
-    noise: float
+    Attributes
+    ----------
+    bond : float
+        Error of a bond type that it shares with no other one.
+    shared : float
+        Error that bond types with the same partner or acceptor share.
+    pair : float
+        Error of a pair of unlike partners.
+    face : float
+        Error of bonds to an element of a facet.
+    noise : float
+        Error of a molecule or state that its bonds do not explain.
+    """
+
+    bond: float = 0.0
+    shared: float = 0.0
+    pair: float = 0.0
+    face: float = 0.0
+    noise: float = 0.0
 
     def covariance(self, bonds: Sequence[str]) -> np.ndarray:
-        """Covariance in eV^2 of the errors of bonds before anything is measured, shape (len(bonds), len(bonds))."""
-        groups = np.array([_group(bond) for bond in bonds], dtype=str)
-        alike = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
-        own = np.array([self.pair if is_pair(name) else self.face if is_face(name) else self.bond for name in bonds])
-        return np.diag(own**2) + self.shared**2 * alike
+        """Return the prior covariance of the errors of bonds.
+
+        Parameters
+        ----------
+        bonds : sequence of str
+            Names of n bonds, pairs and bonds to facets.
+
+        Returns
+        -------
+        ndarray
+            Covariance in eV^2, shape (n, n).
+        """
+        groups = np.array([_shared_group(bond) for bond in bonds], dtype=str)
+        in_same_group = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
+        widths = np.array([self._width(name) for name in bonds])
+        return np.diag(widths**2) + self.shared**2 * in_same_group
+
+    def _width(self, name: str) -> float:
+        """Width of the error that a term does not share."""
+        if is_pair(name):
+            return self.pair
+        return self.face if is_face(name) else self.bond
+
+
+INITIAL_WIDTHS = Widths(bond=0.3, shared=0.3, pair=0.1, face=0.3, noise=0.1)  # of the search for the best widths
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What a fit knows of the errors of bonds.
+    """Errors of R reference reactions, from which the errors of other reactions and steps are predicted.
 
     Attributes
     ----------
-    bonds : B names of bonds, pairs and faces, all that were measured.
-    counts : bonds gained and lost in the R reactions of the fit, shape (R, B).
-    molecules : molecules made and used up in them, shape (R, M).
-    errors_eV : errors of these reactions, shape (R,).
-    widths : of the prior and the noise.
-    reference_sigma_eV : uncertainty of the reference energies of reactions themselves.
-    apart_eV : uncertainty of reactions at a level of their own, beside the noise; shape (R,), zero elsewhere.
-    beyond : bonds of reactions that the calculator does not have and of no others.
+    bonds : tuple of str
+        Names of the B bonds, pairs and bonds to facets that change in these reactions.
+    counts : ndarray
+        Number of bonds that each reaction forms, negative if it breaks them; shape (R, B).
+    molecules : ndarray
+        Stoichiometric coefficients of the M molecules, shape (R, M).
+    errors_eV : ndarray
+        Errors of the reaction energies, shape (R,).
+    widths : Widths
+        Standard deviations of the prior and of the noise.
+    reference_sigma_eV : float
+        Uncertainty of the reference energy of a reaction of molecules.
+    additional_sigma_eV : ndarray or float
+        Uncertainty of the reference energies of steps on facets, which have another level of theory; zero for reactions
+        of molecules. Shape (R,).
+    undescribed : frozenset of str
+        Bonds that occur only in reactions whose molecules the calculator cannot describe.
     """
 
     bonds: tuple[str, ...]
@@ -90,118 +143,186 @@ class Correction:
     errors_eV: np.ndarray
     widths: Widths
     reference_sigma_eV: float
-    apart_eV: np.ndarray | float = 0.0
-    beyond: frozenset[str] = frozenset()
+    additional_sigma_eV: np.ndarray | float = 0.0
+    undescribed: frozenset[str] = frozenset()
 
     @cached_property
     def covariance(self) -> np.ndarray:
-        """Covariance in eV^2 of the errors of the reactions of the fit, noise included, shape (R, R)."""
+        """Covariance of the errors of the reference reactions including noise, eV^2, shape (R, R)."""
         noise = self.widths.noise**2 * self.molecules @ self.molecules.T
-        apart = np.diag(np.broadcast_to(np.square(self.apart_eV), len(self.errors_eV)))
-        return self.counts @ self.widths.covariance(self.bonds) @ self.counts.T + noise + apart
+        additional = np.diag(np.broadcast_to(np.square(self.additional_sigma_eV), len(self.errors_eV)))
+        return self.counts @ self.widths.covariance(self.bonds) @ self.counts.T + noise + additional
 
     @cached_property
     def on_faces(self) -> np.ndarray:
-        """Which reactions of the fit are steps on a face, shape (R,)."""
-        faces = np.array([is_face(name) for name in self.bonds], dtype=bool)
-        return (self.counts[:, faces] != 0).any(axis=1)
+        """Whether each reference reaction is a step on a facet, shape (R,)."""
+        return _change_on_face(self.bonds, self.counts)
 
     def predict(self, changes: Sequence[Mapping[str, int]]) -> tuple[np.ndarray, np.ndarray]:
-        """Expected errors of steps and their covariance.
+        """Predict the errors of reactions or steps.
 
         Parameters
         ----------
-        changes : bonds gained and lost in each of n steps.
+        changes : sequence of mapping
+            Bonds that each of n steps forms (positive) and breaks.
 
         Returns
         -------
-        mean : eV, shape (n,); what is to be taken off the calculator's energies.
-        covariance : eV^2, shape (n, n), without the noise of the states of each step.
+        mean : ndarray
+            Expected errors in eV, shape (n,). They must be subtracted from the energies of the calculator.
+        covariance : ndarray
+            Covariance of the errors in eV^2, shape (n, n). It does not include the noise of the states of a step.
         """
         names = [*self.bonds, *sorted({bond for change in changes for bond in change} - set(self.bonds))]
         steps = np.array([[change.get(bond, 0) for bond in names] for change in changes], dtype=float)
         steps = steps.reshape(-1, len(names))
         prior = self.widths.covariance(names)
-        prior += np.diag(UNKNOWN_SIGMA_EV**2 * self.unknown(names, self.counts))
+        prior += np.diag(UNKNOWN_SIGMA_EV**2 * self.is_unknown(names, self.counts))
         mean, covariance = np.zeros(len(names)), prior
         if self.bonds:
-            across = prior[:, : len(self.bonds)] @ self.counts.T
+            cross_covariance = prior[:, : len(self.bonds)] @ self.counts.T
             factor = cho_factor(self.covariance)
-            mean = across @ cho_solve(factor, self.errors_eV)
-            covariance = prior - across @ cho_solve(factor, across.T)
+            mean = cross_covariance @ cho_solve(factor, self.errors_eV)
+            covariance = prior - cross_covariance @ cho_solve(factor, cross_covariance.T)
         return steps @ mean, steps @ covariance @ steps.T
 
-    def unknown(self, names: Sequence[str], counts: np.ndarray) -> np.ndarray:
-        """Whether reactions say nothing of how far bonds or faces may err, shape (len(names),).
+    def is_unknown(self, names: Sequence[str], counts: np.ndarray) -> np.ndarray:
+        """Whether a set of reactions contains no information about the error of a bond.
 
-        They do of a bond that changes in one, and where among molecules each of its ends stands at the same end of a
-        bond of its kind (covalent or dative, to a metal or to hydrogen), unless it is beyond the calculator; and of a
-        face if any was measured.
+        A bond counts as known if it changes in one of the reactions. It also counts as known if both of its end atoms
+        occur, at the same end, in bonds of the same type that change in reactions of molecules. Types are covalent or
+        dative bonds, to a metal or to hydrogen. The second rule does not apply to bonds that the calculator cannot
+        describe. A bond to a facet counts as known if the reactions include a step on any facet.
 
         Parameters
         ----------
-        counts : bonds gained and lost in these reactions, shape (any number, B).
+        names : sequence of str
+            Names of n bonds, pairs and bonds to facets.
+        counts : ndarray
+            Number of bonds that each reaction forms, shape (any number of reactions, B).
+
+        Returns
+        -------
+        ndarray
+            True for a bond with unknown error, shape (n,).
         """
-        faces = np.array([is_face(name) for name in self.bonds], dtype=bool)
-        on_face = (counts[:, faces] != 0).any(axis=1)
+        on_face = _change_on_face(self.bonds, counts)
         measured = set(compress(self.bonds, (counts != 0).any(axis=0)))
-        among_molecules = compress(self.bonds, (counts[~on_face] != 0).any(axis=0))
-        ends = {end for name in among_molecules for end in _ends(name)}
-
-        def nothing_is_known(name: str) -> bool:
+        measured_in_molecules = compress(self.bonds, (counts[~on_face] != 0).any(axis=0))
+        known_ends = {end for name in measured_in_molecules for end in _typed_ends(name)}
+        unknown = []
+        for name in names:
             if is_face(name):
-                return not on_face.any()
-            return name not in measured and (name in self.beyond or not ends.issuperset(_ends(name)))
-
-        return np.array([nothing_is_known(name) for name in names], dtype=bool)
+                unknown.append(not on_face.any())
+            elif name in measured:
+                unknown.append(False)
+            else:
+                unknown.append(name in self.undescribed or not known_ends.issuperset(_typed_ends(name)))
+        return np.array(unknown, dtype=bool)
 
     def unmeasured(self, change: Mapping[str, int]) -> list[str]:
-        """Bonds and faces of a step that no reaction of the fit contains; those of which nothing is known say so."""
+        """Name the bonds of a step that change in no reference reaction.
+
+        Parameters
+        ----------
+        change : mapping
+            Bonds that the step forms and breaks.
+
+        Returns
+        -------
+        list of str
+            Bonds and bonds to facets, sorted. Bonds with unknown error are followed by their standard deviation, such
+            as `Ti-C (2 eV)`.
+        """
         names = sorted(name for name in set(change) - set(self.bonds) if not is_pair(name))
-        wide = self.unknown(names, self.counts)
-        return [f"{name} ({UNKNOWN_SIGMA_EV:.0f} eV)" if w else name for name, w in zip(names, wide, strict=True)]
+        unknown = self.is_unknown(names, self.counts)
+        return [f"{name} ({UNKNOWN_SIGMA_EV:.0f} eV)" if u else name for name, u in zip(names, unknown, strict=True)]
+
+
+def _change_on_face(bonds: Sequence[str], counts: np.ndarray) -> np.ndarray:
+    """Whether each reaction changes a bond to a facet, shape (reactions,)."""
+    to_face = np.array([is_face(name) for name in bonds], dtype=bool)
+    return (counts[:, to_face] != 0).any(axis=1)
+
+
+def _typed_ends(name: str) -> list[tuple]:
+    """Both ends of a bond with the type of the bond; a pair has no ends."""
+    if not is_bond(name):
+        return []
+    first, second, dative = split_bond(name)
+    bond_type = (dative, is_metal(first), is_metal(second), second == "H")
+    return [(*bond_type, "first", first), (*bond_type, "second", second)]
+
+
+def _shared_group(name: str) -> str:
+    """Group of bonds with a shared error: the acceptor of a dative bond, or the partner of a covalent one.
+
+    The group of a bond to hydrogen, of a pair and of a bond to a facet is empty: their errors are independent.
+    """
+    if not is_bond(name):
+        return ""
+    first, second, dative = split_bond(name)
+    if dative:
+        return f"{first}<-"
+    return "" if second == "H" else f"-{second}"
 
 
 def measure_errors(reference: Reference, energies: Mapping[str, float | None]) -> pd.DataFrame:
-    """Reaction energies of a calculator against the reference set.
+    """Compare the reaction energies of a calculator with the reference set.
 
     Parameters
     ----------
-    energies : total energy in eV of every molecule that the calculator could relax; None or absent if it could not.
+    reference : Reference
+        The reference set.
+    energies : mapping
+        Total energy in eV of every molecule and facet; None or absent if the calculator could not relax it.
 
     Returns
     -------
-    One row a reaction: reaction, bonds and molecules (see `format_counts`), energy_eV, reference_eV, error_eV (NaN
-    where a molecule is missing, or beyond what bonds err by: then the bond counts as unmeasured), level,
-    reference_sigma_eV, on_face.
+    DataFrame
+        One row for each reaction: reaction, bonds and molecules (see `format_counts`), energy_eV, reference_eV,
+        error_eV, level, reference_sigma_eV, on_face. error_eV is calculator minus reference. It is NaN if an energy is
+        missing, or if the error exceeds `LARGEST_ERROR_EV`; the bonds of such a reaction count as not measured.
     """
     bonds = {name: molecule_bonds(molecule) for name, molecule in reference.molecules.items()}
     rows = []
     for reaction, level in reference.measured:
-        parts = [(energies.get(name), n) for name, n in reaction.stoichiometry.items()]
-        energy = np.nan if any(e is None for e, _ in parts) else sum(e * n for e, n in parts)
-        known = reference.reaction_energy(reaction)
-        error = energy - known
-        on_face = isinstance(reaction, SurfaceStep)
-        change = _face_bonds(reaction) if on_face else reaction_bonds(reaction.stoichiometry, bonds)
+        energy = _reaction_energy(reaction, energies)
+        reference_energy = reference.reaction_energy(reaction)
+        error = energy - reference_energy
+        if isinstance(reaction, SurfaceStep):
+            change = _surface_step_bonds(reaction)
+        else:
+            change = reaction_bonds(reaction.stoichiometry, bonds)
         rows.append(
             {
                 "reaction": reaction.name,
                 "bonds": format_counts(change),
                 "molecules": format_counts(reaction.stoichiometry),
                 "energy_eV": energy,
-                "reference_eV": known,
-                "error_eV": error if abs(error) < BEYOND_EV else np.nan,
+                "reference_eV": reference_energy,
+                "error_eV": error if abs(error) < LARGEST_ERROR_EV else np.nan,
                 "level": level.label,
                 "reference_sigma_eV": level.sigma_eV,
-                "on_face": on_face,
+                "on_face": isinstance(reaction, SurfaceStep),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _face_bonds(step: SurfaceStep) -> Counter[str]:
-    """Bonds that a step on a face changes."""
+def _reaction_energy(reaction: ReferenceReaction, energies: Mapping[str, float | None]) -> float:
+    """Reaction energy in eV; NaN if the energy of a molecule is missing."""
+    total = 0.0
+    for name, number in reaction.stoichiometry.items():
+        energy = energies.get(name)
+        if energy is None:
+            return np.nan
+        total += energy * number
+    return total
+
+
+def _surface_step_bonds(step: SurfaceStep) -> Counter[str]:
+    """Bonds that a reference step on a facet changes."""
     material, facet = find_facet(step.slab)
     ligand = library.ligand(step.ligand) if step.ligand else None
     roles = assign_roles(library.material(material), facet, ligand, library.precursor(step.precursor))
@@ -209,83 +330,93 @@ def _face_bonds(step: SurfaceStep) -> Counter[str]:
 
 
 def fit_correction(errors: pd.DataFrame) -> Correction:
-    """Fit the errors of bonds to those of reactions, from the table of `measure_errors`.
+    """Fit the errors of bonds to the errors of the reference reactions.
 
-    Where nothing was measured, nothing is known of any bond.
+    Parameters
+    ----------
+    errors : DataFrame
+        Table of `measure_errors`.
+
+    Returns
+    -------
+    Correction
+        The fit. Without any measured reaction, the errors of all bonds are unknown.
 
     Raises
     ------
-    InputError : the table mixes two levels.
+    InputError
+        The reactions of molecules, or the steps on facets, have several levels of theory.
     """
     measured = errors.dropna(subset="error_eV")
     on_face = measured["on_face"].to_numpy(bool)
     for rows in (measured[~on_face], measured[on_face]):
         if rows["level"].nunique() > 1:
-            raise InputError(f"reference energies of several levels are mixed: {', '.join(sorted(set(rows['level'])))}")
-    sigma = float(errors.loc[~errors["on_face"], "reference_sigma_eV"].max())
+            raise InputError(
+                f"reference energies of several levels are mixed: {', '.join(sorted(set(rows['level'])))}; "
+                "give a table with one level for molecules and one for facets"
+            )
+    reference_sigma = float(errors.loc[~errors["on_face"], "reference_sigma_eV"].max())
     if measured.empty:
-        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(0.0, 0.0, 0.0, 0.0, 0.0), sigma)
-    bonds, counts = _matrix(measured["bonds"])
-    lost = errors.loc[errors["error_eV"].isna(), "bonds"].fillna("").map(parse_counts)
-    return with_best_widths(
-        Correction(
-            bonds,
-            counts,
-            _matrix(measured["molecules"])[1],
-            measured["error_eV"].to_numpy(float),
-            Widths(*START_EV),
-            sigma,
-            np.where(on_face, measured["reference_sigma_eV"], 0.0),
-            frozenset().union(*lost) - set(bonds),
-        )
+        return Correction((), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), Widths(), reference_sigma)
+    bonds, counts = _count_matrix(measured["bonds"])
+    _, molecules = _count_matrix(measured["molecules"])
+    bonds_not_measured = errors.loc[errors["error_eV"].isna(), "bonds"].fillna("").map(parse_counts)
+    fit = Correction(
+        bonds=bonds,
+        counts=counts,
+        molecules=molecules,
+        errors_eV=measured["error_eV"].to_numpy(float),
+        widths=INITIAL_WIDTHS,
+        reference_sigma_eV=reference_sigma,
+        additional_sigma_eV=np.where(on_face, measured["reference_sigma_eV"], 0.0),
+        undescribed=frozenset().union(*bonds_not_measured) - set(bonds),
     )
+    return optimise_widths(fit)
 
 
-def _matrix(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names and counts of a column of `format_counts`; an empty cell changes nothing."""
+def _count_matrix(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
+    """Convert a column of `format_counts` to names and a matrix; an empty cell is a row of zeros."""
     rows = [parse_counts(text) for text in column.fillna("")]
     names = tuple(sorted({name for row in rows for name in row}))
     return names, np.array([[row[name] for name in names] for row in rows], dtype=float).reshape(len(rows), -1)
 
 
-def _ends(name: str) -> list[tuple]:
-    """Both partners of a bond with their places in bonds of its kind; a pair has none."""
-    if not is_bond(name):
-        return []
-    first, second, dative = split_bond(name)
-    kind = dative, is_metal(first), is_metal(second), second == "H"
-    return [(*kind, "first", first), (*kind, "second", second)]
+def optimise_widths(fit: Correction) -> Correction:
+    """Maximise the marginal likelihood of the errors with respect to the widths.
 
+    Parameters
+    ----------
+    fit : Correction
+        Fit with any widths.
 
-def _group(bond: str) -> str:
-    """What a bond shares its error with: its kind and partner or acceptor; a bond to hydrogen shares nothing."""
-    if not is_bond(bond):
-        return ""
-    first, second, dative = split_bond(bond)
-    return f"{first}<-" if dative else "" if second == "H" else f"-{second}"
+    Returns
+    -------
+    Correction
+        The same fit with the best widths. A width on which no reaction depends is zero.
+    """
+    from scipy.optimize import minimize  # imported here because it is slow, and the plan of a run needs no fit
 
-
-def with_best_widths(fit: Correction) -> Correction:
-    """The same fit at the widths that make its errors most probable."""
-    from scipy.optimize import minimize  # slow to import, and the plan needs no fit
-
-    counts, errors = fit.counts, fit.errors_eV
-    parts = [counts @ Widths(*one, 0.0).covariance(fit.bonds) @ counts.T for one in np.eye(len(START_EV) - 1)]
+    # The covariance is a sum of the squared widths times constant matrices, and a part that does not depend on widths.
+    prior_terms = [Widths(bond=1.0), Widths(shared=1.0), Widths(pair=1.0), Widths(face=1.0)]
+    parts = [fit.counts @ widths.covariance(fit.bonds) @ fit.counts.T for widths in prior_terms]
     parts.append(fit.molecules @ fit.molecules.T)
-    apart = replace(fit, widths=Widths(*np.zeros(len(START_EV)))).covariance
+    constant_part = replace(fit, widths=Widths()).covariance
 
-    def negative_log_likelihood(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        variances = np.exp(2 * logs)
-        total = apart + sum(v * part for v, part in zip(variances, parts, strict=True))
+    def negative_log_likelihood(log_widths: np.ndarray) -> tuple[float, np.ndarray]:
+        variances = np.exp(2 * log_widths)
+        total = constant_part + sum(variance * part for variance, part in zip(variances, parts, strict=True))
         factor = cho_factor(total)
-        weights, inverse = cho_solve(factor, errors), cho_solve(factor, np.eye(len(errors)))
-        value = 0.5 * errors @ weights + np.log(np.diag(factor[0])).sum()
-        slope = [
-            v * ((inverse * part).sum() - weights @ part @ weights) for v, part in zip(variances, parts, strict=True)
+        weights = cho_solve(factor, fit.errors_eV)
+        inverse = cho_solve(factor, np.eye(len(fit.errors_eV)))
+        value = 0.5 * fit.errors_eV @ weights + np.log(np.diag(factor[0])).sum()
+        gradient = [
+            variance * ((inverse * part).sum() - weights @ part @ weights)
+            for variance, part in zip(variances, parts, strict=True)
         ]
-        return float(value), np.array(slope)
+        return float(value), np.array(gradient)
 
-    bounds = [(np.log(FLOOR_EV), np.log(10.0))] * len(START_EV)
-    found = minimize(negative_log_likelihood, np.log(START_EV), jac=True, method="L-BFGS-B", bounds=bounds)
-    shown = [part.any() for part in parts]  # a width that no reaction shows is not one
-    return replace(fit, widths=Widths(*np.where(shown, np.exp(found.x), 0.0).tolist()))
+    bounds = [(np.log(SMALLEST_WIDTH_EV), np.log(LARGEST_WIDTH_EV))] * len(parts)
+    start = np.log(astuple(INITIAL_WIDTHS))
+    found = minimize(negative_log_likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    determined = [part.any() for part in parts]
+    return replace(fit, widths=Widths(*np.where(determined, np.exp(found.x), 0.0).tolist()))

@@ -1,6 +1,8 @@
-"""How well a correction predicts what it has not seen: reactions left out one at a time, by bond, by metal, by face.
+"""Cross-validation of a correction: predict reactions that were left out of the fit.
 
-The closed forms are those of Gaussian processes (Rasmussen and Williams, MIT Press 2006, chapter 5).
+Reactions are left out one at a time, or all reactions of one bond type, of one metal or of one facet together. The
+predictions are closed forms of Gaussian processes (Rasmussen and Williams, Gaussian Processes for Machine Learning, MIT
+Press 2006, chapter 5).
 """
 
 from collections.abc import Callable
@@ -10,117 +12,165 @@ import numpy as np
 import pandas as pd
 
 from qdsurf.energetics.bond_types import is_bond, is_face, split_bond
-from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, with_best_widths
+from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, optimise_widths
 
 
 def leave_one_out(correction: Correction) -> pd.DataFrame:
-    """Predict every reaction of the fit from all others, at the same widths.
+    """Predict the error of every reference reaction from all other reactions, at the same widths.
+
+    Parameters
+    ----------
+    correction : Correction
+        Fit to all reactions.
 
     Returns
     -------
-    error_eV, predicted_eV, sigma_eV (of the prediction, noise included), new_bond (whether it has a bond that no other
-    reaction has), unknown (whether it has one that they say nothing of), on_face; one row a reaction, numbered as in
-    the fit.
+    DataFrame
+        One row for each reaction, with its number in the fit as the index:
+
+        * error_eV and predicted_eV: measured and predicted error.
+        * sigma_eV: standard deviation of the prediction including noise.
+        * new_bond: whether the reaction changes a bond that changes in no other reaction.
+        * unknown: whether the reaction changes a bond whose error is unknown from the other reactions (see
+          `Correction.is_unknown`).
+        * on_face: whether the reaction is a step on a facet.
     """
     inverse = np.linalg.inv(correction.covariance)
     predicted = correction.errors_eV - inverse @ correction.errors_eV / np.diag(inverse)
-    reactions = np.arange(len(correction.errors_eV))
-    parts = (
-        _compare(correction, reactions == k, predicted[[k]], 1 / np.diag(inverse)[[k]], reactions != k)
-        for k in reactions
-    )
-    return pd.concat([_nothing(correction), *parts])
+    variance = 1 / np.diag(inverse)
+    numbers = np.arange(len(correction.errors_eV))
+    parts = [_compare(correction, numbers == k, predicted[[k]], variance[[k]]) for k in numbers]
+    return pd.concat([_empty_comparison(correction), *parts])
 
 
-def leave_out(correction: Correction, group: np.ndarray) -> pd.DataFrame:
-    """Predict the reactions of a group from all others, the widths fitted again without them; columns as above."""
-    kept = ~group
-    apart = np.broadcast_to(correction.apart_eV, len(group))
-    rest = with_best_widths(
+def leave_out(correction: Correction, left_out: np.ndarray) -> pd.DataFrame:
+    """Predict the errors of several reactions from all others, with widths that are fitted to the others.
+
+    Parameters
+    ----------
+    correction : Correction
+        Fit to all reactions.
+    left_out : ndarray
+        Whether each reaction is left out, shape (R,).
+
+    Returns
+    -------
+    DataFrame
+        One row for each reaction that is left out, with the columns of `leave_one_out`.
+    """
+    kept = ~left_out
+    additional_sigma = np.broadcast_to(correction.additional_sigma_eV, len(left_out))
+    fit_to_kept = optimise_widths(
         replace(
             correction,
             counts=correction.counts[kept],
             molecules=correction.molecules[kept],
             errors_eV=correction.errors_eV[kept],
-            apart_eV=apart[kept],
+            additional_sigma_eV=additional_sigma[kept],
         )
     )
-    whole = replace(correction, widths=rest.widths).covariance
-    gain = np.linalg.solve(whole[np.ix_(kept, kept)], whole[np.ix_(kept, group)]).T
-    variance = np.diag(whole[np.ix_(group, group)] - gain @ whole[np.ix_(kept, group)])
-    return _compare(correction, group, gain @ correction.errors_eV[kept], variance, kept)
+    covariance = replace(correction, widths=fit_to_kept.widths).covariance
+    gain = np.linalg.solve(covariance[np.ix_(kept, kept)], covariance[np.ix_(kept, left_out)]).T
+    predicted = gain @ correction.errors_eV[kept]
+    variance = np.diag(covariance[np.ix_(left_out, left_out)] - gain @ covariance[np.ix_(kept, left_out)])
+    return _compare(correction, left_out, predicted, variance)
 
 
-def _compare(
-    correction: Correction, group: np.ndarray, predicted: np.ndarray, variance: np.ndarray, kept: np.ndarray
-) -> pd.DataFrame:
-    """Predictions beside what was measured; what nothing that was kept knows of widens them."""
-    counts, rest = correction.counts[group], correction.counts[kept]
-    new = ~(rest != 0).any(axis=0) & np.array([is_bond(name) for name in correction.bonds], dtype=bool)
-    unknown = correction.unknown(correction.bonds, rest)
+def _compare(correction: Correction, left_out: np.ndarray, predicted: np.ndarray, variance: np.ndarray) -> pd.DataFrame:
+    """Tabulate measured and predicted errors of the reactions that were left out.
+
+    The variance of a prediction is increased for every bond whose error is unknown from the other reactions.
+    """
+    counts = correction.counts[left_out]
+    other_counts = correction.counts[~left_out]
+    is_new = ~(other_counts != 0).any(axis=0) & np.array([is_bond(name) for name in correction.bonds], dtype=bool)
+    unknown = correction.is_unknown(correction.bonds, other_counts)
     return pd.DataFrame(
         {
-            "error_eV": correction.errors_eV[group],
+            "error_eV": correction.errors_eV[left_out],
             "predicted_eV": predicted,
             "sigma_eV": np.sqrt(variance + UNKNOWN_SIGMA_EV**2 * counts**2 @ unknown),
-            "new_bond": (counts[:, new] != 0).any(axis=1),
+            "new_bond": (counts[:, is_new] != 0).any(axis=1),
             "unknown": (counts[:, unknown] != 0).any(axis=1),
-            "on_face": correction.on_faces[group],
+            "on_face": correction.on_faces[left_out],
         },
-        index=np.flatnonzero(group),
+        index=np.flatnonzero(left_out),
     )
 
 
-def _nothing(correction: Correction) -> pd.DataFrame:
-    """The table of no reaction."""
-    nobody = np.zeros(len(correction.errors_eV), dtype=bool)
-    return _compare(correction, nobody, np.zeros(0), np.zeros(0), ~nobody)
+def _empty_comparison(correction: Correction) -> pd.DataFrame:
+    """Make a table without rows, so that the types of the columns are defined if no reaction is left out."""
+    none = np.zeros(len(correction.errors_eV), dtype=bool)
+    return _compare(correction, none, np.zeros(0), np.zeros(0))
 
 
 def bond_of(name: str) -> str:
-    """A bond to anything but hydrogen, which no step on a surface has without another."""
+    """Bond type of a term, for `leave_each_out`; empty for a pair, a bond to a facet or a bond to hydrogen.
+
+    A step on a surface never changes a bond to hydrogen alone.
+    """
     return name if is_bond(name) and split_bond(name)[1] != "H" else ""
 
 
 def metal_of(name: str) -> str:
-    """The first end of such a bond, its metal."""
+    """Metal of a term, for `leave_each_out`: the first end of a bond; empty where `bond_of` is empty."""
     return split_bond(name)[0] if bond_of(name) else ""
 
 
 def face_of(name: str) -> str:
-    """The face that something is bound to."""
+    """Facet of a term, for `leave_each_out`; empty if the term is not a bond to a facet."""
     return name.split("@")[1] if is_face(name) else ""
 
 
 def leave_each_out(correction: Correction, key: Callable[[str], str]) -> pd.DataFrame:
-    """Predict all reactions that change a bond, a metal or a face from those that do not, for each in turn.
+    """Predict all reactions that change bonds of one group from the reactions that do not, for each group.
 
     Parameters
     ----------
-    key : `bond_of`, `metal_of` or `face_of`; "" where a name belongs to none.
+    correction : Correction
+        Fit to all reactions.
+    key : callable
+        Returns the group of a bond, pair or bond to a facet: `bond_of`, `metal_of` or `face_of`. Terms with an empty
+        string belong to no group.
 
     Returns
     -------
-    As `leave_out`, and left_out, what was; nothing for what all reactions change.
+    DataFrame
+        The columns of `leave_one_out`, and left_out, the group that was left out. A group that occurs in all reactions
+        is omitted.
     """
     keys = np.array([key(name) for name in correction.bonds])
-    groups = {one: (correction.counts[:, keys == one] != 0).any(axis=1) for one in sorted({*keys} - {""})}
-    parts = [leave_out(correction, group).assign(left_out=one) for one, group in groups.items() if not group.all()]
-    return pd.concat([_nothing(correction).assign(left_out=""), *parts])
+    parts = [_empty_comparison(correction).assign(left_out="")]
+    for group in sorted({*keys} - {""}):
+        left_out = (correction.counts[:, keys == group] != 0).any(axis=1)
+        if not left_out.all():
+            parts.append(leave_out(correction, left_out).assign(left_out=group))
+    return pd.concat(parts)
 
 
-def summarise_predictions(left_out: pd.DataFrame) -> dict[str, float]:
-    """Raw and corrected mean absolute errors in eV, and the share of residuals within one standard deviation.
+def summarise_predictions(predictions: pd.DataFrame) -> dict[str, float]:
+    """Summarise a table of predicted errors.
 
-    Of no reactions there is only their number.
+    Parameters
+    ----------
+    predictions : DataFrame
+        Table of `leave_one_out` or `leave_each_out`.
+
+    Returns
+    -------
+    dict
+        * number: number of reactions. Without reactions, this is the only key.
+        * mae_raw_eV: mean absolute error of the calculator.
+        * mae_left_out_eV, largest_left_out_eV: mean and largest absolute error after correction by the prediction.
+        * within_sigma: fraction of corrected errors within one standard deviation.
     """
-    if left_out.empty:
+    if predictions.empty:
         return {"number": 0}
-    residual = (left_out["error_eV"] - left_out["predicted_eV"]).abs()
+    residual = (predictions["error_eV"] - predictions["predicted_eV"]).abs()
     return {
-        "number": len(left_out),
-        "mae_raw_eV": float(left_out["error_eV"].abs().mean()),
+        "number": len(predictions),
+        "mae_raw_eV": float(predictions["error_eV"].abs().mean()),
         "mae_left_out_eV": float(residual.mean()),
         "largest_left_out_eV": float(residual.max()),
-        "within_sigma": float((residual < left_out["sigma_eV"]).mean()),
+        "within_sigma": float((residual < predictions["sigma_eV"]).mean()),
     }

@@ -1,9 +1,9 @@
-"""Table of states: every relaxed structure of a system and every gas molecule, with its free energy and its error."""
+"""Table of states: every relaxed structure of a system and every gas molecule, with free energy and uncertainty."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,56 +12,97 @@ from qdsurf.energetics.barrier_corrections import SaddleCorrection
 from qdsurf.energetics.bond_types import Roles, step_bonds
 from qdsurf.energetics.corrections import Correction
 from qdsurf.records.reaction_templates import Reaction
+from qdsurf.relaxation.selection import State
+from qdsurf.saddles.result import SaddleResult
 from qdsurf.units import STANDARD_PRESSURE_PA
 
 LIGATED = "ligated"
-SMALLEST_VARIANCE_EV2 = 1e-10  # of a shared error that is worth a row; rounding makes smaller ones
+SMALLEST_VARIANCE_EV2 = 1e-10  # smallest shared variance that gets a row; smaller ones are rounding errors
+STATE_COLUMNS = [
+    "system",
+    "state",
+    "energy_eV",
+    "gibbs_eV",
+    "sigma_eV",
+    "temperature_K",
+    "pressure_Pa",
+    "calculator",
+    "converged",
+    "flags",
+    "correction_eV",
+    "total_sigma_eV",
+    "phase",
+    "mass_amu",
+    "formula",
+    "charge",
+    "substrate",
+    "sample_model",
+    "note",
+]
 
 
 @dataclass(frozen=True)
 class Gas:
-    """A gas molecule as the molecules room hands it on.
+    """A gas molecule with its free-energy corrections.
 
     Attributes
     ----------
-    state : plain data of `select_state` (energy_eV, composition, status, ...).
-    gas_eV, adsorbed_eV : G - E in eV, free at the standard pressure and held by the surface.
+    state : State
+        Relaxed molecule.
+    gas_eV, adsorbed_eV : float
+        G - E in eV, of the free molecule at the standard pressure and of the molecule on the surface.
     """
 
-    state: dict
+    state: State
     gas_eV: float
     adsorbed_eV: float
 
 
 @dataclass(frozen=True)
-class System:
-    """What the tables need to know of one system.
+class SystemStates:
+    """All states and gas molecules of one system, and what is needed to tabulate them.
 
     Attributes
     ----------
-    states : plain data of `select_state` by state name; `ligated` and one for each reaction template.
-    roles : who plays those of the templates; see `assign_roles`.
-    gases : by role: precursor, coreactant, by_product, ligand and so on; roles that the system has not are absent.
-    names : names of these molecules.
-    model : words for what stands in for the ligand.
-    note : words that go with every row.
-    saddles : plain data of `find_saddle` by template, for the steps whose saddle was searched.
-    saddle_correction : how verified barriers are corrected.
+    name : str
+        Of the system.
+    roles : Roles
+        Elements behind the roles of the templates; see `assign_roles`.
+    states : mapping
+        Surface states by name: `ligated`, and one for each reaction template.
+    gases : mapping
+        Gas molecules by role: precursor, coreactant, by_product, ligand and so on. Roles that do not occur are absent.
+    names : mapping
+        Names of these molecules by role.
+    model : str
+        Description of the model ligand.
+    note : str
+        Written into every row.
+    substrate : str
+        How the crystal was treated: frozen, relaxed or mobile.
+    thermal_eV : mapping
+        G - E in eV by state, where a partial Hessian was computed.
+    saddles : mapping
+        Saddle searches by template.
+    saddle_correction : SaddleCorrection
+        How verified barriers are corrected.
     """
 
     name: str
     roles: Roles
-    states: Mapping[str, dict]
+    states: Mapping[str, State]
     gases: Mapping[str, Gas]
     names: Mapping[str, str]
     model: str
     note: str = ""
-    saddles: Mapping[str, dict] = field(default_factory=dict)
+    substrate: str = ""
+    thermal_eV: Mapping[str, float] = field(default_factory=dict)
+    saddles: Mapping[str, SaddleResult] = field(default_factory=dict)
     saddle_correction: SaddleCorrection = field(default_factory=SaddleCorrection)
 
 
 def history(reaction: Reaction, templates: Mapping[str, Reaction]) -> list[Reaction]:
-    """The templates that lead from the covered surface to a state, first one first."""
+    """Templates that lead from the covered surface to a state, in order."""
     chain = [reaction]
     while chain[0].reactant != LIGATED:
         chain.insert(0, templates[chain[0].reactant])
@@ -69,14 +110,14 @@ def history(reaction: Reaction, templates: Mapping[str, Reaction]) -> list[React
 
 
 def exchanged(reaction: Reaction, templates: Mapping[str, Reaction]) -> tuple[list[str], list[str]]:
-    """Roles of the gas molecules that a state has taken up and given off since the covered surface."""
+    """Roles of the gas molecules that were adsorbed and released between the covered surface and a state."""
     chain = history(reaction, templates)
     return [r.takes for r in chain if r.takes], [release for r in chain for release in r.releases]
 
 
-def state_bonds(system: System, templates: Mapping[str, Reaction]) -> dict[str, Counter[str]]:
-    """Bonds gained and lost by every surface state since the covered surface, by name; none for that one itself."""
-    changes = {LIGATED: Counter()}
+def state_bonds(system: SystemStates, templates: Mapping[str, Reaction]) -> dict[str, Counter[str]]:
+    """Bonds that changed between the covered surface and every surface state: number gained less number lost."""
+    changes: dict[str, Counter[str]] = {LIGATED: Counter()}
     for name in system.states:
         if name != LIGATED:
             steps = [step_bonds(reaction, system.roles) for reaction in history(templates[name], templates)]
@@ -85,15 +126,20 @@ def state_bonds(system: System, templates: Mapping[str, Reaction]) -> dict[str, 
 
 
 class StateErrors(NamedTuple):
-    """What the correction says of the states of a system, against the covered surface and gas molecules.
+    """Corrections of the states of a system relative to the covered surface and gas molecules.
 
     Attributes
     ----------
-    names : of the n surface states, the covered surface first.
-    correction_eV : to be added to their energies, shape (n,).
-    covariance_eV2 : of what the correction does not know, shape (n, n).
-    own_eV : standard deviation that each state shares with no other.
-    unmeasured : bonds of the step that makes each state which the reference set does not contain.
+    names : list of str
+        The n surface states, the covered surface first.
+    correction_eV : ndarray
+        Added to their energies, shape (n,).
+    covariance_eV2 : ndarray
+        Covariance of the remaining errors, shape (n, n).
+    own_eV : float
+        Standard deviation of the error that each state shares with no other.
+    unmeasured : list of list of str
+        Bonds of the step that makes each state which the reference set does not contain.
     """
 
     names: list[str]
@@ -113,17 +159,17 @@ class StateErrors(NamedTuple):
         return float(change @ self.correction_eV), float(np.sqrt(max(variance, 0.0)))
 
 
-def state_errors(system: System, templates: Mapping[str, Reaction], correction: Correction) -> StateErrors:
+def state_errors(system: SystemStates, templates: Mapping[str, Reaction], correction: Correction) -> StateErrors:
     """Correct the states of a system by the bonds that changed since the covered surface."""
     changes = state_bonds(system, templates)
     mean, covariance = correction.predict(list(changes.values()))
     steps = [{} if name == LIGATED else step_bonds(templates[name], system.roles) for name in changes]
-    # The noise of a molecule is that of a state; the reference's own error is that of a reaction, of two states.
+    # The noise belongs to one state; the error of the reference method belongs to a reaction, hence to two states.
     own = float(np.hypot(correction.widths.noise, correction.reference_sigma_eV / np.sqrt(2)))
     return StateErrors(list(changes), -mean, covariance, own, [correction.unmeasured(step) for step in steps])
 
 
-def factor_table(system: System, errors: StateErrors) -> pd.DataFrame:
+def factor_table(system: SystemStates, errors: StateErrors) -> pd.DataFrame:
     """Errors that states share, from the eigenvectors of their covariance: system, state, factor, loading_eV."""
     values, vectors = np.linalg.eigh(errors.covariance_eV2)
     loadings = vectors * np.sqrt(np.maximum(values, 0.0))
@@ -136,24 +182,30 @@ def factor_table(system: System, errors: StateErrors) -> pd.DataFrame:
 
 
 def state_table(
-    system: System, templates: Mapping[str, Reaction], errors: StateErrors, temperature_K: float
+    system: SystemStates, templates: Mapping[str, Reaction], errors: StateErrors, temperature_K: float
 ) -> pd.DataFrame:
-    """States of one system; columns as in the contract, one row a state or gas molecule.
+    """Tabulate the states of one system.
 
-    A surface state's energy is that of its calculator plus the correction of the bonds that changed since the covered
-    surface, also those in the gas molecules that it gave off. Its free energy adds its `thermal_eV` where a partial
-    Hessian gave one, else the adsorbed corrections of the molecules it took up less those it gave off: a surface
-    reaction conserves the modes, adsorption and desorption exchange them.
+    The energy of a surface state is that of its calculator plus the correction of all bonds that changed since the
+    covered surface, including those of released gas molecules. Its free energy adds the thermal correction of its
+    partial Hessian. Without a partial Hessian it adds the adsorbed corrections of the molecules that were adsorbed,
+    less those of the molecules that were released: a surface reaction conserves the modes, adsorption and desorption
+    exchange them.
+
+    Returns
+    -------
+    DataFrame
+        One row for each state and gas molecule, with the columns of `STATE_COLUMNS`.
     """
     rows = []
     for i, name in enumerate(errors.names):
         taken, given = ([], []) if name == LIGATED else exchanged(templates[name], templates)
         thermal = sum(system.gases[r].adsorbed_eV for r in taken) - sum(system.gases[r].adsorbed_eV for r in given)
-        rows.append(_surface_row(system, name, thermal, errors, i))
+        rows.append(_surface_row(system, name, system.thermal_eV.get(name, thermal), errors, i))
     for role, gas in system.gases.items():
-        energy = gas.state["energy_eV"]
+        energy = gas.state.energy_eV
         row = _row(system.names[role], gas.state, energy, None if energy is None else energy + gas.gas_eV, 0.0)
-        rows.append(row | {"phase": "gas", "mass_amu": gas.state.get("mass_amu"), "correction_eV": 0.0})
+        rows.append(row | {"phase": "gas", "mass_amu": gas.state.mass_amu, "correction_eV": 0.0, "substrate": ""})
     table = pd.DataFrame(rows)
     table.insert(0, "system", system.name)
     table["temperature_K"] = temperature_K
@@ -163,45 +215,37 @@ def state_table(
     return table[STATE_COLUMNS]
 
 
-STATE_COLUMNS = [
-    "system", "state", "energy_eV", "gibbs_eV", "sigma_eV", "temperature_K", "pressure_Pa", "calculator", "converged",
-    "flags", "correction_eV", "total_sigma_eV", "phase", "mass_amu", "formula", "charge", "substrate", "sample_model",
-    "note",
-]  # fmt: skip
-
-
-def _surface_row(system: System, name: str, thermal: float, errors: StateErrors, i: int) -> dict:
-    state = system.states[name]
-    energy = None if state["energy_eV"] is None else state["energy_eV"] + errors.correction_eV[i]
-    thermal = state.get("thermal_eV", thermal)
-    row = _row(name, state, energy, None if energy is None else energy + thermal, errors.own_eV)
-    total = errors.between(LIGATED, name)[1]
+def _surface_row(
+    system: SystemStates, name: str, thermal_eV: float, errors: StateErrors, number: int
+) -> dict[str, Any]:
+    state, correction = system.states[name], errors.correction_eV[number]
+    energy = None if state.energy_eV is None else state.energy_eV + correction
+    row = _row(name, state, energy, None if energy is None else energy + thermal_eV, errors.own_eV)
     return row | {
         "phase": "surface",
         "mass_amu": np.nan,
-        "correction_eV": errors.correction_eV[i],
-        "total_sigma_eV": total,
+        "correction_eV": correction,
+        "total_sigma_eV": errors.between(LIGATED, name)[1],
+        "substrate": system.substrate,
     }
 
 
-def _row(name: str, state: dict, energy: float | None, gibbs: float | None, sigma: float) -> dict:
-    flags = ";".join(state["flags"]) if state["status"] == "ok" else state["status"]
+def _row(name: str, state: State, energy: float | None, gibbs: float | None, sigma: float) -> dict[str, Any]:
     return {
         "state": name,
         "energy_eV": energy,
         "gibbs_eV": gibbs,
         "sigma_eV": sigma,
-        "calculator": _level(state.get("calculator") or {}),
-        "converged": state["converged"],
-        "flags": flags,
-        "formula": "".join(f"{element}{count}" for element, count in sorted(state.get("composition", {}).items())),
-        "charge": state.get("charge"),
-        "substrate": state.get("substrate", ""),
+        "calculator": _method(state.calculator),
+        "converged": state.converged,
+        "flags": ";".join(state.flags) if state.status == "ok" else state.status,
+        "formula": "".join(f"{element}{count}" for element, count in sorted(state.composition.items())),
+        "charge": state.charge,
     }
 
 
-def _level(calculator: Mapping) -> str:
-    """Name and settings of a calculator; behind // those of the geometry, where another one made it."""
+def _method(calculator: Mapping[str, Any]) -> str:
+    """Name and parameters of a calculator; behind // those of the geometry, if another calculator gave it."""
     words = [calculator.get("name", ""), *map(str, (calculator.get("parameters") or {}).values())]
     geometry = calculator.get("geometry")
-    return " ".join(words).strip() + (f" // {_level(geometry)}" if geometry else "")
+    return " ".join(words).strip() + (f" // {_method(geometry)}" if geometry else "")

@@ -1,1 +1,1 @@
-"""Ligands on slabs and on nanocrystals: which ions they bind, how they stand, and how they pack."""
+"""Ligands on slabs and nanocrystals: binding sites, binding modes, conformers and packing."""

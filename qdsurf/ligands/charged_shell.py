@@ -1,4 +1,4 @@
-"""Ligands on a whole nanocrystal: as many as its charge asks for, where its bonds are cut."""
+"""Charged ligands and passivating ions on a nanocrystal: their number follows from the charge of the particle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,22 +17,36 @@ from qdsurf.atomistic.charge_balance import assert_neutral, charge_balance
 from qdsurf.atomistic.point_sampling import TIE_BREAK_DIRECTION, choose_places
 from qdsurf.errors import BalanceError, BuildError, InputError, unknown
 from qdsurf.ligands.conformers import bound_form, chain_conformers
-from qdsurf.ligands.packing import Chains, Seat, pack
-from qdsurf.ligands.slab_ligands import seat
-from qdsurf.records.models import Ligand, Material
+from qdsurf.ligands.packing import BindingSite, ChainConformers, pack
+from qdsurf.ligands.slab_ligands import binding_site
+from qdsurf.records.models import BindingMode, Ligand, Material
 from qdsurf.surfaces.alloys import insert_molecular_ions
 from qdsurf.surfaces.nanocrystal import EDGE, EVERYWHERE, INSIDE, VERTEX, particle_area
-from qdsurf.surfaces.passivation import DEFAULT_PASSIVATING_IONS, Dangling, PassivatingIons, passivating_ion_atoms
+from qdsurf.surfaces.passivation import DEFAULT_PASSIVATING_IONS, DanglingBonds, PassivatingIons, passivating_ion_atoms
 
-SAME_PLACE_A = 0.7  # missing neighbours of two atoms nearer than this are one place
-APART_A = 3.0  # two added ions nearer than this repel; such places are taken last
+# Missing neighbours of two atoms that are closer than this are the same lattice site.
+SAME_SITE_A = 0.7
+# Two added ions that are closer than this repel each other. Such sites are occupied last.
+SEPARATION_A = 3.0
+# Binding modes in the order in which they are tried.
+BINDING_MODES: tuple[BindingMode, ...] = ("bridging", "chelating", "monodentate")
 
 
-class Places(NamedTuple):
-    """Where ions of one sign can be added.
+class IonSites(NamedTuple):
+    """Sites at which ions of one sign can be added.
 
-    `positions` in A, shape (n, 3); `outwards`, unit vectors; `hosts`, the atoms to which each would be bonded, nearest
-    first; `valence`, the charge in e that they have to give, shape (n,); `facets`, the face of the first host.
+    Attributes
+    ----------
+    positions : ndarray of float
+        Positions in A, shape (n, 3).
+    outwards : ndarray of float
+        Unit vectors out of the particle, shape (n, 3).
+    hosts : list of list of int
+        Atoms to which the ion of each site is bonded, nearest first.
+    valence : ndarray of float
+        Charge in e that the broken bonds leave on each site, shape (n,).
+    facets : list of str
+        Face of the first host of each site.
     """
 
     positions: np.ndarray
@@ -44,7 +58,7 @@ class Places(NamedTuple):
 
 def cap_nanocrystal(
     particle: Atoms,
-    dangling: Dangling,
+    dangling: DanglingBonds,
     material: Material,
     ligands: Mapping[str, Ligand] | None = None,
     passivating_ions: PassivatingIons = DEFAULT_PASSIVATING_IONS,
@@ -52,63 +66,94 @@ def cap_nanocrystal(
     seed: int = 0,
     coverage: float | None = None,
 ) -> Atoms:
-    """Make a nanocrystal neutral, with real ligands where they fit and small ions where they do not.
+    """Make a nanocrystal neutral with charged ligands, and with passivating ions where no ligand fits.
 
-    Ions of charge one in excess leave, the least bound ones first (caesium from the edges of a perovskite cube). What
-    charge is left is balanced at the places of the crystal's next ions, where the cut bonds have most to give. Where
-    none is left, ligands replace ions of their own charge on the faces (oleate bromide, oleylammonium caesium), or come
-    as acids, the anion to a cation and its proton to an anion.
+    Excess ions of charge one are removed first, those with the most broken bonds before the others, such as caesium at
+    the edges of a perovskite cube. Ligands or passivating ions then balance the remaining charge at the sites of the
+    next ions of the crystal, beginning with the sites with the largest missing charge. If no charge remains, ligands
+    replace ions of their own charge on the faces (oleate replaces bromide, oleylammonium replaces caesium), or bind as
+    acids, with the anion on a cation and the proton on an anion.
 
     Parameters
     ----------
-    particle, dangling : from `build_nanocrystal`.
-    ligands : X-type ligand of charge one for each face by name; `*` stands for all others, edges and vertices too.
-        None puts stand-ins everywhere.
-    passivating_ions : ions of charge -1 and +1 for places without a ligand.
-    coverage : ligands in nm^-2. Where the charge asks for more, stand-ins hold the rest; where it asks for fewer,
-        acids come with their protons. None takes as many as the charge asks for.
+    particle : Atoms
+        Particle from `build_nanocrystal`.
+    dangling : DanglingBonds
+        Its broken bonds.
+    material : Material
+        Record of the material.
+    ligands : mapping of str to Ligand, optional
+        X-type ligand of charge one for each face by name; `*` stands for all other faces, the edges and the vertices.
+        None uses passivating ions everywhere.
+    passivating_ions : PassivatingIons
+        Ions of charge -1 and +1 for sites without a ligand.
+    truncate_to_carbons : int, optional
+        Number of carbon atoms of each chain; None keeps the full chains.
+    seed : int
+        Seed of the distribution and the packing.
+    coverage : float, optional
+        Number of ligands per surface area in nm^-2. If the charge requires more ions, passivating ions occupy the other
+        sites. If it requires fewer, additional ligands bind as acids with their protons. None uses as many ligands as
+        the charge requires.
 
     Returns
     -------
-    Neutral particle; `info` counts its `ligands`, its `passivating_ions`, and the ligands `without_room`.
+    Atoms
+        Neutral particle. `info["ligands"]`, `info["passivating_ions"]` and `info["without_room"]` are the numbers of
+        ligands, of passivating ions, and of ligands that did not fit.
 
     Raises
     ------
-    BalanceError : the charge cannot be balanced with the places that there are.
-    InputError : a ligand is not of charge one, none has the sign that the particle needs, or it is neutral and its
-        coverage is not given.
+    BalanceError
+        There are not enough sites to balance the charge.
+    InputError
+        A ligand does not have charge one, no ligand has the sign that the particle needs, or the particle is neutral
+        and no coverage is given.
     """
     ligands = ligands or {}
     _check_ligands(particle, ligands)
-    particle, dangling = _shed(particle, dangling)
+    particle, dangling = _remove_excess_ions(particle, dangling)
     charge = round(annotation.formal_charges(particle).sum())
     if charge == 0 and not ligands:
         return _finish(particle, material, 0, 0, 0, seed)
     if charge == 0 and coverage is None:
         raise InputError("the particle is neutral without ligands; give their coverage in nm^-2")
-    sign = next(iter(ligands.values())).charge if charge == 0 else 0
-    if sign and (annotation.formal_charges(particle) == sign).any():
-        particle, places, passivating_ions = _vacate(particle, dangling, sign, coverage, seed)
-        chosen = np.arange(len(places.positions))
+    ligand_charge = next(iter(ligands.values())).charge if ligands else 0
+    can_replace = bool((annotation.formal_charges(particle) == ligand_charge).any())
+    if charge == 0 and coverage is not None and can_replace:
+        count = round(coverage * particle_area(particle))
+        particle, sites, passivating_ions = _remove_replaced_ions(particle, dangling, ligand_charge, count, seed)
+        chosen = np.arange(len(sites.positions))
     else:
-        if sign > 0:
-            raise InputError("no cation of charge one is there to be replaced; give a ligand of charge -1")
+        if charge == 0 and ligand_charge > 0:
+            raise InputError(
+                "the particle has no cation of charge one that the ligand can replace; give a ligand of charge -1"
+            )
         if ligands and charge >= 0 and coverage is not None:
             acids = max(0, round(coverage * particle_area(particle)) - charge)
-            particle = _protonate(particle, dangling, acids, passivating_ions, seed) if acids else particle
+            if acids:
+                particle = _add_protons(particle, dangling, acids, passivating_ions, seed)
             charge += acids
-        places = _places(particle, dangling, int(np.sign(charge)))
-        chosen = _choose(places, abs(charge), particle, seed)
-    wanted = _assign(ligands, places, chosen, particle)
+        sites = _ion_sites(particle, dangling, int(np.sign(charge)))
+        chosen = _choose_sites(sites, abs(charge), particle, seed)
+    wanted = _assign_ligands(ligands, sites, chosen, particle)
     if coverage is not None:
-        wanted = _thin_out(wanted, places.positions[chosen], round(coverage * particle_area(particle)), particle, seed)
-    covered, left = _pack_ligands(particle, places, chosen, wanted, passivating_ions, truncate_to_carbons, seed)
-    without_room = sum(one is not None for one in wanted) - (len(chosen) - len(left))
-    return _finish(covered, material, len(chosen) - len(left), len(left), without_room, seed)
+        count = round(coverage * particle_area(particle))
+        wanted = _limit_number(wanted, sites.positions[chosen], count, particle, seed)
+    covered, ions = _pack_ligands(particle, sites, chosen, wanted, passivating_ions, truncate_to_carbons, seed)
+    attached = len(chosen) - ions
+    without_room = sum(ligand is not None for ligand in wanted) - attached
+    return _finish(covered, material, attached, ions, without_room, seed)
 
 
 def _check_ligands(particle: Atoms, ligands: Mapping[str, Ligand]) -> None:
-    """Refuse a face that the particle does not have, and ligands that are not ions of charge one."""
+    """Refuse a face that the particle does not have, and a ligand whose charge is not one.
+
+    Raises
+    ------
+    InputError
+        A face or a ligand is refused.
+    """
     faces = {*annotation.faces(particle).tolist(), EDGE, VERTEX, EVERYWHERE} - {INSIDE}
     for name, ligand in ligands.items():
         if name not in faces:
@@ -117,12 +162,15 @@ def _check_ligands(particle: Atoms, ligands: Mapping[str, Ligand]) -> None:
             raise InputError(f"ligand {ligand.name} for {name} has charge {ligand.charge:+d}; give ions of charge one")
 
 
-def _assign(ligands: Mapping[str, Ligand], places: Places, chosen: np.ndarray, particle: Atoms) -> list[Ligand | None]:
-    """The ligand of its face for each chosen place; None where that has not the sign that the particle needs.
+def _assign_ligands(
+    ligands: Mapping[str, Ligand], sites: IonSites, chosen: np.ndarray, particle: Atoms
+) -> list[Ligand | None]:
+    """Return the ligand of its face for each chosen site; None if its sign is not the one that the particle needs.
 
     Raises
     ------
-    InputError : none of the ligands has it.
+    InputError
+        No ligand has the sign that the particle needs.
     """
     charge = round(annotation.formal_charges(particle).sum())
     needed = -np.sign(charge)
@@ -131,25 +179,25 @@ def _assign(ligands: Mapping[str, Ligand], places: Places, chosen: np.ndarray, p
             f"the particle carries {charge:+d} e, which {', '.join({one.name for one in ligands.values()})} of charge "
             f"{-needed:+.0f} cannot balance; give ligands of charge {needed:+.0f}"
         )
-    wanted = [ligands.get(places.facets[k], ligands.get(EVERYWHERE)) for k in chosen]
-    return [one if one and one.charge == needed else None for one in wanted]
+    of_faces = [ligands.get(sites.facets[k], ligands.get(EVERYWHERE)) for k in chosen]
+    return [ligand if ligand and ligand.charge == needed else None for ligand in of_faces]
 
 
-def _thin_out(
-    wanted: list[Ligand | None], places: np.ndarray, count: int, particle: Atoms, seed: int
+def _limit_number(
+    wanted: list[Ligand | None], positions: np.ndarray, count: int, particle: Atoms, seed: int
 ) -> list[Ligand | None]:
-    """Keep so many of the ligands, spread out; stand-ins take the other places."""
-    asked = np.array([k for k, one in enumerate(wanted) if one], dtype=int)
-    if count >= len(asked):
+    """Keep at most `count` ligands, evenly distributed; passivating ions occupy the other sites."""
+    with_ligand = np.array([k for k, ligand in enumerate(wanted) if ligand], dtype=int)
+    if count >= len(with_ligand):
         return wanted
-    kept = set(asked[choose_places(places[asked], count, particle, "uniform", seed)].tolist())
-    return [one if k in kept else None for k, one in enumerate(wanted)]
+    kept = set(with_ligand[choose_places(positions[with_ligand], count, particle, "uniform", seed)].tolist())
+    return [ligand if k in kept else None for k, ligand in enumerate(wanted)]
 
 
 def _finish(
     covered: Atoms, material: Material, ligands: int, passivating_ions: int, without_room: int, seed: int
 ) -> Atoms:
-    """Molecular ions instead of placeholders, counts into `info`, and the ledger closed."""
+    """Insert molecular ions for their placeholders, store the numbers of ligands and ions, and check the charge."""
     covered = insert_molecular_ions(covered, material, seed)
     annotation.drop_column(covered, "ion")
     annotation.note(covered, ligands=ligands, passivating_ions=passivating_ions, without_room=without_room)
@@ -157,32 +205,41 @@ def _finish(
     return covered
 
 
-def _shed(particle: Atoms, dangling: Dangling) -> tuple[Atoms, Dangling]:
-    """Take off ions of charge one that are in excess, those with the most cut bonds first."""
+def _remove_excess_ions(particle: Atoms, dangling: DanglingBonds) -> tuple[Atoms, DanglingBonds]:
+    """Remove excess ions of charge one, those with the most broken bonds first."""
     charges = annotation.formal_charges(particle)
     total = round(charges.sum())
-    cut = np.bincount(dangling.atom, minlength=len(particle))
-    loose = np.flatnonzero((charges == np.sign(total)) & (cut > 0)) if total else np.array([], dtype=int)
-    gone: list[int] = []
-    for level in sorted(set(cut[loose]), reverse=True):
-        mine = loose[cut[loose] == level]
-        gone += mine[choose_places(particle.positions[mine], min(len(mine), abs(total) - len(gone)), particle)].tolist()
-        if len(gone) == abs(total):
+    if total == 0:
+        return particle.copy(), dangling
+    broken_bonds = np.bincount(dangling.atom, minlength=len(particle))
+    removable = np.flatnonzero((charges == np.sign(total)) & (broken_bonds > 0))
+    removed: list[int] = []
+    for number in sorted(set(broken_bonds[removable]), reverse=True):
+        equal = removable[broken_bonds[removable] == number]
+        count = min(len(equal), abs(total) - len(removed))
+        removed += equal[choose_places(particle.positions[equal], count, particle)].tolist()
+        if len(removed) == abs(total):
             break
-    kept = np.setdiff1d(np.arange(len(particle)), gone)
-    number = np.full(len(particle), -1)
-    number[kept] = np.arange(len(kept))
-    still = number[dangling.atom] >= 0
-    left = Dangling(number[dangling.atom[still]], dangling.place[still], dangling.strength[still], dangling.side[still])
-    return particle[kept], left
+    kept = np.setdiff1d(np.arange(len(particle)), removed)
+    new_index = np.full(len(particle), -1)
+    new_index[kept] = np.arange(len(kept))
+    remains = new_index[dangling.atom] >= 0
+    remaining = DanglingBonds(
+        new_index[dangling.atom[remains]],
+        dangling.place[remains],
+        dangling.strength[remains],
+        dangling.side[remains],
+    )
+    return particle[kept], remaining
 
 
-def _places(particle: Atoms, dangling: Dangling, sign: int) -> Places:
-    """Places for anions over cut cations (sign +1), or for protons beside cut anions (-1)."""
-    mine = dangling.strength * sign > 1e-9
-    atom, place, strength = dangling.atom[mine], dangling.place[mine], np.abs(dangling.strength[mine])
+def _ion_sites(particle: Atoms, dangling: DanglingBonds, sign: int) -> IonSites:
+    """Return the sites for anions at broken bonds of cations (sign +1), or for protons on anions (sign -1)."""
+    of_sign = dangling.strength * sign > 1e-9
+    atom, place, strength = dangling.atom[of_sign], dangling.place[of_sign], np.abs(dangling.strength[of_sign])
     if sign > 0:
-        pairs = cKDTree(place).query_pairs(SAME_PLACE_A, output_type="ndarray")
+        # Broken bonds of several cations can lead to one lattice site.
+        pairs = cKDTree(place).query_pairs(SAME_SITE_A, output_type="ndarray")
         graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(place),) * 2)
         label = connected_components(graph, directed=False)[1]
     else:
@@ -191,165 +248,213 @@ def _places(particle: Atoms, dangling: Dangling, sign: int) -> Places:
     groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
     positions, outwards, hosts, valence, facets = [], [], [], [], []
     for group in groups:
-        middle = place[group].mean(axis=0)
-        own = atom[group]
-        out = (place[group] - particle.positions[own]).mean(axis=0)
-        out = out / np.linalg.norm(out) if np.linalg.norm(out) > 0.1 else middle / np.linalg.norm(middle)
-        own = np.unique(own)
-        own = own[np.argsort(np.linalg.norm(particle.positions[own] - middle, axis=1).round(3), kind="stable")]
+        position = place[group].mean(axis=0)
+        outward = (place[group] - particle.positions[atom[group]]).mean(axis=0)
+        if np.linalg.norm(outward) > 0.1:
+            outward = outward / np.linalg.norm(outward)
+        else:
+            # The broken bonds cancel, so that the direction from the centre of the particle is taken.
+            outward = position / np.linalg.norm(position)
+        neighbours = np.unique(atom[group])
+        distances = np.linalg.norm(particle.positions[neighbours] - position, axis=1).round(3)
+        neighbours = neighbours[np.argsort(distances, kind="stable")]
         if sign < 0:
-            length = covalent_radii[particle.numbers[own[0]]] + covalent_radii[atomic_numbers["H"]]
-            middle = particle.positions[own[0]] + length * out
-        positions.append(middle)
-        outwards.append(out)
-        hosts.append(own.tolist())
+            length = covalent_radii[particle.numbers[neighbours[0]]] + covalent_radii[atomic_numbers["H"]]
+            position = particle.positions[neighbours[0]] + length * outward
+        positions.append(position)
+        outwards.append(outward)
+        hosts.append(neighbours.tolist())
         valence.append(strength[group].sum())
-        facets.append(str(annotation.faces(particle)[own[0]]))
-    return Places(np.array(positions), np.array(outwards), hosts, np.array(valence), facets)
+        facets.append(str(annotation.faces(particle)[neighbours[0]]))
+    return IonSites(np.array(positions), np.array(outwards), hosts, np.array(valence), facets)
 
 
-def _protonate(particle: Atoms, dangling: Dangling, acids: int, passivating_ions: PassivatingIons, seed: int) -> Atoms:
-    """Put the protons of so many acids on cut anions, those with the most cut bonds first."""
-    places = _places(particle, dangling, -1)
-    chosen = _choose(places, acids, particle, seed)
-    protons = passivating_ion_atoms(passivating_ions, +1, places.positions[chosen], places.outwards[chosen], 1)
-    return _joined([particle, protons])
+def _add_protons(
+    particle: Atoms, dangling: DanglingBonds, count: int, passivating_ions: PassivatingIons, seed: int
+) -> Atoms:
+    """Add the protons of acids to anions with broken bonds, those with the most broken bonds first."""
+    sites = _ion_sites(particle, dangling, -1)
+    chosen = _choose_sites(sites, count, particle, seed)
+    protons = passivating_ion_atoms(passivating_ions, +1, sites.positions[chosen], sites.outwards[chosen], 1)
+    return _concatenate([particle, protons])
 
 
-def _vacate(
-    particle: Atoms, dangling: Dangling, charge: int, coverage: float, seed: int
-) -> tuple[Atoms, Places, PassivatingIons]:
-    """Take ions of the ligands' charge off the faces; they stand in where a ligand finds no room after all."""
-    own = annotation.formal_charges(particle) == charge
-    faces = np.isin(annotation.faces(particle), [EDGE, VERTEX, INSIDE], invert=True)
-    ions = np.flatnonzero(own & faces & np.isin(np.arange(len(particle)), dangling.atom))
-    count = round(coverage * particle_area(particle))
-    gone = ions[choose_places(particle.positions[ions], count, particle, "uniform", seed)]
-    outwards = [(dangling.place - particle.positions[dangling.atom])[dangling.atom == ion].mean(axis=0) for ion in gone]
-    outwards = np.array(outwards) / np.linalg.norm(outwards, axis=1)[:, None]
-    left = particle[np.setdiff1d(np.arange(len(particle)), gone)]
-    partners = np.flatnonzero(annotation.formal_charges(left) > 1) if charge < 0 else np.array([], dtype=int)
-    hosts = [[] for _ in gone]
-    if len(partners):
-        nearest = cKDTree(left.positions[partners]).query(particle.positions[gone])[1]
-        hosts = [[int(partners[k])] for k in nearest]
-    facets = [str(name) for name in annotation.faces(particle)[gone]]
-    places = Places(particle.positions[gone], outwards, hosts, np.ones(len(gone)), facets)
-    element = str(particle.symbols[gone[0]]) if len(gone) else "Cl"
-    return left, places, PassivatingIons(element, element)
+def _remove_replaced_ions(
+    particle: Atoms, dangling: DanglingBonds, charge: int, count: int, seed: int
+) -> tuple[Atoms, IonSites, PassivatingIons]:
+    """Remove ions that ligands replace.
+
+    Parameters
+    ----------
+    charge : int
+        Charge of the ligands and of the ions in e.
+    count : int
+        Number of ions to remove.
+
+    Returns
+    -------
+    particle : Atoms
+        Particle without these ions.
+    sites : IonSites
+        Sites of the removed ions.
+    passivating_ions : PassivatingIons
+        The same ions, for sites at which no ligand fits.
+    """
+    on_face = np.isin(annotation.faces(particle), [EDGE, VERTEX, INSIDE], invert=True)
+    exposed = np.isin(np.arange(len(particle)), dangling.atom)
+    ions = np.flatnonzero((annotation.formal_charges(particle) == charge) & on_face & exposed)
+    removed = ions[choose_places(particle.positions[ions], count, particle, "uniform", seed)]
+    vectors = dangling.place - particle.positions[dangling.atom]
+    outwards = np.array([vectors[dangling.atom == ion].mean(axis=0) for ion in removed])
+    outwards = outwards / np.linalg.norm(outwards, axis=1)[:, None]
+    remaining = particle[np.setdiff1d(np.arange(len(particle)), removed)]
+    # An anionic ligand binds to the nearest cation of higher charge. A cationic ligand fills the vacancy.
+    hosts: list[list[int]] = [[] for _ in removed]
+    cations = np.flatnonzero(annotation.formal_charges(remaining) > 1) if charge < 0 else np.array([], dtype=int)
+    if len(cations):
+        nearest = cKDTree(remaining.positions[cations]).query(particle.positions[removed])[1]
+        hosts = [[int(cations[k])] for k in nearest]
+    facets = [str(name) for name in annotation.faces(particle)[removed]]
+    sites = IonSites(particle.positions[removed], outwards, hosts, np.ones(len(removed)), facets)
+    element = str(particle.symbols[removed[0]]) if len(removed) else "Cl"
+    return remaining, sites, PassivatingIons(element, element)
 
 
-def _choose(places: Places, count: int, particle: Atoms, seed: int) -> np.ndarray:
-    """Places with the most charge to give, none beside another while there is a choice.
+def _choose_sites(sites: IonSites, count: int, particle: Atoms, seed: int) -> np.ndarray:
+    """Choose the sites with the largest missing charge, and neighbouring sites only if there are no others.
 
     Raises
     ------
-    BalanceError : there are fewer places than charges.
+    BalanceError
+        There are fewer sites than ions.
     """
-    if count > len(places.positions):
+    if count > len(sites.positions):
         raise BalanceError(
-            f"{count} ions are needed to balance the particle, {len(places.positions)} places are open "
-            f"({charge_balance(particle)})"
+            f"{count} ions are needed to balance the particle, but only {len(sites.positions)} sites are available "
+            f"({charge_balance(particle)}); give a lower coverage, or another shape or diameter"
         )
-    level = places.valence.round(2)
-    tree = cKDTree(places.positions)
-    beside = tree.query_ball_point(places.positions, APART_A)
+    valence = sites.valence.round(2)
+    neighbours = cKDTree(sites.positions).query_ball_point(sites.positions, SEPARATION_A)
     chosen: list[int] = []
-    crowded: list[int] = []
-    for value in sorted(set(level), reverse=True):
-        mine = np.flatnonzero(level == value)
-        for k in mine[choose_places(places.positions[mine], len(mine), particle, "uniform", seed)]:
-            (crowded if set(beside[k]) & set(chosen) else chosen).append(int(k))
+    next_to_chosen: list[int] = []
+    for value in sorted(set(valence), reverse=True):
+        equal = np.flatnonzero(valence == value)
+        for k in equal[choose_places(sites.positions[equal], len(equal), particle, "uniform", seed)].tolist():
+            if set(neighbours[k]) & set(chosen):
+                next_to_chosen.append(k)
+            else:
+                chosen.append(k)
             if len(chosen) >= count:
                 return np.array(chosen, dtype=int)
-    return np.array([*chosen, *crowded][:count], dtype=int)
+    return np.array([*chosen, *next_to_chosen][:count], dtype=int)
 
 
 def _pack_ligands(
     particle: Atoms,
-    places: Places,
+    sites: IonSites,
     chosen: np.ndarray,
     wanted: Sequence[Ligand | None],
     passivating_ions: PassivatingIons,
     truncate_to_carbons: int | None,
     seed: int,
-) -> tuple[Atoms, list[int]]:
-    """Ligands on the chosen places, and stand-ins where none is wanted or none has room.
+) -> tuple[Atoms, int]:
+    """Add ligands to the chosen sites, and passivating ions where no ligand is wanted or none fits.
 
-    While chains are packed, stand-ins hold all the places, so that whichever stay have room too.
+    Passivating ions occupy all sites while the ligands are packed, so that those that remain do not clash with ligands.
 
     Returns
     -------
-    covered : particle, stand-ins, ligands, in this order.
-    left : the places that hold stand-ins.
+    covered : Atoms
+        Particle, passivating ions and ligands, in this order.
+    ions : int
+        Number of passivating ions.
     """
     sign = -1 if annotation.formal_charges(particle).sum() > 0 else +1
-    held = passivating_ion_atoms(passivating_ions, sign, places.positions[chosen], places.outwards[chosen], 1)
-    sitting = {}
-    for number in _row_by_row(places, chosen):
-        k, ligand = chosen[number], wanted[number]
-        sat = ligand and _sit(particle, places, int(k), ligand, truncate_to_carbons, len(particle) + number)
-        if sat:
-            sitting[number] = sat
-    placed = pack(particle + held, *zip(*sitting.values(), strict=True), seed) if sitting else []
-    found = {n: positions for n, positions in zip(sitting, placed, strict=True) if positions is not None}
-    left = [n for n in range(len(chosen)) if n not in found]
-    size = len(held) // len(chosen)  # oxygens come first, then their hydrogens
-    pieces = [particle, held[[n + part * len(chosen) for part in range(size) for n in left]]]
-    for fragment, (n, positions) in enumerate(found.items(), start=1):
-        one = bound_form(wanted[n], truncate_to_carbons)[0].copy()
-        one.positions = positions
-        annotation.fragments(one)[:] = fragment
-        pieces.append(one)
-    return _joined(pieces), [int(chosen[n]) for n in left]
+    ions = passivating_ion_atoms(passivating_ions, sign, sites.positions[chosen], sites.outwards[chosen], 1)
+    binding_sites: dict[int, BindingSite] = {}
+    chains: dict[int, ChainConformers] = {}
+    molecules: dict[int, Atoms] = {}
+    for number in _order_along_rows(sites, chosen).tolist():
+        ligand = wanted[number]
+        if ligand is None:
+            continue
+        bound = _bind_at(particle, sites, int(chosen[number]), ligand, truncate_to_carbons)
+        if bound is not None:
+            binding_sites[number] = replace(bound[0], replaces=len(particle) + number)
+            chains[number] = bound[1]
+            molecules[number] = bound_form(ligand, truncate_to_carbons)[0]
+    packed: list[np.ndarray | None] = []
+    if binding_sites:
+        packed = pack(particle + ions, list(binding_sites.values()), list(chains.values()), seed)
+    found = {number: xyz for number, xyz in zip(binding_sites, packed, strict=True) if xyz is not None}
+    with_ion = [number for number in range(len(chosen)) if number not in found]
+    # The oxygen atoms of hydroxides come first, then their hydrogen atoms.
+    atoms_per_ion = len(ions) // len(chosen)
+    kept = [number + part * len(chosen) for part in range(atoms_per_ion) for number in with_ion]
+    pieces = [particle, ions[kept]]
+    for fragment, (number, positions) in enumerate(found.items(), start=1):
+        molecule = molecules[number].copy()
+        molecule.positions = positions
+        annotation.fragments(molecule)[:] = fragment
+        pieces.append(molecule)
+    return _concatenate(pieces), len(with_ion)
 
 
-def _row_by_row(places: Places, chosen: np.ndarray) -> np.ndarray:
-    """Order of the places face by face and row by row: chains find their order from the one before."""
-    face = places.outwards[chosen].round(1) @ TIE_BREAK_DIRECTION
-    across = np.roll(TIE_BREAK_DIRECTION, 1)
-    return np.lexsort(
-        (places.positions[chosen] @ across, (places.positions[chosen] @ TIE_BREAK_DIRECTION).round(), face.round(2))
-    )
+def _order_along_rows(sites: IonSites, chosen: np.ndarray) -> np.ndarray:
+    """Return the order of the sites by face and row, so that each chain can adopt the pose of its neighbour."""
+    positions = sites.positions[chosen]
+    face = sites.outwards[chosen].round(1) @ TIE_BREAK_DIRECTION
+    along = positions @ np.roll(TIE_BREAK_DIRECTION, 1)
+    row = (positions @ TIE_BREAK_DIRECTION).round()
+    return np.lexsort((along, row, face.round(2)))
 
 
-def _sit(
-    particle: Atoms, places: Places, k: int, ligand: Ligand, truncate_to_carbons: int | None, replaces: int
-) -> tuple[Seat, Chains] | None:
-    """Seat of a ligand in the first of its binding modes that the hosts of a place allow."""
+def _bind_at(
+    particle: Atoms, sites: IonSites, k: int, ligand: Ligand, truncate_to_carbons: int | None
+) -> tuple[BindingSite, ChainConformers] | None:
+    """Return the binding site and the conformers of a ligand in its first binding mode that fits the hosts of a site.
+
+    None is returned if no binding mode fits.
+    """
     anchors = bound_form(ligand, truncate_to_carbons)[1]
-    hosts = places.hosts[k]
-    for mode in ("bridging", "chelating", "monodentate"):
-        binding = min(len(anchors), 1 if mode == "monodentate" else 2)
+    hosts = sites.hosts[k]
+    for mode in BINDING_MODES:
         if mode not in ligand.binding_modes or (mode == "bridging" and len(hosts) < 2):
             continue
-        partners = _bridge(particle, hosts) if mode == "bridging" else hosts[:1] * binding
+        binding = min(len(anchors), 1 if mode == "monodentate" else 2)
+        partners = _bridged_hosts(particle, hosts) if mode == "bridging" else hosts[:1] * binding
         chains = chain_conformers(ligand, truncate_to_carbons, binding)
         try:
-            own = seat(particle, partners, places.positions[k], anchors[:binding], chains, places.outwards[k])
+            site = binding_site(particle, partners, sites.positions[k], anchors[:binding], chains, sites.outwards[k])
         except BuildError:
             continue
-        return replace(own, replaces=replaces), chains
+        return site, chains
     return None
 
 
-def _bridge(particle: Atoms, hosts: list[int]) -> list[int]:
-    """Of three or more hosts the two whose line points most along one direction, the same for all bridges of a face."""
+def _bridged_hosts(particle: Atoms, hosts: list[int]) -> list[int]:
+    """Choose two of several hosts so that all bridges of a face have the same direction."""
     pairs = list(combinations(hosts, 2))
-    lines = [particle.positions[b] - particle.positions[a] for a, b in pairs]
-    best = int(np.argmax([abs(line @ TIE_BREAK_DIRECTION) / np.linalg.norm(line) for line in lines]))
+    vectors = [particle.positions[second] - particle.positions[first] for first, second in pairs]
+    alignment = [abs(vector @ TIE_BREAK_DIRECTION) / np.linalg.norm(vector) for vector in vectors]
+    best = int(np.argmax(alignment))
     first, second = pairs[best]
-    return [first, second] if lines[best] @ TIE_BREAK_DIRECTION > 0 else [second, first]
+    return [first, second] if vectors[best] @ TIE_BREAK_DIRECTION > 0 else [second, first]
 
 
-def _joined(pieces: Sequence[Atoms]) -> Atoms:
-    """One structure out of many; adding them one by one would copy it each time."""
-    # A text column must hold something in every row, or extended XYZ cannot be read back.
-    whole = Atoms(np.concatenate([p.numbers for p in pieces]), np.concatenate([p.positions for p in pieces]))
+def _concatenate(pieces: Sequence[Atoms]) -> Atoms:
+    """Join many structures; adding them one by one would copy the structure each time."""
+    joined = Atoms(
+        np.concatenate([piece.numbers for piece in pieces]), np.concatenate([piece.positions for piece in pieces])
+    )
     for key, first in pieces[0].arrays.items():
         if key in ("numbers", "positions"):
             continue
-        blank = lambda p, first=first: np.full(len(p), "-" if first.dtype.kind == "U" else -1, first.dtype)  # noqa: E731
-        whole.set_array(key, np.concatenate([p.arrays[key] if key in p.arrays else blank(p) for p in pieces]))
-    annotation.copy_notes(pieces[0], whole)
-    return whole
+        # Extended XYZ files cannot be read back if a text column contains an empty string.
+        missing = "-" if first.dtype.kind == "U" else -1
+        columns = [
+            piece.arrays[key] if key in piece.arrays else np.full(len(piece), missing, first.dtype) for piece in pieces
+        ]
+        joined.set_array(key, np.concatenate(columns))
+    annotation.copy_notes(pieces[0], joined)
+    return joined

@@ -1,4 +1,8 @@
-"""Pack chains on a surface: try conformers and turns of each ligand until it touches nothing."""
+"""Packing of ligand chains on a surface.
+
+Conformers and rotations of each ligand are tried, one ligand after the other, until no atom is closer to another atom
+than its contact limit.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,43 +17,62 @@ from qdsurf.atomistic.annotation import SUBSTRATE
 from qdsurf.atomistic.contacts import contact_limits, head_limits
 from qdsurf.atomistic.point_sampling import TIE_BREAK_DIRECTION
 
-TURNS = 12  # azimuths tried for a head that may turn about its normal
-# Tilts about the line through the anchors, which stay where they are; a trans chain on a carboxylate leans by 35.
+# Azimuths that are tried for a head group that can rotate about the surface normal.
+AZIMUTHS = 12
+# Tilts about the line through the anchors, which keep their positions. An all-trans chain on a carboxylate is tilted by
+# 35 degrees.
 TILTS_DEG = 0.0, 25.0, -25.0, 45.0, -45.0
-NEIGHBOUR_A = 9.0  # seats within this of one another are neighbours
-RECENT = 24  # poses that worked before and are tried first
-MARGIN_A = 16.0  # how far a chain may lean out of the periodic cell
+# Binding sites within this distance are neighbours.
+NEIGHBOUR_A = 9.0
+# Number of recently successful poses that are tried first.
+RECENT_POSES = 24
+# Distance by which a chain can extend beyond the periodic cell.
+MARGIN_A = 16.0
+# Additional size of the box in which atoms are looked up. A chain of 18 carbon atoms is 24 A long.
+BOX_MARGIN_A = 14.0
+
+# A pose of a ligand: index of the conformer and index of the rotation.
+Pose = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Seat:
-    """Where a ligand's head sits.
+@dataclass(frozen=True, eq=False)
+class BindingSite:
+    """Place at which the head group of a ligand binds.
 
     Attributes
     ----------
-    origin : midpoint of the bound anchors in A, shape (3,).
-    axes : columns x (along two anchors), y, z (outwards), shape (3, 3).
-    turns : rotations in these axes that keep the anchors bound, shape (m, 3, 3).
-    replaces : atom of the core that the head takes the place of, so that it is not in its way; -1 for none.
-    lifts : heights in A above the origin at which the head may stand, the first that has room is taken.
+    origin : ndarray of float
+        Midpoint of the bound anchors in A, shape (3,).
+    axes : ndarray of float
+        Unit vectors as columns, shape (3, 3): x along the line through two anchors, z out of the surface.
+    rotations : ndarray of float
+        Rotation matrices in these axes that keep the anchors bound, shape (m, 3, 3).
+    replaces : int
+        Atom of the core that the head group replaces and that may therefore be closer than the contact limit; -1 for
+        none.
+    heights_A : tuple of float
+        Heights above the origin in A at which the head group can be. The first one without a contact is taken.
     """
 
     origin: np.ndarray
     axes: np.ndarray
-    turns: np.ndarray
+    rotations: np.ndarray
     replaces: int = -1
-    lifts: tuple[float, ...] = (0.0,)
+    heights_A: tuple[float, ...] = (0.0,)
 
 
-@dataclass(frozen=True)
-class Chains:
-    """Conformers of one ligand, head at the origin, outwards along z.
+@dataclass(frozen=True, eq=False)
+class ChainConformers:
+    """Conformers of one ligand with the head group at the origin and the chain along +z.
 
     Attributes
     ----------
-    numbers : atomic numbers, shape (n,).
-    conformers : positions in A, shape (k, n, 3), the straightest first.
-    head : mask of the atoms at the bond to the surface, which may come nearer to the crystal, shape (n,).
+    numbers : ndarray of int
+        Atomic numbers, shape (n,).
+    conformers : ndarray of float
+        Positions in A, shape (k, n, 3), the straightest conformer first.
+    head : ndarray of bool
+        Mask of the head group, which may be closer to the crystal than other atoms, shape (n,).
     """
 
     numbers: np.ndarray
@@ -57,99 +80,150 @@ class Chains:
     head: np.ndarray
 
 
-def pack(core: Atoms, seats: Sequence[Seat], chains: Sequence[Chains], seed: int = 0) -> list[np.ndarray | None]:
-    """Find a place for every ligand, one after the other.
+def pack(
+    core: Atoms, sites: Sequence[BindingSite], chains: Sequence[ChainConformers], seed: int = 0
+) -> list[np.ndarray | None]:
+    """Find positions for the atoms of every ligand, one ligand after the other.
 
-    Each tries the pose of the ligand before it first, then those whose copies on the neighbouring seats would clear one
-    another, so that chains order where they are dense, and last all others in a seeded order of its own.
+    Each ligand tries the pose of the previous ligand first. It then tries the poses whose copies on the neighbouring
+    sites have the fewest contacts with each other, so that dense chains order, and finally all other poses in an order
+    that depends on the seed.
 
     Parameters
     ----------
-    core : what is there already, periodic in the plane or not at all.
-    seats, chains : of each ligand, in the order in which they are placed.
+    core : Atoms
+        Atoms that are already present. It is periodic in the plane, or not at all.
+    sites : sequence of BindingSite
+        Binding site of each ligand, in the order in which the ligands are placed.
+    chains : sequence of ChainConformers
+        Conformers of each ligand.
+    seed : int
+        Seed of the order of the poses.
 
     Returns
     -------
-    Positions in A of each ligand, shape (n, 3), or None for one that found no place.
+    list of ndarray of float or None
+        Positions in A of each ligand, shape (n, 3); None if every pose has a contact below its limit.
     """
-    elements = np.unique(np.concatenate([core.numbers, *(c.numbers for c in chains)]))
-    limits, heads = contact_limits(elements) ** 2, head_limits(elements) ** 2
-    kind = {int(z): k for k, z in enumerate(elements)}
-    reach = float(np.sqrt(limits.max()))
+    elements = np.unique(np.concatenate([core.numbers, *(chain.numbers for chain in chains)]))
+    squared_limits, squared_head_limits = contact_limits(elements) ** 2, head_limits(elements) ** 2
+    kind_of = {int(number): kind for kind, number in enumerate(elements)}
+
+    def kinds_of(numbers: np.ndarray) -> np.ndarray:
+        """Indices of the elements in the tables of limits."""
+        return np.array([kind_of[int(number)] for number in numbers])
+
+    longest_limit = float(np.sqrt(squared_limits.max()))
     shifts = _image_shifts(core)
-    low, high = _bounds(core, seats, shifts)
-    crowd = _Crowd(low, high, reach)
-    kinds = lambda numbers: np.array([kind[int(z)] for z in numbers])  # noqa: E731
+    low, high = _bounds(core, sites)
+    grid = _AtomGrid(low, high, longest_limit)
     crystal = annotation.parts(core) == SUBSTRATE if annotation.has_parts(core) else np.ones(len(core), dtype=bool)
-    crowd.add(core.positions, kinds(core.numbers), crystal, shifts)
+    grid.add(core.positions, kinds_of(core.numbers), crystal, shifts)
     rng = np.random.default_rng(seed)
     placed: list[np.ndarray | None] = []
-    recent: dict[tuple, list[tuple[int, int]]] = {}
-    ranked: dict[tuple, list[tuple[int, int]]] = {}
-    for seat, own in zip(seats, chains, strict=True):
-        group = _group(seat, own)
+    recent: dict[tuple, list[Pose]] = {}
+    ranked: dict[tuple, list[Pose]] = {}
+    for site, chain in zip(sites, chains, strict=True):
+        kinds = kinds_of(chain.numbers)
+        group = _group(site, chain)
         if group not in ranked:
-            alike = [s for s, c in zip(seats, chains, strict=True) if _group(s, c) == group]
-            ranked[group] = _rank_poses(own, alike, shifts, limits, kinds(own.numbers), rng)
-        tried = recent.get(group, []) + ranked[group]
-        rotations = seat.axes @ seat.turns
-        if len(seat.lifts) > 1:  # a pose that meets its own image does so at any height
-            upright = [own.conformers[c] @ rotations[t].T for c, t in tried]
-            hits = [_touches_itself(pose, kinds(own.numbers), limits, shifts[1:]) for pose in upright]
-            tried = [pose for pose, hit in zip(tried, hits, strict=True) if not hit]
+            of_group = [s for s, c in zip(sites, chains, strict=True) if _group(s, c) == group]
+            ranked[group] = _rank_poses(chain, of_group, shifts, squared_limits, kinds, rng)
+        poses = recent.get(group, []) + ranked[group]
+        rotations = site.axes @ site.rotations
+        if len(site.heights_A) > 1:
+            # A pose that touches its own periodic image does so at any height.
+            poses = [
+                (c, r)
+                for c, r in poses
+                if not _touches_own_image(chain.conformers[c] @ rotations[r].T, kinds, squared_limits, shifts[1:])
+            ]
         found = -1
-        for lift in seat.lifts if tried else ():
-            origin = seat.origin + lift * seat.axes[:, 2]
-            found = _first_free(
-                own.conformers, rotations, origin, np.array(tried), kinds(own.numbers), own.head, seat.replaces,
-                limits, heads, crowd.points, crowd.kinds, crowd.is_core, crowd.heads, crowd.following, crowd.low,
-                reach, crowd.bins, shifts[1:],
-            )  # fmt: skip
+        for height_A in site.heights_A if poses else ():
+            origin = site.origin + height_A * site.axes[:, 2]
+            found = _first_without_contact(
+                chain.conformers,
+                rotations,
+                origin,
+                np.array(poses),
+                kinds,
+                chain.head,
+                site.replaces,
+                squared_limits,
+                squared_head_limits,
+                grid.points,
+                grid.kinds,
+                grid.is_core,
+                grid.last_in_bin,
+                grid.previous_in_bin,
+                grid.low,
+                grid.width,
+                grid.bins,
+                shifts[1:],
+            )
             if found >= 0:
                 break
         if found < 0:
             placed.append(None)
             continue
-        conformer, turn = tried[found]
-        recent[group] = [(conformer, turn), *(p for p in recent.get(group, []) if p != (conformer, turn))][:RECENT]
-        positions = own.conformers[conformer] @ rotations[turn].T + origin
-        crowd.add(positions, kinds(own.numbers), np.zeros(len(positions), dtype=bool), shifts)
+        pose = poses[found]
+        recent[group] = [pose, *(other for other in recent.get(group, []) if other != pose)][:RECENT_POSES]
+        conformer, rotation = pose
+        positions = chain.conformers[conformer] @ rotations[rotation].T + origin
+        grid.add(positions, kinds, np.zeros(len(positions), dtype=bool), shifts)
         placed.append(positions)
     return placed
 
 
-def _group(seat: Seat, own: Chains) -> tuple:
-    """Seats of one group are copies of one another, shifted."""
-    return id(own), len(seat.turns), *np.round(seat.axes, 2).ravel().tolist()
+def head_rotations(azimuths: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return the rotations of a head group by all azimuths and tilts, those without tilt first.
 
+    Parameters
+    ----------
+    azimuths : sequence of float
+        Angles about z in radians.
 
-def _rank_poses(
-    own: Chains, seats: Sequence[Seat], shifts: np.ndarray, limits: np.ndarray, kinds: np.ndarray, rng
-) -> list[tuple[int, int]]:
-    """All poses of a group, those first that meet the fewest of their own copies on the other seats."""
-    conformers, count = len(own.conformers), len(seats[0].turns)
-    poses = [(int(c), int(t)) for c in range(conformers) for t in range(count)]
-    shuffled = rng.permutation(len(poses))
-    origins = np.array([seat.origin for seat in seats])
-    steps = (origins[None, :, None] + shifts[None, None] - origins[:, None, None]).reshape(-1, 3) @ seats[0].axes
-    lengths = np.linalg.norm(steps, axis=1)
-    steps = steps[(lengths > 0.1) & (lengths < NEIGHBOUR_A)].round(1)
-    steps = steps[steps @ TIE_BREAK_DIRECTION > 0]  # a copy to the left is met where one to the right is
-    steps, weights = np.unique(steps, axis=0, return_counts=True)
-    if len(steps) == 0:
-        return [poses[k] for k in shuffled]
-    met = _meetings(own.conformers, seats[0].turns, steps, weights, kinds, limits)
-    return [poses[k] for k in shuffled[np.argsort(met.ravel()[shuffled], kind="stable")]]
-
-
-def turns(azimuths: Sequence[float]) -> np.ndarray:
-    """Rotations by every azimuth in radians and every tilt, upright ones first, shape (m, 3, 3)."""
+    Returns
+    -------
+    ndarray of float
+        Rotation matrices, shape (m, 3, 3).
+    """
     angles = [(tilt, azimuth) for tilt in np.radians(TILTS_DEG) for azimuth in azimuths]
     return Rotation.from_euler("xz", angles).as_matrix()
 
 
+def _group(site: BindingSite, chain: ChainConformers) -> tuple:
+    """Return a key that is equal for sites that differ only by a translation."""
+    return id(chain), len(site.rotations), *np.round(site.axes, 2).ravel().tolist()
+
+
+def _rank_poses(
+    chain: ChainConformers,
+    sites: Sequence[BindingSite],
+    shifts: np.ndarray,
+    squared_limits: np.ndarray,
+    kinds: np.ndarray,
+    rng: np.random.Generator,
+) -> list[Pose]:
+    """Return all poses of a group, those with the fewest contacts with their own copies on the other sites first."""
+    rotations = sites[0].rotations
+    poses = [(c, r) for c in range(len(chain.conformers)) for r in range(len(rotations))]
+    shuffled = rng.permutation(len(poses))
+    origins = np.array([site.origin for site in sites])
+    vectors = (origins[None, :, None] + shifts[None, None] - origins[:, None, None]).reshape(-1, 3) @ sites[0].axes
+    lengths = np.linalg.norm(vectors, axis=1)
+    vectors = vectors[(lengths > 0.1) & (lengths < NEIGHBOUR_A)].round(1)
+    # Opposite vectors give the same contacts.
+    vectors = vectors[vectors @ TIE_BREAK_DIRECTION > 0]
+    vectors, weights = np.unique(vectors, axis=0, return_counts=True)
+    if len(vectors) == 0:
+        return [poses[k] for k in shuffled]
+    contacts = _contacts_with_copies(chain.conformers, rotations, vectors, weights, kinds, squared_limits)
+    return [poses[k] for k in shuffled[np.argsort(contacts.ravel()[shuffled], kind="stable")]]
+
+
 def _image_shifts(core: Atoms) -> np.ndarray:
-    """Shifts in A to all images of a chain that can reach the home cell, the home cell first, shape (m, 3)."""
+    """Return the shifts in A to all periodic images that a chain can reach, shape (m, 3); the zero shift is first."""
     if not core.pbc[:2].any():
         return np.zeros((1, 3))
     a, b = core.cell.array[:2]
@@ -159,105 +233,154 @@ def _image_shifts(core: Atoms) -> np.ndarray:
     return np.array(shifts) @ np.array([a, b])
 
 
-def _bounds(core: Atoms, seats: Sequence[Seat], shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of the box in which chains can be."""
-    points = np.vstack([core.positions, *(seat.origin for seat in seats)])
-    low, high = points.min(axis=0) - MARGIN_A, points.max(axis=0) + MARGIN_A
-    return low - 14.0, high + 14.0  # a chain of 18 carbons is 24 A long
+def _bounds(core: Atoms, sites: Sequence[BindingSite]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and upper corner in A of the box that contains all chains."""
+    points = np.vstack([core.positions, *(site.origin for site in sites)])
+    margin_A = MARGIN_A + BOX_MARGIN_A
+    return points.min(axis=0) - margin_A, points.max(axis=0) + margin_A
 
 
-class _Crowd:
-    """All atoms so far, with images, in a grid of bins as wide as the longest contact."""
+class _AtomGrid:
+    """All atoms and their periodic images in a grid of bins that are as wide as the longest contact limit.
+
+    The atoms of a bin form a linked list: `last_in_bin` is the atom that was added last to each bin, and
+    `previous_in_bin` the atom of the same bin that was added before each atom; -1 marks the end.
+    """
 
     def __init__(self, low: np.ndarray, high: np.ndarray, width: float):
-        self.low, self.high, self.width = low, high, width
+        self.low, self.width = low, width
+        self.high = high
         self.bins = np.maximum(np.ceil((high - low) / width).astype(np.int64), 1)
-        self.heads = np.full(int(np.prod(self.bins)), -1)
+        self.last_in_bin = np.full(int(np.prod(self.bins)), -1)
+        self.previous_in_bin = np.empty(0, dtype=np.int64)
         self.points = np.empty((0, 3))
         self.kinds = np.empty(0, dtype=np.int64)
         self.is_core = np.empty(0, dtype=bool)
-        self.following = np.empty(0, dtype=np.int64)
 
     def add(self, positions: np.ndarray, kinds: np.ndarray, is_core: np.ndarray, shifts: np.ndarray) -> None:
-        """Put atoms and those of their images that lie in the box into the grid."""
+        """Add atoms, and those of their images that are in the box."""
         points = (positions[None] + shifts[:, None]).reshape(-1, 3)
         inside = ((points > self.low) & (points < self.high)).all(axis=1)
         start = len(self.points)
         self.points = np.concatenate([self.points, points[inside]])
         self.kinds = np.concatenate([self.kinds, np.tile(kinds, len(shifts))[inside]])
         self.is_core = np.concatenate([self.is_core, np.tile(is_core, len(shifts))[inside]])
-        self.following = np.concatenate([self.following, np.full(int(inside.sum()), -1)])
-        _link(self.points, start, self.low, self.width, self.bins, self.heads, self.following)
+        self.previous_in_bin = np.concatenate([self.previous_in_bin, np.full(int(inside.sum()), -1)])
+        _add_to_bins(self.points, start, self.low, self.width, self.bins, self.last_in_bin, self.previous_in_bin)
 
 
 @njit(cache=True)
-def _meetings(conformers, turns, steps, weights, kinds, limits):
-    """How many of its copies, shifted by the steps, each pose would touch; shape (conformers, turns)."""
-    n = conformers.shape[1]
-    met = np.zeros((len(conformers), len(turns)))
+def _contacts_with_copies(conformers, rotations, vectors, weights, kinds, squared_limits):
+    """Count the shifted copies that each pose touches, shape (conformers, rotations)."""
+    contacts = np.zeros((len(conformers), len(rotations)))
     for c in range(len(conformers)):
-        for t in range(len(turns)):
-            pose = conformers[c] @ turns[t].T
-            for s in range(len(steps)):
-                met[c, t] += weights[s] * _meets(pose, steps[s], kinds, limits, n)
-    return met
+        for r in range(len(rotations)):
+            pose = conformers[c] @ rotations[r].T
+            for v in range(len(vectors)):
+                contacts[c, r] += weights[v] * _touches_copy(pose, vectors[v], kinds, squared_limits)
+    return contacts
 
 
 @njit(cache=True)
-def _meets(pose, step, kinds, limits, n):
-    for a in range(n - 1, -1, -1):
-        for b in range(n - 1, -1, -1):
-            dx = pose[a, 0] - pose[b, 0] - step[0]
-            dy = pose[a, 1] - pose[b, 1] - step[1]
-            dz = pose[a, 2] - pose[b, 2] - step[2]
-            if dx * dx + dy * dy + dz * dz < limits[kinds[a], kinds[b]]:
+def _touches_copy(pose, vector, kinds, squared_limits):
+    """Return 1 if a pose touches its copy at a vector, otherwise 0."""
+    # The ends of the chains, which come last, are the most likely to touch.
+    for a in range(len(kinds) - 1, -1, -1):
+        for b in range(len(kinds) - 1, -1, -1):
+            dx = pose[a, 0] - pose[b, 0] - vector[0]
+            dy = pose[a, 1] - pose[b, 1] - vector[1]
+            dz = pose[a, 2] - pose[b, 2] - vector[2]
+            if dx * dx + dy * dy + dz * dz < squared_limits[kinds[a], kinds[b]]:
                 return 1.0
     return 0.0
 
 
 @njit(cache=True)
-def _link(points, start, low, width, bins, heads, following):
-    """Chain new points into the lists of their bins."""
+def _add_to_bins(points, start, low, width, bins, last_in_bin, previous_in_bin):
+    """Add the points from index `start` on to the linked lists of their bins."""
     for p in range(start, len(points)):
         i = int((points[p, 0] - low[0]) / width)
         j = int((points[p, 1] - low[1]) / width)
         k = int((points[p, 2] - low[2]) / width)
         cell = (i * bins[1] + j) * bins[2] + k
-        following[p] = heads[cell]
-        heads[cell] = p
+        previous_in_bin[p] = last_in_bin[cell]
+        last_in_bin[cell] = p
 
 
 @njit(cache=True)
-def _first_free(
-    conformers, rotations, origin, tried, own, head, replaces, limits, head_limits, points, kinds, is_core, heads,
-    following, low, width, bins, shifts,
-):  # fmt: skip
-    """Number of the first pose without a contact below its limit, or -1."""
-    n = len(own)
+def _first_without_contact(
+    conformers,
+    rotations,
+    origin,
+    poses,
+    own_kinds,
+    head,
+    replaces,
+    squared_limits,
+    squared_head_limits,
+    points,
+    kinds,
+    is_core,
+    last_in_bin,
+    previous_in_bin,
+    low,
+    width,
+    bins,
+    shifts,
+):
+    """Return the index of the first pose without a contact below its limit, or -1."""
+    n = len(own_kinds)
     pose = np.empty((n, 3))
-    for t in range(len(tried)):
-        shape, rotation = conformers[tried[t, 0]], rotations[tried[t, 1]]
+    for t in range(len(poses)):
+        conformer, rotation = conformers[poses[t, 0]], rotations[poses[t, 1]]
         for a in range(n):
             for x in range(3):
                 pose[a, x] = origin[x]
                 for y in range(3):
-                    pose[a, x] += rotation[x, y] * shape[a, y]
-        if _touches(
-            pose, own, head, replaces, limits, head_limits, points, kinds, is_core, heads, following, low, width, bins
+                    pose[a, x] += rotation[x, y] * conformer[a, y]
+        if _touches_grid(
+            pose,
+            own_kinds,
+            head,
+            replaces,
+            squared_limits,
+            squared_head_limits,
+            points,
+            kinds,
+            is_core,
+            last_in_bin,
+            previous_in_bin,
+            low,
+            width,
+            bins,
         ):
             continue
-        if len(shifts) and _touches_itself(pose, own, limits, shifts):
+        if len(shifts) and _touches_own_image(pose, own_kinds, squared_limits, shifts):
             continue
         return t
     return -1
 
 
 @njit(cache=True)
-def _touches(
-    pose, own, head, replaces, limits, head_limits, points, kinds, is_core, heads, following, low, width, bins
+def _touches_grid(
+    pose,
+    own_kinds,
+    head,
+    replaces,
+    squared_limits,
+    squared_head_limits,
+    points,
+    kinds,
+    is_core,
+    last_in_bin,
+    previous_in_bin,
+    low,
+    width,
+    bins,
 ):
-    # The ends of chains meet first.
-    for a in range(len(own) - 1, -1, -1):
+    """Return whether a pose touches an atom of the grid or leaves the grid."""
+    # The ends of the chains, which come last, are the most likely to touch.
+    for a in range(len(own_kinds) - 1, -1, -1):
         i = int((pose[a, 0] - low[0]) / width)
         j = int((pose[a, 1] - low[1]) / width)
         k = int((pose[a, 2] - low[2]) / width)
@@ -266,28 +389,28 @@ def _touches(
         for p in range(max(i - 1, 0), min(i + 2, bins[0])):
             for q in range(max(j - 1, 0), min(j + 2, bins[1])):
                 for r in range(max(k - 1, 0), min(k + 2, bins[2])):
-                    m = heads[(p * bins[1] + q) * bins[2] + r]
+                    m = last_in_bin[(p * bins[1] + q) * bins[2] + r]
                     while m >= 0:
                         if m != replaces:
-                            limit = (head_limits if head[a] and is_core[m] else limits)[own[a], kinds[m]]
+                            table = squared_head_limits if head[a] and is_core[m] else squared_limits
                             dx = pose[a, 0] - points[m, 0]
                             dy = pose[a, 1] - points[m, 1]
                             dz = pose[a, 2] - points[m, 2]
-                            if dx * dx + dy * dy + dz * dz < limit:
+                            if dx * dx + dy * dy + dz * dz < table[own_kinds[a], kinds[m]]:
                                 return True
-                        m = following[m]
+                        m = previous_in_bin[m]
     return False
 
 
 @njit(cache=True)
-def _touches_itself(pose, own, limits, shifts):
-    """Whether a pose meets one of its own periodic images."""
+def _touches_own_image(pose, kinds, squared_limits, shifts):
+    """Return whether a pose touches one of its own periodic images."""
     for s in range(len(shifts)):
-        for a in range(len(own)):
-            for b in range(len(own)):
+        for a in range(len(kinds)):
+            for b in range(len(kinds)):
                 dx = pose[a, 0] - pose[b, 0] - shifts[s, 0]
                 dy = pose[a, 1] - pose[b, 1] - shifts[s, 1]
                 dz = pose[a, 2] - pose[b, 2] - shifts[s, 2]
-                if dx * dx + dy * dy + dz * dz < limits[own[a], own[b]]:
+                if dx * dx + dy * dy + dz * dz < squared_limits[kinds[a], kinds[b]]:
                     return True
     return False

@@ -1,6 +1,13 @@
-"""A mechanism for Cantera: the network at one temperature, with species whose thermochemistry reproduces every step."""
+"""Export of a network as a mechanism for Cantera, exact at one temperature.
+
+Cantera computes reverse rates from the thermochemistry of the species. The energies of the network belong to states,
+which may describe several species. The export therefore solves for species energies that reproduce the reaction free
+energy of every step.
+"""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import yaml
@@ -13,13 +20,33 @@ from qdsurf.microkinetics.network.step_notation import families_of
 from qdsurf.microkinetics.network.tables import Tables
 from qdsurf.units import AVOGADRO, BOLTZMANN_EV_PER_K, EV_J, STANDARD_PRESSURE_PA
 
-DIFFERENCE_K = 0.5  # half the interval of the derivatives by temperature
+DIFFERENCE_K = 0.5  # half of the interval of the derivatives by temperature
 KMOL = 1e3 * AVOGADRO
-SOLID_DENSITY = 1000.0  # kg/m^3; Cantera wants one, nothing depends on it
+SOLID_DENSITY_KG_PER_M3 = 1000.0  # Cantera requires one; it has no effect
 
 
 def export_mechanism(system: str, tables: Tables, temperature_K: float | None = None) -> str:
-    """The mechanism of one system for Cantera, or a comment that says why there is none."""
+    """Write the mechanism of one system for Cantera, or a comment with the reason why there is none.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+    tables : Tables
+        Tables of the energetics or of a mechanism.
+    temperature_K : float or None
+        Temperature, K. None: that of the states table.
+
+    Returns
+    -------
+    str
+        YAML text.
+
+    Raises
+    ------
+    InputError, BalanceError
+        A table is incomplete or does not balance.
+    """
     steps = tables.steps[tables.steps["system"] == system]
     if not (steps["status"] == "ok").any():
         return f"# {system}: no mechanism, because no step has a number\n"
@@ -33,29 +60,37 @@ def export_mechanism(system: str, tables: Tables, temperature_K: float | None = 
 def cantera_mechanism(model: Model, temperature_K: float) -> str:
     """Write the network as Cantera YAML.
 
-    Free energies and rate constants are exact at the given temperature; entropies and activation energies are their
-    slopes there, so that the mechanism holds near it. Species are named name_family, gases name_g and solids name_b:
-    none can be taken for a third body M.
+    Free energies and rate constants are exact at the given temperature. Entropies and activation energies are their
+    slopes at this temperature, so that the mechanism is correct to first order near it. Species are named name_family,
+    gases name_g and solids name_b, so that Cantera does not read any name as the third body M.
+
+    Parameters
+    ----------
+    model : Model
+        Network and energies of the system.
+    temperature_K : float
+        Temperature, K.
 
     Returns
     -------
     str
-        Phases gas, one surface for each family, and one for each solid.
+        YAML text with the phase gas, one surface for each family, and one phase for each solid.
 
     Raises
     ------
     InputError
-        The network has what the file cannot hold: species on sites of several families, or lateral interactions.
+        The network has features that Cantera does not support: species on sites of several families, or lateral
+        interactions. Or the tables have no formulas, or two species have the same name in Cantera.
     """
     network = model.network
-    _refuse(network)
-    gibbs, entropy = _species_levels(model, temperature_K)
+    _assert_supported(network)
+    gibbs, entropy = _species_thermochemistry(model, temperature_K)
     elements = _compositions(model)
-    names = _mangle(network)
-    kinds = _kinds(network)
-    species: dict[str, list] = {kind: [] for kind in ("gas", "solid", *network.families)}
+    names = _cantera_names(network)
+    phases = _phase_of_each_species(network)
+    species: dict[str, list[dict[str, Any]]] = {phase: [] for phase in ("gas", "solid", *network.families)}
     for i, name in enumerate(names):
-        entry = {
+        entry: dict[str, Any] = {
             "name": name,
             "composition": {element: round(float(count[i]), 9) for element, count in elements.items() if count[i]},
             "thermo": {
@@ -67,52 +102,64 @@ def cantera_mechanism(model: Model, temperature_K: float) -> str:
                 "reference-pressure": STANDARD_PRESSURE_PA,
             },
         }
-        if kinds[i] in network.families:
+        if phases[i] in network.families:
             entry["sites"] = int(network.sites[i].sum())
-        species[kinds[i]].append(entry)
+        species[phases[i]].append(entry)
     return yaml.safe_dump(_document(model, temperature_K, names, species, list(elements)), sort_keys=False, width=120)
 
 
-def _refuse(network: Network) -> None:
+def _assert_supported(network: Network) -> None:
+    """Raise an error if Cantera does not support a feature of the network."""
     if np.any(network.interaction_eV_nm2):
         raise InputError(f"{network.system}: lateral interactions are not part of the Cantera export.")
     for name in network.species:
         if len(set(families_of(name))) > 1:
             raise InputError(
-                f"{network.system}: {name!r} stands on sites of two families; Cantera has no such species."
+                f"{network.system}: {name!r} occupies sites of two families; Cantera does not support such species."
             )
 
 
-def _kinds(network: Network) -> list[str]:
-    """Phase of each species: its family, gas or solid."""
+def _phase_of_each_species(network: Network) -> list[str]:
+    """Return the phase of each species, gas and solid: the name of its family, gas or solid."""
     families = [network.families[f] for f in network.family_of]
     return [*families, *["gas"] * len(network.gases), *["solid"] * len(network.solids)]
 
 
-def _mangle(network: Network) -> list[str]:
-    """Names without special characters, in the order species, gases, solids."""
-    raw = [name.split("@")[0] + "_" + "_".join(families_of(name)) for name in network.species]
-    raw += [f"{name}_g" for name in network.gases] + [f"{name}_b" for name in network.solids]
-    clean = [re.sub(r"\W", "_", name) for name in raw]
-    clean = [name if name[0].isalpha() else f"x{name}" for name in clean]
-    for name in clean:
-        if clean.count(name) > 1:
+def _cantera_names(network: Network) -> list[str]:
+    """Return names without special characters, in the order species, gases, solids."""
+    names = [name.split("@")[0] + "_" + "_".join(families_of(name)) for name in network.species]
+    names += [f"{name}_g" for name in network.gases] + [f"{name}_b" for name in network.solids]
+    names = [re.sub(r"\W", "_", name) for name in names]
+    names = [name if name[0].isalpha() else f"x{name}" for name in names]
+    for name in names:
+        if names.count(name) > 1:
             raise InputError(f"{network.system}: two species would both be named {name!r} in Cantera; rename one.")
-    return clean
+    return names
 
 
-def _stoichiometry(network: Network) -> np.ndarray:
-    """Net stoichiometry of species, gases and solids, shape (all, S)."""
-    gas = network.gas_right - network.gas_left
-    return np.vstack([network.right - network.left, gas, network.solid_change])
+def _solve_for_species(network: Network, differences: np.ndarray, known: Mapping[int, float]) -> np.ndarray:
+    """Return values of all species, gases and solids whose differences over the steps are given.
 
+    Parameters
+    ----------
+    network : Network
+        Network of the system.
+    differences : numpy.ndarray
+        Products minus reactants of each step, shape (S,).
+    known : mapping of int to float
+        Values that are given, by number of the species. The value of the first initial species of each family is zero.
 
-def _share_out(network: Network, differences: np.ndarray, known: dict[int, float]) -> np.ndarray:
-    """Values of all species whose differences over the steps are given; the initial species of each family are zero."""
-    stoichiometry = _stoichiometry(network).T.astype(float)
+    Returns
+    -------
+    numpy.ndarray
+        In the order species, gases, solids; the least-squares solution of smallest norm.
+    """
+    stoichiometry = network.stoichiometry.T.astype(float)
     values = np.zeros(stoichiometry.shape[1])
-    first = [int(np.argmax((network.family_of == f) & (network.initial > 0))) for f in range(len(network.families))]
-    fixed = dict.fromkeys(first, 0.0) | known
+    references = [
+        int(np.argmax((network.family_of == f) & (network.initial > 0))) for f in range(len(network.families))
+    ]
+    fixed = dict.fromkeys(references, 0.0) | dict(known)
     values[list(fixed)] = list(fixed.values())
     free = [i for i in range(len(values)) if i not in fixed]
     if free:
@@ -120,113 +167,137 @@ def _share_out(network: Network, differences: np.ndarray, known: dict[int, float
     return values
 
 
-def _species_levels(model: Model, temperature_K: float) -> tuple[np.ndarray, np.ndarray]:
-    """Free energy in eV and entropy in eV/K of all species."""
-    low, high = model.temperature_range_K
-    ends = np.clip([temperature_K - DIFFERENCE_K, temperature_K + DIFFERENCE_K], low, high)
-    at, *around = (_share_out(model.network, model.landscape(t).reaction_gibbs_eV, {}) for t in (temperature_K, *ends))
-    span = ends[1] - ends[0]
-    return at, -(around[1] - around[0]) / span if span > 0 else np.zeros_like(at)
+def _difference_temperatures(model: Model, temperature_K: float) -> tuple[float, float]:
+    """Return the two temperatures of the derivatives by temperature, K, within the range of the tables."""
+    low, high = np.clip([temperature_K - DIFFERENCE_K, temperature_K + DIFFERENCE_K], *model.temperature_range_K)
+    return low, high
+
+
+def _species_thermochemistry(model: Model, temperature_K: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the free energy in eV and the entropy in eV/K of all species, gases and solids."""
+
+    def gibbs_at(temperature: float) -> np.ndarray:
+        return _solve_for_species(model.network, model.landscape(temperature).reaction_gibbs_eV, {})
+
+    low, high = _difference_temperatures(model, temperature_K)
+    gibbs = gibbs_at(temperature_K)
+    if not high > low:
+        return gibbs, np.zeros_like(gibbs)
+    return gibbs, -(gibbs_at(high) - gibbs_at(low)) / (high - low)
 
 
 def _compositions(model: Model) -> dict[str, np.ndarray]:
-    """Numbers of atoms of every species by element, never negative; from the formulas of gases, solids and steps."""
+    """Return the number of atoms of each element in all species, gases and solids, by element, never negative.
+
+    The formulas of gases and solids are known. Those of surface species follow from the steps.
+    """
     network, states = model.network, model.tables.states
     rows = states[states["system"] == network.system].set_index("state")
     if "formula" not in rows:
         raise InputError(f"{network.system}: the states table has no column formula, which Cantera needs.")
-    n, g = len(network.species), len(network.gases)
-    outside = [*network.gases, *(f"{name}(b)" for name in network.solids)]
-    counted = [Formula(str(rows.loc[name, "formula"])).count() for name in outside]
-    elements = sorted({element for count in counted for element in count})
+    species = len(network.species)
+    with_formula = [*network.gases, *(f"{name}(b)" for name in network.solids)]
+    counts = [Formula(str(rows.loc[name, "formula"])).count() for name in with_formula]
     compositions = {}
-    for element in elements:
-        known = {n + i: float(count.get(element, 0)) for i, count in enumerate(counted)}
-        values = _share_out(network, np.zeros(len(network.steps)), known)
-        for f in range(len(network.families)):  # a vacancy lacks atoms: all sites of the family get as many more
-            members = network.family_of == f
-            per_site = values[:n][members] / network.sites[members, f]
-            values[:n][members] += network.sites[members, f] * max(0.0, -per_site.min())
-        compositions[element] = np.where(np.abs(values) < 1e-9, 0.0, values)
-    assert g + n + len(network.solids) == _stoichiometry(network).shape[0]
+    for element in sorted({element for count in counts for element in count}):
+        known = {species + i: float(count.get(element, 0)) for i, count in enumerate(counts)}
+        atoms = _solve_for_species(network, np.zeros(len(network.steps)), known)
+        # A vacancy has fewer atoms than the reference. All sites of its family then get as many more.
+        for f in range(len(network.families)):
+            members = np.flatnonzero(network.family_of == f)
+            atoms_per_site = atoms[members] / network.sites[members, f]
+            atoms[members] += network.sites[members, f] * max(0.0, -atoms_per_site.min())
+        compositions[element] = np.where(np.abs(atoms) < 1e-9, 0.0, atoms)
     return compositions
 
 
-def _document(model: Model, temperature_K: float, names: list[str], species: dict, elements: list[str]) -> dict:
+def _document(
+    model: Model, temperature_K: float, names: list[str], species: dict[str, list[dict[str, Any]]], elements: list[str]
+) -> dict[str, Any]:
+    """Return the whole YAML document: phases, species and reactions."""
     network = model.network
-    solids = [f"solid_{entry['name']}" for entry in species["solid"]]
-    phases = [{"name": "gas", "thermo": "ideal-gas", "elements": elements, "species": _members(species["gas"])}]
-    for solid, entry in zip(solids, species["solid"], strict=True):
-        entry["equation-of-state"] = {"model": "constant-volume", "density": SOLID_DENSITY}
+    solid_phases = [f"solid_{entry['name']}" for entry in species["solid"]]
+    surface_phases = [f"surface_{family}" for family in network.families]
+    phases: list[dict[str, Any]] = [
+        {"name": "gas", "thermo": "ideal-gas", "elements": elements, "species": _names_of(species["gas"])}
+    ]
+    for phase, entry in zip(solid_phases, species["solid"], strict=True):
+        entry["equation-of-state"] = {"model": "constant-volume", "density": SOLID_DENSITY_KG_PER_M3}
         phases.append(
-            {"name": solid, "thermo": "fixed-stoichiometry", "elements": elements, "species": [entry["name"]]}
+            {"name": phase, "thermo": "fixed-stoichiometry", "elements": elements, "species": [entry["name"]]}
         )
-    surfaces = [f"surface_{family}" for family in network.families]
     for i, family in enumerate(network.families):
+        other_surfaces = [phase for phase in surface_phases if phase != surface_phases[i]]
         phases.append(
             {
-                "name": surfaces[i],
+                "name": surface_phases[i],
                 "thermo": "ideal-surface",
                 "elements": elements,
-                "species": _members(species[family]),
+                "species": _names_of(species[family]),
                 "site-density": float(network.densities_per_m2[i] / KMOL),
-                "adjacent-phases": ["gas", *solids, *(name for name in surfaces if name != surfaces[i])],
+                "adjacent-phases": ["gas", *solid_phases, *other_surfaces],
                 "kinetics": "surface",
                 "reactions": [f"reactions_{family}"],
             }
         )
     reactions = _reactions(model, temperature_K, names)
-    return {
+    document: dict[str, Any] = {
         "description": f"{network.system}, made by qdsurf; exact at {temperature_K} K, first order around it.",
         "units": {"length": "m", "quantity": "kmol", "energy": "J", "activation-energy": "J/kmol", "time": "s"},
         "phases": phases,
-        "species": [entry for group in species.values() for entry in group],
-        **{
-            f"reactions_{family}": [r for s, r in enumerate(reactions) if network.reactant_family[s] == i]
-            for i, family in enumerate(network.families)
-        },
+        "species": [entry for entries in species.values() for entry in entries],
     }
+    for i, family in enumerate(network.families):
+        document[f"reactions_{family}"] = [
+            reaction for s, reaction in enumerate(reactions) if network.reactant_family[s] == i
+        ]
+    return document
 
 
-def _members(entries: list[dict]) -> list[str]:
+def _names_of(entries: list[dict[str, Any]]) -> list[str]:
+    """Return the names of species entries."""
     return [entry["name"] for entry in entries]
 
 
-def _reactions(model: Model, temperature_K: float, names: list[str]) -> list[dict]:
-    """Reversible steps with k in the units of Cantera's activity concentrations, and its slope as activation energy."""
+def _reactions(model: Model, temperature_K: float, names: list[str]) -> list[dict[str, Any]]:
+    """Return the reversible steps, with rate constants in the units of Cantera's activity concentrations.
+
+    The activation energy is the slope of the logarithm of the rate constant at the temperature.
+    """
     network = model.network
-    low, high = model.temperature_range_K
-    ends = np.clip([temperature_K - DIFFERENCE_K, temperature_K + DIFFERENCE_K], low, high)
-    at, *around = (_log_constants(model, t) for t in (temperature_K, *ends))
-    span = ends[1] - ends[0]
-    slope = (around[1] - around[0]) / span if span > 0 else np.zeros_like(at)
-    activation = BOLTZMANN_EV_PER_K * temperature_K**2 * slope
-    prefactor = np.exp(at + activation / (BOLTZMANN_EV_PER_K * temperature_K))
+    low, high = _difference_temperatures(model, temperature_K)
+    log_constants = _log_forward_constants(model, temperature_K)
+    slope = np.zeros_like(log_constants)
+    if high > low:
+        slope = (_log_forward_constants(model, high) - _log_forward_constants(model, low)) / (high - low)
+    activation_eV = BOLTZMANN_EV_PER_K * temperature_K**2 * slope
+    prefactor = np.exp(log_constants + activation_eV / (BOLTZMANN_EV_PER_K * temperature_K))
     left = np.vstack([network.left, network.gas_left, np.clip(-network.solid_change, 0, None)])
     right = np.vstack([network.right, network.gas_right, np.clip(network.solid_change, 0, None)])
     return [
         {
-            "equation": f"{_side(names, left[:, s])} <=> {_side(names, right[:, s])}",
-            "rate-constant": {"A": float(prefactor[s]), "b": 0, "Ea": float(activation[s] * EV_J * KMOL)},
+            "equation": f"{_write_side(names, left[:, s])} <=> {_write_side(names, right[:, s])}",
+            "rate-constant": {"A": float(prefactor[s]), "b": 0, "Ea": float(activation_eV[s] * EV_J * KMOL)},
             "note": f"{step} ({network.classes[s]})",
         }
         for s, step in enumerate(network.steps)
     ]
 
 
-def _log_constants(model: Model, temperature_K: float) -> np.ndarray:
-    """Ln of the forward constants: r = k prod c with gases in kmol/m^3 and surface species in kmol/m^2."""
+def _log_forward_constants(model: Model, temperature_K: float) -> np.ndarray:
+    """Return ln k of r = k prod c, with gases in kmol/m^3 and surface species in kmol/m^2, shape (S,)."""
     network = model.network
     density = network.densities_per_m2 / KMOL
-    own = network.sites[np.arange(len(network.species)), network.family_of]
-    per_coverage = np.log(density[network.family_of] / own)
-    standard = np.log(STANDARD_PRESSURE_PA / (BOLTZMANN_EV_PER_K * EV_J * KMOL * temperature_K))
-    units = per_coverage @ network.left + standard * network.gas_left.sum(axis=0)
-    forward = np.log(model.rates(temperature_K).forward_per_s)
-    return forward + np.log(density[network.reactant_family]) - units
+    sites_of_first_family = network.sites[np.arange(len(network.species)), network.family_of]
+    log_per_coverage = np.log(density[network.family_of] / sites_of_first_family)
+    log_standard = np.log(STANDARD_PRESSURE_PA / (BOLTZMANN_EV_PER_K * EV_J * KMOL * temperature_K))
+    log_units = log_per_coverage @ network.left + log_standard * network.gas_left.sum(axis=0)
+    log_forward = np.log(model.rates(temperature_K).forward_per_s)
+    return log_forward + np.log(density[network.reactant_family]) - log_units
 
 
-def _side(names: list[str], counts: np.ndarray) -> str:
+def _write_side(names: list[str], counts: np.ndarray) -> str:
+    """Write one side of a reaction equation."""
     return " + ".join(
         f"{count} {name}" if count > 1 else name for name, count in zip(names, counts, strict=True) if count
     )

@@ -1,4 +1,4 @@
-"""Every structure that a run has computed, with where it came from: for `ase db`, and as one file to learn from."""
+"""Export of all relaxed structures of a run, with their provenance: as ASE database and as one extended XYZ file."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,47 +8,47 @@ from ase.db import connect
 
 from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import content_hash
+from qdsurf.pipeline import layout
 from qdsurf.records.models import CalculatorSpec
-from qdsurf.storage.files import read_json, written_whole
-from qdsurf.storage.structures import read_structures
-
-STATE_OF = {"molecules": "gas", "slabs": "slab", "ligated": "ligated"}  # elsewhere a state has its template's name
+from qdsurf.relaxation.result import read_results
+from qdsurf.storage.files import written_whole
 
 
-def collect_structures(folder: Path, jobs: Iterable[str]) -> list[Atoms]:
-    """Read the relaxed structures of jobs; those without an energy are left out.
+def collect_structures(folder: str | Path, jobs: Iterable[str]) -> list[Atoms]:
+    """Read the relaxed structures of jobs; structures without an energy are left out.
 
     Parameters
     ----------
-    folder : results of a run.
-    jobs : folders below it, such as `adsorbed/SYSTEM/REACTION`, each with `relaxed.extxyz` and `result.json`.
+    folder : str or Path
+        Results of a run.
+    jobs : iterable of str
+        Names of jobs, such as `adsorbed/SYSTEM/REACTION`.
 
     Returns
     -------
-    Structures with energy (eV) and forces (eV/A); `info["provenance"]` holds plain words and numbers: room, system,
-    state, candidate, calculator, converged, hash (of this structure), input_hash, qdsurf_version.
+    list of Atoms
+        With energy (eV) and forces (eV/A). The note `provenance` has the keys stage, system, state, candidate,
+        calculator, calculator_version, converged, hash (of the structure), input_hash and qdsurf_version.
     """
     found = []
     for job in jobs:
-        room, *names = job.split("/")
-        system, state = (names[-1], STATE_OF[room]) if room in STATE_OF else names
-        results = read_json(Path(folder) / job / "result.json")
-        for number, atoms in enumerate(read_structures(Path(folder) / job / "relaxed.extxyz")):
-            result = results[number]
-            if result["energy_eV"] is None:
+        stage, system, state = layout.describe_job(job)
+        files = layout.JobFiles(f"{folder}/{job}")
+        for number, result in enumerate(read_results(files.relaxed, files.result), start=1):
+            if result.energy_eV is None:
                 continue
-            calculator = result["calculator"]
+            calculator, atoms = result.calculator, result.atoms
             provenance = {
-                "room": room,
+                "stage": stage,
                 "system": system,
                 "state": state,
-                "candidate": number + 1,
+                "candidate": number,
                 "calculator": CalculatorSpec(name=calculator["name"], parameters=calculator["parameters"]).label,
                 "calculator_version": str(calculator["version"]),
-                "converged": result["converged"],
+                "converged": result.converged,
                 "hash": content_hash(atoms),
-                "input_hash": result["input_hash"],
-                "qdsurf_version": result["qdsurf_version"],
+                "input_hash": result.input_hash,
+                "qdsurf_version": result.qdsurf_version,
             }
             annotation.note(atoms, provenance=provenance)
             found.append(atoms)
@@ -56,9 +56,9 @@ def collect_structures(folder: Path, jobs: Iterable[str]) -> list[Atoms]:
 
 
 def write_database(path: Path, structures: Sequence[Atoms]) -> None:
-    """Write an ASE database, one row each; what is known of a structure are its key-value pairs.
+    """Write an ASE database with one row for each structure; its provenance becomes key-value pairs.
 
-    ASE refuses words that read as a number, as some hashes and versions do, so these begin with a letter.
+    ASE refuses words that read as a number, as some hashes and versions do, so these values begin with a letter.
     """
     with written_whole(path) as temporary:
         temporary.unlink()  # an empty file is no database

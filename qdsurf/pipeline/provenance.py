@@ -1,4 +1,4 @@
-"""Which code and which machine made a result."""
+"""Provenance: code, versions and machine of a result, and the hash of the code behind a rule."""
 
 import ast
 import hashlib
@@ -17,20 +17,20 @@ DEPENDENCIES = (
 
 
 def module_file(module: str) -> Path:
-    """File of a module of this package, given without the leading `qdsurf.`."""
+    """File of a module of the package, given without the leading `qdsurf.`."""
     path = PACKAGE.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def module_of(path: Path) -> str:
-    """Name of the module that a file of this package holds, without the leading `qdsurf.`; the reverse of the above."""
+    """Name of the module in a file of the package, without the leading `qdsurf.`."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @cache
 def imported_modules(module: str) -> frozenset[str]:
-    """Modules of this package that a module imports directly, without the leading `qdsurf.`."""
+    """Modules of the package that a module imports directly, without the leading `qdsurf.`."""
     found = set()
     for node in ast.walk(ast.parse(module_file(module).read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "qdsurf":
@@ -42,10 +42,15 @@ def imported_modules(module: str) -> frozenset[str]:
 
 
 def code_version(*modules: str) -> str:
-    """Hash of the package files that these modules use, directly or through other modules.
+    """Hash of the files of the package that some modules use, directly or through other modules.
 
-    Snakemake compares parameters between runs, so a rule that carries this value reruns when its code changes. Files
-    in a folder `data` beside a module, such as the weights of a potential, count as its code.
+    Snakemake compares parameters between runs, so a rule with this parameter reruns when its code changes. Files in a
+    folder `data` beside a module, such as the weights of a potential, count as code of the module.
+
+    Parameters
+    ----------
+    *modules : str
+        Without the leading `qdsurf.`.
     """
     seen: set[str] = set()
     queue = list(modules)
@@ -74,12 +79,21 @@ def describe_run(
     records: Iterable[Path],
     tables: Iterable[Path],
 ) -> dict:
-    """Configuration, versions, machine, cost, hashes and verdicts, for `results/provenance.json`.
+    """Describe a run: configuration, versions, machine, cost, hashes and qualifications.
 
     Parameters
     ----------
-    results, qualifications : plain data of all relaxations and of all qualifications of calculators.
-    records, tables : files of the library that were read, and tables that came out.
+    config : dict
+        Configuration as given.
+    results, qualifications : iterables of dict
+        Plain data of all relaxations and of all qualifications of calculators.
+    records, tables : iterables of Path
+        Files of the library that were read, and tables that were written.
+
+    Returns
+    -------
+    dict
+        Content of `results/provenance.json`.
     """
     results, qualifications = list(results), list(qualifications)
     costs = [*results, *qualifications]
@@ -88,7 +102,7 @@ def describe_run(
         "calculators": sorted({json.dumps(r["calculator"], sort_keys=True) for r in results}),
         "force_calls": sum(r["force_calls"] for r in costs),
         "relaxation_wall_s": round(sum(r["wall_s"] for r in costs), 1),
-        "relaxation_cpu_s": round(sum(r["cpu_s"] or 0.0 for r in costs), 1),  # none for what was lost in its process
+        "relaxation_cpu_s": round(sum(r["cpu_s"] or 0.0 for r in costs), 1),  # None if the process was lost
         "input_hashes": sorted({r["input_hash"] for r in results}),
         "records": {f"{path.parent.name}/{path.name}": file_hash(path) for path in map(Path, records)},
         "tables": {str(path): file_hash(path) for path in tables},

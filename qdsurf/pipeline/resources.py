@@ -1,4 +1,4 @@
-"""Memory and time that a calculation will want, for the queue of a cluster."""
+"""Memory and time that a job needs, for the queue of a cluster."""
 
 from math import ceil
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from qdsurf.records.models import CalculatorSpec
 
 
 class Resources(NamedTuple):
-    """What a force call on n atoms takes on one thread.
+    """Memory and time of a force call on n atoms with one thread.
 
     Memory is memory_MiB + linear_MiB n + quadratic_MiB n^2, time is seconds (n/100)^power.
     """
@@ -19,38 +19,41 @@ class Resources(NamedTuple):
     power: float
 
 
-# benchmarks/demand.py on slabs of 18 to 256 atoms. The time of tblite is that with OpenBLAS on an idle machine; those
-# of the others were taken beside other work and are too long rather than too short.
-DEMANDS = {
+# Measured by benchmarks/resources.py on slabs of 18 to 256 atoms. The time of tblite is that with OpenBLAS on an idle
+# machine; the times of the others were taken beside other work and are upper bounds.
+RESOURCES = {
     "sevennet": Resources(245, 0.28, 0.0, 0.1, 1.0),  # memory of a bulk crystal, in which an atom has most neighbours
     "emt": Resources(150, 0.0, 0.0, 0.02, 1.0),
     "tblite": Resources(160, 0.0, 0.0065, 4.6, 2.2),
     "mopac": Resources(160, 0.0, 0.013, 7.2, 1.8),
     "sevennet-torch": Resources(650, 0.0, 0.0075, 0.45, 1.0),  # 7net-0 on the processor
 }
-UNKNOWN = Resources(4000, 0.0, 0.1, 600.0, 2.0)  # assumed; `--set-resources RULE:mem_mb=N` says better
-BESIDE_MIB = 500  # Snakemake twice and the script that waits for its worker; a queue counts what they share for each
-MARGIN = 2.0  # slower machines, SCF rescues, larger basis sets
-# A relaxation that takes ten times as long as its force calls do on an idle machine hangs. The first of them may wait
-# for numba to compile, and for other jobs.
-PATIENCE, SHORTEST_PATIENCE_S = 10.0, 300
-SHORTEST_MIN = 10  # a queue does not start shorter jobs sooner
+UNKNOWN = Resources(4000, 0.0, 0.1, 600.0, 2.0)  # assumed; `--set-resources RULE:mem_mb=N` replaces it
+SNAKEMAKE_MIB = 500  # two Snakemake processes and the script; a queue counts shared memory for each of them
+MARGIN = 2.0  # slower machines, recovered SCFs, larger basis sets
+# A relaxation that takes ten times as long as its force calls on an idle machine hangs. The first jobs may wait for
+# numba to compile, and for other jobs.
+TIMEOUT_FACTOR, SHORTEST_TIMEOUT_S = 10.0, 300
+SHORTEST_MIN = 10  # a queue does not start shorter jobs earlier
 
 
 def memory_MiB(spec: CalculatorSpec, atoms: int) -> int:
     """Memory of a process that computes so many atoms, in MiB."""
-    demand = DEMANDS.get(spec.name, UNKNOWN)
-    own = demand.memory_MiB + demand.linear_MiB * atoms + demand.quadratic_MiB * atoms**2
-    return ceil(BESIDE_MIB + MARGIN * own)
+    needed = RESOURCES.get(spec.name, UNKNOWN)
+    own = needed.memory_MiB + needed.linear_MiB * atoms + needed.quadratic_MiB * atoms**2
+    return ceil(SNAKEMAKE_MIB + MARGIN * own)
 
 
 def timeout_s(spec: CalculatorSpec, atoms: int, calls: int) -> int:
-    """Time in s after which so many force calls on so many atoms are taken for a hang."""
-    demand = DEMANDS.get(spec.name, UNKNOWN)
-    return ceil(SHORTEST_PATIENCE_S + PATIENCE * calls * demand.seconds * (atoms / 100) ** demand.power)
+    """Time in s after which so many force calls on so many atoms count as a hang."""
+    return ceil(SHORTEST_TIMEOUT_S + TIMEOUT_FACTOR * _seconds(spec, atoms, calls))
 
 
 def minutes(spec: CalculatorSpec, atoms: int, calls: int) -> int:
-    """Time of so many force calls on so many atoms, on one thread."""
-    demand = DEMANDS.get(spec.name, UNKNOWN)
-    return ceil(SHORTEST_MIN + MARGIN * calls * demand.seconds * (atoms / 100) ** demand.power / 60)
+    """Time of so many force calls on so many atoms with one thread, in min."""
+    return ceil(SHORTEST_MIN + MARGIN * _seconds(spec, atoms, calls) / 60)
+
+
+def _seconds(spec: CalculatorSpec, atoms: int, calls: int) -> float:
+    needed = RESOURCES.get(spec.name, UNKNOWN)
+    return calls * needed.seconds * (atoms / 100) ** needed.power

@@ -1,10 +1,11 @@
 """JSON schema of configuration, records and mechanism: `python -m qdsurf.pipeline.schema > docs/reference/schema.json`.
 
-An editor reads it from the first line of a file in `config/`, and completes and checks what is typed.
+The first line of a file in `config/` names the schema, so that an editor completes keys and checks values.
 """
 
 import json
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from qdsurf.microkinetics.network.mechanism import Mechanism
@@ -13,8 +14,8 @@ from qdsurf.records.library import KINDS
 
 
 def schema() -> dict:
-    """One schema that describes a configuration; its `$defs` hold every kind of record, and `Mechanism`."""
-    models = (*KINDS.values(), Config, Mechanism)
+    """Schema of a configuration, with every kind of record and the mechanism under `$defs`."""
+    models: list[type[BaseModel]] = [*KINDS.values(), Config, Mechanism]
     return models_json_schema([(model, "validation") for model in models])[1] | {"$ref": "#/$defs/Config"}
 
 

@@ -1,68 +1,65 @@
-"""How far a run is, from the files that it has left."""
+"""Status of a run, from the files that it has written."""
 
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from qdsurf.errors import CalculationError, InputError
+from qdsurf.pipeline import layout
 from qdsurf.records.systems import System
 from qdsurf.storage.check_files import verify_folder
 from qdsurf.storage.files import read_json, read_table
 
-# Each room and the file that says that a job of it is done.
-ROOMS = {
-    "molecules": "state.json",
-    "bulk": "qualification.json",
-    "slabs": "state.json",
-    "ligated": "state.json",
-    "adsorbed": "state.json",
-    "reactions": "state.json",
-    "reference": "errors.csv",
-    "energetics": "states.csv",
-    "kinetics": "selectivity.csv",
-}
-FATES = ("done", "flagged", "failed", "unfinished", "missing")
+STATUSES = ("done", "flagged", "failed", "unfinished", "missing")
 
 
-def summarise_results(folder: Path, expected: Mapping[str, Iterable[str]] | None = None) -> dict:
-    """Count the jobs of every room by what became of them.
+def summarise_status(folder: str | Path, expected: Mapping[str, Iterable[str]] | None = None) -> dict[str, Any]:
+    """Count the jobs of every stage by their status.
 
-    `done` has what it was asked for; `flagged` too, but carries a warning; `failed` has run and says why there is no
-    result; `unfinished` has begun; `missing` has not.
+    A job is `done` if it has its result, `flagged` if the result carries a warning, `failed` if it has run and gives a
+    reason for having no result, `unfinished` if it has started, and `missing` if it has not.
 
     Parameters
     ----------
-    folder : results of a run.
-    expected : folders of all jobs by room, relative to `folder`; None: what has not begun is not known.
+    folder : str or Path
+        Results of a run.
+    expected : mapping, optional
+        Names of all jobs by stage. Without it, jobs that have not started are not known.
 
     Returns
     -------
-    Plain data: `rooms` (counts), `jobs` (those that are not simply done: job, fate, reason), force_calls, wall_s and
-    cpu_s of all relaxations, `last_result` and its age in s.
+    dict
+        `stages` (counts by status), `jobs` (those that are not simply done: job, status, reason), `force_calls`,
+        `wall_s` and `cpu_s` of all relaxations, `last_result` and its age in s.
 
     Raises
     ------
-    InputError : there is no such folder, or no room in it.
+    InputError
+        There is no such folder, or no stage in it.
     """
     folder = Path(folder)
-    found = {room: _jobs(folder, room) for room in ROOMS}
+    found = {stage: _jobs(folder, stage) for stage in layout.STAGES}
     if not any(found.values()):
-        raise InputError(f"{folder}: no results here; give the folder that holds {', '.join(ROOMS)}")
-    rooms, jobs = {}, []
-    for room, present in found.items():
-        fates = Counter()
-        for job in sorted({*present, *(expected[room] if expected else ())}):
-            fate, reason = _fate(folder / job, ROOMS[room]) if job in present else ("missing", "not begun")
-            fates[fate] += 1
-            jobs += [] if fate == "done" else [{"job": job, "fate": fate, "reason": reason}]
-        rooms[room] = {fate: fates[fate] for fate in FATES if expected or fate != "missing"}
+        raise InputError(f"{folder}: no results here; give the folder that contains {', '.join(layout.STAGES)}")
+    stages, jobs = {}, []
+    for stage, present in found.items():
+        counts: Counter[str] = Counter()
+        for job in sorted({*present, *(expected.get(stage, ()) if expected else ())}):
+            status, reason = ("missing", "not started")
+            if job in present:
+                status, reason = _status(folder / job, layout.STAGES[stage])
+            counts[status] += 1
+            if status != "done":
+                jobs.append({"job": job, "status": status, "reason": reason})
+        stages[stage] = {status: counts[status] for status in STATUSES if expected or status != "missing"}
     results = [result for path in sorted(folder.rglob("result.json")) for result in _read_list(path)]
     files = [path for path in folder.rglob("[!.]*") if path.is_file()]
     last = max(files, key=lambda path: path.stat().st_mtime)
     return {
         "folder": str(folder),
-        "rooms": rooms,
+        "stages": stages,
         "jobs": jobs,
         "force_calls": sum(result["force_calls"] for result in results),
         "wall_s": round(sum(result["wall_s"] for result in results), 1),
@@ -72,24 +69,27 @@ def summarise_results(folder: Path, expected: Mapping[str, Iterable[str]] | None
     }
 
 
-def verify_results(folder: Path) -> dict:
+def verify_results(folder: str | Path) -> dict[str, Any]:
     """Compare every file of a run with its check file, and the kinetic tables of each system with one another.
 
-    A file without a check file, of a user or of an older version, is not counted. Tables of which one is missing or
-    damaged are not compared.
+    Files without a check file, from a user or an older version, are not counted. The tables of a system are not
+    compared if one of them is missing or damaged.
 
     Parameters
     ----------
-    folder : results of a run.
+    folder : str or Path
+        Results of a run.
 
     Returns
     -------
-    Plain data: `checked` (number of files), `damaged` (file relative to `folder`, found, expected, advice), `compared`
-    (number of systems), `disagreeing` (folder, reason) and `passed`, whether both lists are empty.
+    dict
+        `checked` (number of files), `damaged` (file relative to `folder`, found, expected, advice), `compared` (number
+        of systems), `disagreeing` (folder, reason), and `passed` (whether both lists are empty).
 
     Raises
     ------
-    InputError : there is no such folder, or no file in it can be checked.
+    InputError
+        There is no such folder, or no file in it can be checked.
     """
     from qdsurf.microkinetics.analysis.consistency import (  # the rest does without the solver
         CHECKED,
@@ -125,21 +125,16 @@ def verify_results(folder: Path) -> dict:
     }
 
 
-def _jobs(folder: Path, room: str) -> set[str]:
-    """Folders of a room in which something lies that a job has read or written."""
-    marks = {ROOMS[room], "candidates.extxyz"}
-    files = (path for mark in marks for path in (folder / room).rglob(mark))
-    return {_job_of(path.relative_to(folder)) for path in files if path.parent != folder / room}
+def _jobs(folder: Path, stage: str) -> set[str]:
+    """Names of the jobs of a stage that have read or written a file."""
+    marks = {layout.STAGES[stage], "candidates.extxyz"}
+    files = (path for mark in marks for path in (folder / stage).rglob(mark))
+    return {layout.job_name(str(path.relative_to(folder))) for path in files if path.parent != folder / stage}
 
 
-def _job_of(file: Path) -> str:
-    """Folder of the job that a file belongs to; the tests of a bulk crystal are one job."""
-    return "/".join(file.parts[:3]) if file.parts[0] == "bulk" else str(file.parent)
-
-
-def _fate(job: Path, mark: str) -> tuple[str, str]:
-    """What became of a job that has begun, and why."""
-    if not (job / mark).is_file():
+def _status(job: Path, finished: str) -> tuple[str, str]:
+    """Status of a job that has started, and the reason for it."""
+    if not (job / finished).is_file():
         parts = sorted(job.rglob("*.part"))
         lines = sum(bool(line) for path in parts for line in path.read_text(errors="replace").splitlines())
         return "unfinished", f"{lines} relaxations done" if parts else "no result yet"
@@ -147,17 +142,18 @@ def _fate(job: Path, mark: str) -> tuple[str, str]:
         data = {path.name: read_json(path) for path in job.glob("*.json")}
     except InputError as error:
         return "failed", str(error)
-    if mark != "state.json":
+    if finished != "state.json":
         return "done", ""
-    status, flags = data[mark]["status"], data[mark]["flags"]
+    status, flags = data[finished]["status"], data[finished]["flags"]
     if status != "ok":
         return "failed", status
     return ("flagged", ", ".join(flags)) if flags else ("done", "")
 
 
-def _read_list(path: Path) -> list[dict]:
+def _read_list(path: Path) -> list[dict[str, Any]]:
+    """Results in a file; none if the file is damaged, which the status of its job says."""
     try:
         results = read_json(path)
     except InputError:
-        return []  # `_fate` has named what is damaged
+        return []
     return results if isinstance(results, list) else []

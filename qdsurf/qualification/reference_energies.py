@@ -1,11 +1,13 @@
-"""Reference energies of small molecules: a range-separated hybrid at the geometry of a GGA, by PySCF and geomeTRIC.
+"""Reference energies of small molecules: single points of a range-separated hybrid at geometries of a GGA.
 
-Needs the extra `reference`. A molecule of a dozen atoms takes one to three minutes on one core. Those on faces are
-single points of a run with `refine`, stripped to what is stored.
+The geometries are relaxed by PySCF and geomeTRIC; install the extra `reference`. A molecule of a dozen atoms takes one
+to three minutes on one core. The reference energies on facets are single points of a run with `refine`; this module
+copies what the reference set stores.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,33 +23,42 @@ from qdsurf.records.models import CalculatorSpec
 from qdsurf.records.reference_set import PointLevel, ReferenceLevel, read_saddles
 from qdsurf.relaxation.relax import relax_batch
 
-ENERGY_GRID, NONLOCAL_GRID = 3, 1  # PySCF's levels
-GRADIENT_HARTREE_PER_BOHR = 2e-3  # largest; 0.1 eV/A
-STEPS = 40
+# Levels of the integration grids in PySCF.
+ENERGY_GRID, NONLOCAL_GRID = 3, 1
+# Largest component of the gradient at convergence, 0.1 eV/A.
+GRADIENT_HARTREE_PER_BOHR = 2e-3
+MAX_STEPS = 40
 ROUGH_FMAX_EV_PER_A, ROUGH_STEPS = 0.05, 300
-CONVERGENCE = {  # geomeTRIC's criteria, in Hartree, Bohr and A; what is left is worth some meV
+# Criteria of geomeTRIC in Hartree, Bohr and A; the remaining error is a few meV. The limits on displacements are so
+# large that they have no effect, because the free rotation of a methyl or SH group changes the energy very little.
+CONVERGENCE = {
     "convergence_energy": 1e-4,
     "convergence_grms": GRADIENT_HARTREE_PER_BOHR / 2,
     "convergence_gmax": GRADIENT_HARTREE_PER_BOHR,
-    "convergence_drms": 1.0,  # never asked: a methyl group or SH that turns freely costs nothing
+    "convergence_drms": 1.0,
     "convergence_dmax": 1.0,
 }
 
 
 def compute_reference(atoms: Atoms, level: ReferenceLevel) -> Atoms:
-    """Relax a closed-shell molecule and take one single point with the better functional.
+    """Relax a closed-shell molecule and compute its energy with the functional of the reference level.
 
     Parameters
     ----------
-    atoms : a starting geometry with all bonds in place.
+    atoms : Atoms
+        Starting geometry with all bonds, and with the note `name`.
+    level : ReferenceLevel
+        Functionals and basis sets of the geometry and of the energy.
 
     Returns
     -------
-    A copy at the relaxed geometry; `info` holds `name`, `level`, `energy_eV` (electronic, absolute) and `programs`.
+    Atoms
+        Copy at the relaxed geometry with the notes `name`, `level`, `energy_eV` (electronic, absolute) and `programs`.
 
     Raises
     ------
-    CalculationError : the SCF or the relaxation did not converge; names the molecule.
+    CalculationError
+        The SCF or the relaxation did not converge; the message names the molecule.
     """
     relaxed = relax_geometry(atoms, level.geometry_functional, level.geometry_basis)
     energy = single_point(relaxed, level.functional, level.basis)
@@ -60,75 +71,154 @@ def compute_reference(atoms: Atoms, level: ReferenceLevel) -> Atoms:
 
 
 def saddle_barriers(spec: CalculatorSpec) -> pd.DataFrame:
-    """Barriers of a calculator at the geometries of the reference saddles and of their initial states.
+    """Compute the barriers of a calculator at the geometries of the reference saddle points and initial states.
+
+    Parameters
+    ----------
+    spec : CalculatorSpec
+        Calculator.
 
     Returns
     -------
-    saddle, barrier_eV, reference_eV; one row for each saddle whose elements the calculator has and whose energies it
-    could compute.
+    pandas.DataFrame
+        Columns `saddle`, `barrier_eV` and `reference_eV`. Saddle points with elements that the calculator does not
+        support, or whose energies it could not compute, are missing.
     """
-    known = supported_elements(spec)
-    pairs = {name: pair for name, pair in read_saddles()[1].items() if known is None or {*pair[0].symbols} <= {*known}}
+    supported = supported_elements(spec)
+    pairs = read_saddles()[1]
+    if supported is not None:
+        pairs = {name: pair for name, pair in pairs.items() if set(pair[0].symbols) <= set(supported)}
     frames = [annotate(atoms.copy(), ADSORBATE) for pair in pairs.values() for atoms in pair]
-    energies = [result["energy_eV"] for result in relax_batch(frames, spec, 0.0, 0, label="saddles")[1]]
-    rows = [
-        (name, top - initial, annotation.noted(pair[1], "energy_eV") - annotation.noted(pair[0], "energy_eV"))
-        for (name, pair), initial, top in zip(pairs.items(), energies[::2], energies[1::2], strict=True)
-        if initial is not None and top is not None
-    ]
+    energies = [result.energy_eV for result in relax_batch(frames, spec, 0.0, 0, label="single point saddles")]
+    rows = []
+    for (name, (initial, saddle)), low, high in zip(pairs.items(), energies[::2], energies[1::2], strict=True):
+        if low is not None and high is not None:
+            reference = annotation.noted(saddle, "energy_eV") - annotation.noted(initial, "energy_eV")
+            rows.append((name, high - low, reference))
     return pd.DataFrame(rows, columns=["saddle", "barrier_eV", "reference_eV"])
 
 
-def strip_states(rooms: Mapping[str, Sequence[Atoms]], level: PointLevel, program: str) -> list[Atoms]:
-    """Structures that have an energy, named by their rooms, with nothing but what the reference set stores of them."""
+def strip_states(states_by_name: Mapping[str, Sequence[Atoms]], level: PointLevel, program: str) -> list[Atoms]:
+    """Copy structures with only the data that the reference set stores.
+
+    Parameters
+    ----------
+    states_by_name : mapping
+        Structures by the name that the reference set uses. Structures without energy are left out.
+    level : PointLevel
+        Level of theory of the energies.
+    program : str
+        Program that computed the energies.
+
+    Returns
+    -------
+    list of Atoms
+        Positions, cell, and the notes `name`, `level`, `energy_eV` and `programs`.
+    """
     stored = []
-    for room, states in rooms.items():
+    for name, states in states_by_name.items():
         for state in states:
             if state.calc is not None:
                 atoms = Atoms(state.symbols, state.positions, cell=state.cell, pbc=state.pbc)
                 energy = state.get_potential_energy()
-                annotation.note(atoms, name=room, level=level.label, energy_eV=energy, programs=program)
+                annotation.note(atoms, name=name, level=level.label, energy_eV=energy, programs=program)
                 stored.append(atoms)
     return stored
 
 
 def relax_roughly(atoms: Atoms) -> Atoms:
-    """Relax a geometry from SMILES with GFN1-xTB, which keeps Zn and Cd linear where GFN2-xTB bends them."""
+    """Relax a geometry from SMILES with GFN1-xTB.
+
+    GFN1-xTB gives linear geometries of two-coordinate Zn and Cd, whereas GFN2-xTB bends them.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Starting geometry.
+
+    Returns
+    -------
+    Atoms
+        Relaxed copy.
+    """
     spec = CalculatorSpec(name="tblite", parameters={"method": "GFN1-xTB"})
-    return relax_batch([atoms], spec, ROUGH_FMAX_EV_PER_A, ROUGH_STEPS, label="start")[0][0]
+    return relax_batch([atoms], spec, ROUGH_FMAX_EV_PER_A, ROUGH_STEPS, label="relax starting geometry")[0].atoms
 
 
 def relax_geometry(atoms: Atoms, functional: str, basis: str) -> Atoms:
-    """Relax in internal coordinates, where soft and linear bends are no obstacle; each SCF starts from the last."""
+    """Relax a molecule in internal coordinates, in which soft and linear bends converge well.
+
+    Every SCF starts from the last density.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Closed-shell molecule with the note `name`.
+    functional, basis : str
+        Functional and basis set by their names in PySCF.
+
+    Returns
+    -------
+    Atoms
+        Copy at the relaxed geometry.
+
+    Raises
+    ------
+    CalculationError
+        The SCF or the relaxation did not converge; the message names the molecule.
+    """
     from pyscf.geomopt import as_pyscf_method, geometric_solver
 
     calculator = KohnSham(functional, basis)
 
-    def solve(molecule) -> tuple[float, np.ndarray]:
-        at = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator)
-        annotation.copy_notes(atoms, at)
-        return at.get_potential_energy() / Hartree, -at.get_forces() * Bohr / Hartree
+    def energy_and_gradient(molecule: Any) -> tuple[float, np.ndarray]:
+        geometry = Atoms(atoms.symbols, molecule.atom_coords() * Bohr, calculator=calculator)
+        annotation.copy_notes(atoms, geometry)
+        return geometry.get_potential_energy() / Hartree, -geometry.get_forces() * Bohr / Hartree
 
-    start = as_pyscf_method(mean_field_of(atoms, functional, basis).mol, solve)
-    done, molecule = geometric_solver.kernel(start, maxsteps=STEPS, **CONVERGENCE)
-    if not done:
-        raise CalculationError(f"{annotation.noted(atoms, 'name')}: the geometry did not converge in {STEPS} steps")
+    start = as_pyscf_method(mean_field_of(atoms, functional, basis).mol, energy_and_gradient)
+    is_converged, molecule = geometric_solver.kernel(start, maxsteps=MAX_STEPS, **CONVERGENCE)
+    if not is_converged:
+        name = annotation.noted(atoms, "name")
+        raise CalculationError(
+            f"{name}: the geometry did not converge in {MAX_STEPS} steps; start from a geometry closer to the minimum"
+        )
     relaxed = atoms.copy()
     relaxed.positions = molecule.atom_coords() * Bohr
     return relaxed
 
 
 def single_point(atoms: Atoms, functional: str, basis: str) -> float:
-    """Electronic energy in eV of a closed-shell molecule.
+    """Compute the electronic energy of a closed-shell molecule.
 
-    The SCF runs on a coarse grid without the nonlocal correlation; one evaluation on a fine grid and VV10 with the
-    converged density follow. The density enters at second order: 5e-8 Hartree for AlMe3, in half the time.
+    The SCF runs on a coarse grid and without nonlocal correlation. The energy is then evaluated once with the converged
+    density, on a fine grid and with VV10. The error is of second order in the density: 5e-8 Hartree for AlMe3, in half
+    the time.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Closed-shell molecule.
+    functional, basis : str
+        Functional and basis set by their names in PySCF.
+
+    Returns
+    -------
+    float
+        Electronic energy in eV.
+
+    Raises
+    ------
+    CalculationError
+        The SCF did not converge.
     """
     from pyscf import dft, scf
 
-    small = converged(mean_field_of(atoms, "pbe", "def2-svp"), atoms)  # saves half the cycles of the larger basis
+    # A guess from a small basis saves half of the cycles with the larger basis.
+    small = converged(mean_field_of(atoms, "pbe", "def2-svp"), atoms)
     mean_field = mean_field_of(atoms, functional, basis)
-    molecule, mean_field.nlc = mean_field.mol, 0
+    molecule = mean_field.mol
+    mean_field.nlc = 0
     guess = scf.addons.project_dm_nr2nr(small.mol, small.make_rdm1(), molecule)
     density = converged(mean_field, atoms, guess).make_rdm1()
     mean_field.grids = dft.gen_grid.Grids(molecule).set(level=ENERGY_GRID)

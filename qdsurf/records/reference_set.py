@@ -1,9 +1,13 @@
-"""The reference set of `structures/reference`: reactions of small molecules at one level, steps on faces at another."""
+"""Reference set of `structures/reference`: reaction energies of molecules, steps on facets, and saddle points.
+
+The reactions of molecules share one level of theory. The steps on facets share another one.
+"""
 
 from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -15,14 +19,17 @@ from qdsurf.records.library import STRUCTURES, read_record
 from qdsurf.records.models import Molecule, Record, Source
 
 FOLDER = STRUCTURES / "reference"
-REACTIONS, GEOMETRIES = "reactions.yaml", "molecules.extxyz"
-SURFACES, SURFACE_GEOMETRIES = "surfaces.yaml", "surfaces.extxyz"
-SADDLES, SADDLE_GEOMETRIES = "saddles.yaml", "saddles.extxyz"
-FILES = REACTIONS, GEOMETRIES, SURFACES, SURFACE_GEOMETRIES
+REACTIONS = "reactions.yaml"
+GEOMETRIES = "molecules.extxyz"
+SURFACES = "surfaces.yaml"
+SURFACE_GEOMETRIES = "surfaces.extxyz"
+SADDLES = "saddles.yaml"
+SADDLE_GEOMETRIES = "saddles.extxyz"
+FILES = (REACTIONS, GEOMETRIES, SURFACES, SURFACE_GEOMETRIES)
 
 
 class PointLevel(Record):
-    """Level of theory of single points at a calculator's geometries."""
+    """Level of theory of single points at the geometries of a calculator."""
 
     functional: str
     basis: str
@@ -31,19 +38,19 @@ class PointLevel(Record):
 
     @property
     def label(self) -> str:
-        """The level in one word, functional/basis."""
+        """Short name, functional/basis."""
         return f"{self.functional}/{self.basis}"
 
 
 class ReferenceLevel(PointLevel):
-    """Level of theory of single points at geometries of a level of their own."""
+    """Level of theory of single points at geometries of a second level of theory."""
 
     geometry_functional: str
     geometry_basis: str
 
     @property
     def label(self) -> str:
-        """The level in one word, functional/basis//functional/basis of the geometry."""
+        """Short name, functional/basis//functional/basis of the geometry."""
         return f"{super().label}//{self.geometry_functional}/{self.geometry_basis}"
 
 
@@ -51,58 +58,58 @@ class ReferenceMolecule(Molecule):
     """A molecule of the reference set."""
 
     bonds: dict[str, int] | None = Field(
-        None, description="bonds to metals and hydrogen, such as {Al-C: 6, Al<-C: 2}; absent: those of the SMILES"
+        None, description="number of bonds to metals and hydrogen, such as {Al-C: 6, Al<-C: 2}; absent: from the SMILES"
     )
 
 
 class ReferenceReaction(Record):
-    """A balanced gas-phase reaction, against whose energy a calculator is measured."""
+    """A balanced gas-phase reaction with whose energy a calculator is compared."""
 
     name: str
-    stoichiometry: dict[str, int] = Field(description="molecule: coefficient, negative for reactants")
+    stoichiometry: dict[str, int] = Field(description="molecule: coefficient, negative for a reactant")
 
 
 class ExperimentalReaction(ReferenceReaction):
-    """A reaction whose enthalpy was measured; the level itself is held against it, and nothing is fitted to it."""
+    """A reaction with a measured enthalpy, with which the level of theory is compared. It is not used in any fit."""
 
-    enthalpy_kJ_per_mol: float = Field(description="at 298.15 K and standard pressure, negative is exothermic")
-    sigma_kJ_per_mol: float = Field(gt=0)
+    enthalpy_kJ_per_mol: float = Field(description="at 298.15 K and the standard pressure; negative if exothermic")
+    sigma_kJ_per_mol: float = Field(gt=0, description="standard deviation of the measurement")
     source: Source
 
 
 class SurfaceStep(ReferenceReaction):
-    """A step of a template on a frozen face, bare but for the ligand of the step itself."""
+    """A step of a template on a frozen facet, which is bare except for the ligand of the step."""
 
     slab: str = Field(description="MATERIAL_HKL_TERMINATION")
-    precursor: str = Field(description="any where the step has none")
-    ligand: str | None = None
+    precursor: str = Field(description="name of the precursor; of any one, if the step has no precursor")
+    ligand: str | None = Field(None, description="name of the ligand of the step")
     step: str = Field(description="name of the template")
 
 
 class SurfaceSet(Record):
-    """Steps on faces at one level."""
+    """Steps on facets at one level of theory."""
 
     level: PointLevel
     steps: tuple[SurfaceStep, ...]
 
 
 class ReferenceSaddle(Record):
-    """A step of molecules whose saddle the trusted level was asked about."""
+    """A reaction of molecules whose saddle point is known at the reference level."""
 
     name: str
-    reactant: str = Field(description="SMILES of the initial state, dative bonds with their formal charges")
-    products: tuple[str, ...] = Field(description="SMILES")
+    reactant: str = Field(description="SMILES of the initial state; the ends of a dative bond have formal charges")
+    products: tuple[str, ...] = Field(description="SMILES of the products")
 
 
 class SaddleSet(Record):
-    """Saddles at one level."""
+    """Saddle points at one level of theory."""
 
     level: PointLevel
     saddles: tuple[ReferenceSaddle, ...]
 
 
 class ReferenceSet(Record):
-    """Molecules, and reactions between them, at one level."""
+    """Molecules, and reactions between them, at one level of theory."""
 
     level: ReferenceLevel
     molecules: tuple[ReferenceMolecule, ...]
@@ -110,8 +117,27 @@ class ReferenceSet(Record):
     experiments: tuple[ExperimentalReaction, ...] = ()
 
 
-class Reference(NamedTuple):
-    """Molecules by name, reactions between them, steps on faces; by name the geometry and energy in eV of all."""
+@dataclass(frozen=True)
+class Reference:
+    """The reference set with geometries and energies.
+
+    Attributes
+    ----------
+    level : ReferenceLevel
+        Level of theory of the molecules.
+    molecules : dict
+        Records of the molecules by name.
+    reactions : tuple of ReferenceReaction
+        Reactions between molecules.
+    geometries : dict
+        Structures of all molecules and facets by name.
+    energies : dict
+        Electronic energies of all molecules and facets in eV by name.
+    experiments : tuple of ExperimentalReaction
+        Reactions with measured enthalpies.
+    surfaces : SurfaceSet or None
+        Steps on facets.
+    """
 
     level: ReferenceLevel
     molecules: dict[str, ReferenceMolecule]
@@ -122,13 +148,28 @@ class Reference(NamedTuple):
     surfaces: SurfaceSet | None = None
 
     @property
-    def measured(self) -> list[tuple[ReferenceReaction, ReferenceLevel | PointLevel]]:
-        """All that a calculator is measured against, with its level; first the molecules, then the faces."""
-        faces = [(step, self.surfaces.level) for step in self.surfaces.steps] if self.surfaces else []
-        return [*((reaction, self.level) for reaction in self.reactions), *faces]
+    def measured(self) -> list[tuple[ReferenceReaction, PointLevel]]:
+        """All reactions with which a calculator is compared, with their levels; molecules first, then facets."""
+        of_molecules: list[tuple[ReferenceReaction, PointLevel]] = [
+            (reaction, self.level) for reaction in self.reactions
+        ]
+        if self.surfaces is None:
+            return of_molecules
+        return of_molecules + [(step, self.surfaces.level) for step in self.surfaces.steps]
 
     def reaction_energy(self, reaction: ReferenceReaction) -> float:
-        """Electronic reaction energy in eV, negative is exothermic."""
+        """Return the electronic reaction energy at the reference level.
+
+        Parameters
+        ----------
+        reaction : ReferenceReaction
+            A reaction of this set.
+
+        Returns
+        -------
+        float
+            Energy in eV; negative if exothermic.
+        """
         return sum(number * self.energies[name] for name, number in reaction.stoichiometry.items())
 
 
@@ -136,10 +177,22 @@ class Reference(NamedTuple):
 def read_reference(folder: Path = FOLDER) -> Reference:
     """Read and check the reference set.
 
+    Parameters
+    ----------
+    folder : Path, optional
+        Folder with the files of the set.
+
+    Returns
+    -------
+    Reference
+        The set.
+
     Raises
     ------
-    InputError : a species is missing or twice there, an energy is not finite, or two levels are mixed.
-    BalanceError : a reaction does not conserve its elements; names it and what is left over.
+    InputError
+        A molecule is missing or given twice, an energy is not finite, or the energies belong to two levels of theory.
+    BalanceError
+        A reaction does not conserve its elements; the message gives its name and the difference.
     """
     where = folder / REACTIONS
     records = read_record(where, ReferenceSet)
@@ -149,57 +202,79 @@ def read_reference(folder: Path = FOLDER) -> Reference:
     _assert_unique([reaction.name for reaction in records.reactions], f"{where}: reaction")
     _assert_unique([reaction.name for reaction in records.experiments], f"{where}: experiment")
     for reaction in (*records.reactions, *records.experiments):
-        _check(reaction, molecules, geometries, str(where))
+        _assert_balanced(reaction, molecules, geometries, str(where))
     surfaces = read_record(folder / SURFACES, SurfaceSet) if (folder / SURFACES).exists() else None
     if surfaces:
-        faces = _read_geometries(folder / SURFACE_GEOMETRIES, surfaces.level.label)
-        _assert_unique([*faces, *geometries], f"{folder / SURFACE_GEOMETRIES}: structure")
+        facets = _read_geometries(folder / SURFACE_GEOMETRIES, surfaces.level.label)
+        _assert_unique([*facets, *geometries], f"{folder / SURFACE_GEOMETRIES}: structure")
         _assert_unique([step.name for step in surfaces.steps], f"{folder / SURFACES}: step")
         for step in surfaces.steps:
-            _check(step, faces, faces, str(folder / SURFACES))
-        geometries |= faces
+            _assert_balanced(step, facets, facets, str(folder / SURFACES))
+        geometries |= facets
     energies = {name: float(atoms.info["energy_eV"]) for name, atoms in geometries.items()}
     return Reference(records.level, molecules, records.reactions, geometries, energies, records.experiments, surfaces)
 
 
 def read_saddles(folder: Path = FOLDER) -> tuple[SaddleSet, dict[str, tuple[Atoms, Atoms]]]:
-    """Read the saddles, each with its initial state and its saddle; electronic energies in `info["energy_eV"]`.
+    """Read the reference saddle points.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Folder with the files of the set.
+
+    Returns
+    -------
+    records : SaddleSet
+        Records of the saddle points.
+    structures : dict
+        Initial state and saddle point by the name of the record. Their electronic energies are in
+        `info["energy_eV"]`.
 
     Raises
     ------
-    InputError : a structure is missing or twice there, an energy is not finite, or two levels are mixed.
+    InputError
+        A structure is missing or given twice, an energy is not finite, or the energies belong to two levels of theory.
     """
     records = read_record(folder / SADDLES, SaddleSet)
     frames = _read_geometries(folder / SADDLE_GEOMETRIES, records.level.label)
     _assert_unique([saddle.name for saddle in records.saddles], f"{folder / SADDLES}: saddle")
-    for name in (f"{saddle.name}/{state}" for saddle in records.saddles for state in ("initial", "saddle")):
-        if name not in frames:
-            raise InputError(f"{folder / SADDLE_GEOMETRIES}: {name} is missing")
-    return records, {s.name: (frames[f"{s.name}/initial"], frames[f"{s.name}/saddle"]) for s in records.saddles}
+    structures = {}
+    for saddle in records.saddles:
+        for state in ("initial", "saddle"):
+            if f"{saddle.name}/{state}" not in frames:
+                raise InputError(f"{folder / SADDLE_GEOMETRIES}: {saddle.name}/{state} is missing")
+        structures[saddle.name] = (frames[f"{saddle.name}/initial"], frames[f"{saddle.name}/saddle"])
+    return records, structures
 
 
 def _read_geometries(file: Path, level: str) -> dict[str, Atoms]:
-    """Structures by name, all at one level and with a finite energy."""
+    """Read structures by name, and assert that their energies are finite and belong to one level of theory."""
     frames = read(file, ":", format="extxyz")
     _assert_unique([str(atoms.info["name"]) for atoms in frames], f"{file}: molecule")
     for atoms in frames:
         name = atoms.info["name"]
-        if (own := atoms.info.get("level")) != level:
+        level_of_frame = atoms.info.get("level")
+        if level_of_frame != level:
             raise InputError(
-                f"{file}: {name} is at {own}, the set at {level}; energies of two levels cannot be compared"
+                f"{file}: {name} is at {level_of_frame}, the set at {level}; energies of two levels cannot be compared"
             )
         if not np.isfinite(atoms.info["energy_eV"]):
-            raise InputError(f"{file}: {name}: energy_eV is {atoms.info['energy_eV']}")
+            raise InputError(f"{file}: {name}: energy_eV is {atoms.info['energy_eV']}; give a finite number")
     return {str(atoms.info["name"]): atoms for atoms in frames}
 
 
 def _assert_unique(names: list[str], where: str) -> None:
+    """Assert that no name occurs twice."""
     for name, count in Counter(names).items():
         if count > 1:
-            raise InputError(f"{where} {name} stands twice")
+            raise InputError(f"{where} {name} occurs {count} times; every name must be unique")
 
 
-def _check(reaction: ReferenceReaction, molecules: dict, geometries: dict[str, Atoms], where: str) -> None:
+def _assert_balanced(
+    reaction: ReferenceReaction, molecules: Collection[str], geometries: Mapping[str, Atoms], where: str
+) -> None:
+    """Assert that all molecules of a reaction are known and that its elements are conserved."""
     total: Counter[str] = Counter()
     for name, number in reaction.stoichiometry.items():
         if name not in molecules:
@@ -210,6 +285,6 @@ def _check(reaction: ReferenceReaction, molecules: dict, geometries: dict[str, A
             )
         for symbol in geometries[name].symbols:
             total[symbol] += number
-    if left := {symbol: number for symbol, number in total.items() if number}:
-        difference = ", ".join(f"{symbol} {number:+d}" for symbol, number in sorted(left.items()))
-        raise BalanceError(f"{where}: {reaction.name} does not balance: {difference}")
+    if differences := {symbol: number for symbol, number in total.items() if number}:
+        text = ", ".join(f"{symbol} {number:+d}" for symbol, number in sorted(differences.items()))
+        raise BalanceError(f"{where}: {reaction.name} does not balance: {text}")

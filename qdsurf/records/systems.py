@@ -1,4 +1,4 @@
-"""Names of slabs and systems: MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR."""
+"""Names of slabs and systems: MATERIAL_HKL_TERMINATION and MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR."""
 
 import re
 from functools import cache
@@ -11,7 +11,17 @@ from qdsurf.records.models import Facet
 
 
 class System(NamedTuple):
-    """One competition: a slab (MATERIAL_HKL_TERMINATION), a ligand (or 'none'), a precursor."""
+    """A slab, a ligand and a precursor whose reactions compete.
+
+    Attributes
+    ----------
+    slab : str
+        Name of the slab, MATERIAL_HKL_TERMINATION.
+    ligand : str
+        Name of the ligand; 'none' for a bare slab.
+    precursor : str
+        Name of the precursor.
+    """
 
     slab: str
     ligand: str
@@ -27,7 +37,23 @@ class System(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "System":
-        """Read `MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR`."""
+        """Read the name of a system.
+
+        Parameters
+        ----------
+        name : str
+            MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR.
+
+        Returns
+        -------
+        System
+            The system.
+
+        Raises
+        ------
+        InputError
+            The name does not have three parts.
+        """
         parts = name.split("~")
         if len(parts) != 3:
             raise InputError(f"system {name!r}: write MATERIAL_HKL_TERMINATION~LIGAND~PRECURSOR")
@@ -36,20 +62,37 @@ class System(NamedTuple):
 
 @cache
 def find_facet(slab: str, where: str = "") -> tuple[str, Facet]:
-    """Material name and facet of a slab's name, from the material's record or, for any other plane, made up here.
+    """Return the material and the facet of a slab.
+
+    Parameters
+    ----------
+    slab : str
+        Name of the slab, MATERIAL_HKL_TERMINATION.
+    where : str, optional
+        Source of the name, as a prefix of the error message.
+
+    Returns
+    -------
+    material : str
+        Name of the material.
+    facet : Facet
+        Facet of the record of the material. If the record does not have the facet, a new one without further data.
 
     Raises
     ------
-    InputError : the name has another form. Whether the crystal has such a termination is seen when it is cut.
+    InputError
+        The name has another form, or the material or the Miller index is invalid. Whether the crystal has such a
+        termination is not checked here.
     """
     match = re.fullmatch(r"(.+?)_([-\d,]+)_(.+)", slab)
     if not match:
         raise InputError(f"{where}{slab!r}: write MATERIAL_HKL_TERMINATION, such as PbS_100_PbS")
-    if match[1] not in library.names("materials"):
-        raise unknown("material", match[1], library.names("materials"), f"{where}{slab}")
-    material = library.material(match[1])
+    material_name, index, termination = match.groups()
+    if material_name not in library.names("materials"):
+        raise unknown("material", material_name, library.names("materials"), f"{where}{slab}")
+    material = library.material(material_name)
     recorded = {facet.name: facet for facet in material.facets}
-    name = f"{match[2]}_{match[3]}"
-    return material.name, recorded.get(name) or Facet(
-        miller_index=parse_miller_index(match[2], reduced=False), termination=match[3]
-    )
+    facet = recorded.get(f"{index}_{termination}")
+    if facet is None:
+        facet = Facet(miller_index=parse_miller_index(index, reduced=False), termination=termination)
+    return material.name, facet

@@ -1,4 +1,4 @@
-"""Harmonic vibrations by central differences."""
+"""Harmonic vibrations from central differences of the forces."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,46 +11,70 @@ from qdsurf.calculators.registry import make_calculator
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.worker import Worker
 
-DISPLACEMENT_A = 0.01  # central differences: error 1e-4 of a mode, well above the noise of an SCF
-CALLS_AN_ATOM = 6
+# At this displacement central differences change a mode by a fraction of 1e-4, and the forces change by much more than
+# the noise of an SCF.
+DISPLACEMENT_A = 0.01
+CALLS_PER_ATOM = 6  # two displacements in each of three directions
 
 
 def normal_modes(
     atoms: Atoms, spec: CalculatorSpec, indices: Sequence[int] | None = None, timeout_s: float | None = None
 ) -> np.ndarray:
-    """Energies of the normal modes.
+    """Compute the energies of the normal modes.
 
     Parameters
     ----------
-    indices : atoms that move; None takes all. Costs 6 force calls for each.
-    timeout_s : with it the calculator has a process of its own, which is ended when it takes longer.
+    atoms : Atoms
+        Structure at a stationary point. Its constraints are ignored.
+    spec : CalculatorSpec
+        Calculator; it is called six times for each atom that moves.
+    indices : sequence of int, optional
+        Atoms that move; None takes all.
+    timeout_s : float, optional
+        Longest time in s. The calculator then runs in a separate process.
 
     Returns
     -------
-    Mode energies in eV, ascending, shape (3 n,); imaginary modes are negative.
+    ndarray of float
+        Mode energies in eV, ascending, shape (3 m,) for m atoms; imaginary modes are negative.
 
     Raises
     ------
-    CalculationError : the calculator crashed or took too long in its own process; says which.
+    CalculationError
+        The calculator crashed or took too long in the separate process; the message says which.
     """
     indices = list(range(len(atoms))) if indices is None else list(indices)
     work = atoms.copy()
     work.set_constraint()
     if timeout_s is None:
-        return _modes(make_calculator(spec), work, indices)
-    with Worker(partial(make_calculator, spec), _modes) as worker:
-        return worker.run(work, indices, timeout_s=timeout_s, report=print)
+        return _mode_energies_with(make_calculator(spec), work, indices)
+    with Worker(partial(make_calculator, spec), _mode_energies_with) as worker:
+        return worker.run(work, indices, timeout_s=timeout_s, report=lambda *_: None)
 
 
-def _modes(
+def _mode_energies_with(
     calculator: Calculator, atoms: Atoms, indices: Sequence[int], report: Callable[..., None] | None = None
 ) -> np.ndarray:
+    """Compute the mode energies with a calculator; `report` is passed by the worker and not used."""
     atoms.calc = calculator
     return mode_energies(partial_hessian(atoms, indices), atoms.get_masses()[indices])[0]
 
 
-def partial_hessian(atoms: Atoms, indices: Sequence[int]) -> np.ndarray:
-    """Hessian in eV/A^2 of the atoms that move, shape (3 n, 3 n), symmetrised; the calculator of `atoms` runs."""
+def partial_hessian(atoms: Atoms, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Compute the Hessian of some atoms by central differences.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Structure with a calculator and without constraints.
+    indices : sequence of int
+        The m atoms that move.
+
+    Returns
+    -------
+    ndarray of float
+        Symmetric matrix in eV/A^2, shape (3 m, 3 m).
+    """
     hessian = np.empty((3 * len(indices), 3 * len(indices)))
     for row, (i, axis) in enumerate((i, axis) for i in indices for axis in range(3)):
         forces = []
@@ -63,7 +87,22 @@ def partial_hessian(atoms: Atoms, indices: Sequence[int]) -> np.ndarray:
 
 
 def mode_energies(hessian: np.ndarray, masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Energies of the modes in eV, ascending, imaginary ones negative, and their Cartesian directions as columns."""
+    """Diagonalise a mass-weighted Hessian.
+
+    Parameters
+    ----------
+    hessian : ndarray of float
+        In eV/A^2, shape (3 m, 3 m).
+    masses : ndarray of float
+        Atomic masses in u, shape (m,).
+
+    Returns
+    -------
+    energies : ndarray of float
+        Mode energies in eV, ascending, shape (3 m,); imaginary modes are negative.
+    directions : ndarray of float
+        Normalised Cartesian displacements of the modes, one mode per column, shape (3 m, 3 m).
+    """
     weights = np.repeat(masses**-0.5, 3)
     eigenvalues, vectors = np.linalg.eigh(hessian * np.outer(weights, weights))
     # hbar omega = hbar sqrt(k/m), with k/m in eV/(A^2 u)

@@ -1,4 +1,4 @@
-"""Work in a process of its own: what hangs or crashes there is ended, and the caller goes on."""
+"""Run a function in a process of its own, so that a calculator that hangs or crashes loses one structure only."""
 
 import multiprocessing
 import os
@@ -7,71 +7,73 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 from typing import Any
 
 from qdsurf.errors import CalculationError, KilledError
 
-FROM_OUTSIDE = (
-    signal.SIGKILL,
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGXCPU,
-)  # a calculator does not do this to itself
-# An alarm in the same process would not do: Python sees a signal only when the Fortran that hangs has returned, and
-# nothing survives a segmentation fault. Forked rather than spawned: a worker starts in milliseconds.
+# Signals that a calculator does not send to itself: the process was ended from outside.
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGXCPU)
+# A timer in the same process would not help: Python sees a signal only when the Fortran code that hangs has returned,
+# and a segmentation fault ends the process. Forked rather than spawned: a worker starts in milliseconds.
 _FORK = multiprocessing.get_context("fork")
 
 
 class Worker:
-    """Run a function in a child process that keeps what it works with, such as a warm calculator.
+    """Run a function in a child process that keeps what the function works with, such as a calculator.
 
-    After a crash or a timeout the next call starts a fresh process. Leaving the context ends it.
+    After a crash or a timeout the next call starts a new process. Leaving the context ends the process.
 
     Parameters
     ----------
-    make : builds what the function works with; called in the child.
-    work : called there as `work(made, *arguments, report)`; what it gives to `report` reaches the caller's at once.
+    make : callable
+        Builds what the function works with; called in the child process.
+    work : callable
+        Called in the child process as `work(made, *arguments, report)`. What it passes to `report` reaches the
+        `report` of the caller at once.
     """
 
     def __init__(self, make: Callable[[], Any], work: Callable):
         self.make, self.work = make, work
-        self._process = self._pipe = None
+        self._running: tuple[ForkProcess, Connection] | None = None
 
     def __enter__(self) -> "Worker":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def run(self, *arguments, timeout_s: float, report: Callable[..., None]) -> Any:
-        """Work once.
+        """Call the function once.
 
         Raises
         ------
-        CalculationError : no result after `timeout_s` seconds, or the process died; says which.
-        KilledError : somebody else ended the process.
+        CalculationError
+            There was no result after `timeout_s` seconds, or the process died; the message says which.
+        KilledError
+            The process was ended from outside.
         """
-        if self._process is None:
-            self._start()
+        process, pipe = self._running or self._start()
         end = time.monotonic() + timeout_s
         try:
-            self._pipe.send(arguments)
-            while self._pipe.poll(max(0.0, end - time.monotonic())) and time.monotonic() < end:
-                kind, value = self._pipe.recv()
+            pipe.send(arguments)
+            while pipe.poll(max(0.0, end - time.monotonic())) and time.monotonic() < end:
+                kind, value = pipe.recv()
                 if kind == "result":
                     return value
                 if kind == "error":
                     raise value
                 report(*value)
         except (EOFError, ConnectionError):
-            raise self._epitaph() from None
+            raise self._death(process) from None
         self.end()
         raise CalculationError(f"no result after {timeout_s:g} s; the process of the calculator was ended")
 
-    def _epitaph(self) -> CalculationError | KilledError:
-        """Word the error for a process that has died."""
-        self._process.join()
-        code = self._process.exitcode
+    def _death(self, process: ForkProcess) -> CalculationError | KilledError:
+        """Error for a process that has died."""
+        process.join()
+        code = process.exitcode or 0
         self.end()
         if code >= 0:
             return CalculationError(f"the process of the calculator ended with exit code {code}")
@@ -83,25 +85,30 @@ class Worker:
         return CalculationError(f"the process of the calculator ended by {name}")
 
     def end(self) -> None:
-        """End the process and all that it has started."""
-        if self._process is None:
+        """End the process and everything that it has started."""
+        if self._running is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()  # where it died, or was ended, before it had a group of its own
-        self._process.join()
-        self._pipe.close()
-        self._process = self._pipe = None
+        process, pipe = self._running
+        if process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # in case it died, or was ended, before it had a process group
+        process.join()
+        pipe.close()
+        self._running = None
 
-    def _start(self) -> None:
-        self._pipe, theirs = _FORK.Pipe()
-        self._process = _FORK.Process(target=self._serve, args=(theirs,))
-        self._process.start()
+    def _start(self) -> tuple[ForkProcess, Connection]:
+        ours, theirs = _FORK.Pipe()
+        process = _FORK.Process(target=self._serve, args=(ours, theirs))
+        process.start()
         theirs.close()
+        self._running = process, ours
+        return self._running
 
-    def _serve(self, pipe) -> None:
+    def _serve(self, callers_end: Connection, pipe: Connection) -> None:
+        """Answer calls until the caller closes the pipe; runs in the child process."""
         os.setpgid(0, 0)
-        self._pipe.close()  # the caller's end
+        callers_end.close()
         threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
             made = self.make()
@@ -114,6 +121,8 @@ class Worker:
 
 
 def _end_with_parent() -> None:
-    """Leave no process behind when the caller is killed, whatever the calculator is doing."""
-    multiprocessing.parent_process().join()
+    """End the process group when the caller is killed, whatever the calculator is doing."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
     os.killpg(0, signal.SIGKILL)

@@ -1,18 +1,25 @@
-"""Names of systems in words, and the rows of a table that belong to one system."""
+"""Names of systems, split into their parts and written with chemical formulas."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pandas as pd
-
-from qdsurf.errors import InputError, unknown
+from qdsurf.errors import InputError
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def formula(text: str) -> str:
-    """Set the counts of a chemical formula as subscripts; fractions stay as they are.
+    """Write the integers of a chemical formula as subscripts.
+
+    Parameters
+    ----------
+    text : str
+        Chemical formula. Fractions such as those of an alloy remain unchanged.
+
+    Returns
+    -------
+    str
+        Formula with subscripts.
 
     Examples
     --------
@@ -24,7 +31,7 @@ def formula(text: str) -> str:
 
 @dataclass(frozen=True)
 class SystemName:
-    """The parts of `material_facet_termination~ligand~precursor`."""
+    """Parts of the name `material_facet_termination~ligand~precursor`."""
 
     material: str
     facet: str
@@ -34,7 +41,7 @@ class SystemName:
 
     @property
     def surface(self) -> str:
-        """Material and facet, such as PbS(100); the termination only where it is not the whole crystal's formula."""
+        """Material and facet, such as PbS(100), and the termination unless it is the formula of the crystal."""
         plane = f"{formula(self.material)}({self.facet})"
         return plane if self.termination == self.material else f"{plane} {formula(self.termination)}"
 
@@ -45,49 +52,50 @@ class SystemName:
 
 
 def parse_system(system: str) -> SystemName:
-    """Take the name of a system apart.
+    """Split the name of a system into its parts.
+
+    Parameters
+    ----------
+    system : str
+        Name of the form `material_facet_termination~ligand~precursor`.
+
+    Returns
+    -------
+    SystemName
+        Material, facet, termination, ligand and precursor.
 
     Raises
     ------
-    InputError : the name does not have the form material_facet_termination~ligand~precursor.
+    InputError
+        The name has a different form.
     """
     parts = system.split("~")
     surface = parts[0].rsplit("_", 2)
     if len(parts) != 3 or len(surface) != 3 or not all([*parts, *surface]):
         raise InputError(
-            f"system {system!r} is not of the form material_facet_termination~ligand~precursor, "
-            "such as PbS_111_Pb~oleate~TMA."
+            f"system {system!r} does not have the form material_facet_termination~ligand~precursor. "
+            "Write a name such as PbS_111_Pb~oleate~TMA."
         )
     return SystemName(*surface, *parts[1:])
 
 
-def label_of(system: str) -> str:
-    """One line for a system: its parts in words where the name has that form, else the name as it is."""
+def system_label(system: str) -> str:
+    """Write the name of a system as a label of one line.
+
+    Parameters
+    ----------
+    system : str
+        Name of a system.
+
+    Returns
+    -------
+    str
+        Surface, ligand and precursor. A name without exactly two `~`, such as that of a mechanism of the user, remains
+        unchanged.
+
+    Raises
+    ------
+    InputError
+        The name has two `~` but not the form `material_facet_termination~ligand~precursor`.
+    """
     return parse_system(system).label if system.count("~") == 2 else system
-
-
-def require_columns(table: pd.DataFrame, columns: Iterable[str], name: str) -> None:
-    """Refuse a table that lacks columns.
-
-    Raises
-    ------
-    InputError : with the columns that are missing and those that are there.
-    """
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        present = ", ".join(map(str, table.columns)) or "none"
-        raise InputError(f"{name}: missing column {', '.join(missing)}; the table has {present}.")
-
-
-def rows_of(table: pd.DataFrame, system: str, name: str) -> pd.DataFrame:
-    """Rows of a table that belong to one system.
-
-    Raises
-    ------
-    InputError : the table has no such system; the message lists those it has.
-    """
-    require_columns(table, ["system"], name)
-    rows = table[table["system"] == system]
-    if rows.empty:
-        raise unknown("system", system, table["system"].astype(str).unique(), where=name)
-    return rows

@@ -1,1 +1,1 @@
-"""Saddle points: initial paths between two states, eigenvector following, and verification of what it finds."""
+"""Saddle points: initial paths between two states, eigenvector following, and verification of the result."""

@@ -1,7 +1,6 @@
-"""Which atom of one state is which of another: like groups of a molecule may trade names."""
+"""Mapping of the atoms of one state to those of another, with permutations of equivalent groups."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import islice, permutations
 
 import networkx as nx
@@ -13,85 +12,102 @@ from qdsurf.atomistic import annotation
 from qdsurf.atomistic.bonding import bond_matrix, differing_bonds, is_molecular, recorded_pairs
 from qdsurf.relaxation.coordinates import displacements, free_atoms
 
-MOST = 2000  # ways to exchange groups that are looked at; Ti(NMe2)4 has 384
-RECORDED = ("bonds", "formed", "broken")  # pairs of atoms in `info`
-IDLE = 0.01  # weight of what atoms move against what bonds that change move
+MAX_PERMUTATIONS = 2000  # Ti(NMe2)4 has 384
+PAIR_NOTES = ("bonds", "formed", "broken")  # notes of a structure that are lists of pairs of atoms
+# Weight of the squared displacements of all atoms, compared with the squared changes of the changing bonds.
+DISPLACEMENT_WEIGHT = 0.01
 
 
 def match_groups(initial: Atoms, final: Atoms) -> Atoms:
-    """Give like groups of the final state the names with which the bonds that change have the shortest way.
+    """Permute equivalent groups in the final state so that the atoms of the changing bonds move the shortest distance.
 
-    Which of three methyl groups leaves is a matter of names, and a path on which the farthest one does is no way to
-    react. Groups are alike when an automorphism of the initial state's molecules exchanges them; hydrogen atoms follow
-    the atom that they are bonded to, and three of them may have turned.
+    Which of three methyl groups leaves is a matter of numbering. A path on which the most distant one leaves has an
+    irrelevant barrier. Groups are equivalent if an automorphism of the molecules of the initial state exchanges them.
+    Hydrogen atoms follow the atom to which they are bonded, and the three hydrogens of a group may be permuted
+    cyclically.
 
     Parameters
     ----------
-    initial, final : the same atoms in the same order.
+    initial, final : Atoms
+        The same atoms in the same order.
 
     Returns
     -------
-    The final state with its atoms in another order, or as it was; energy and forces go along.
+    Atoms
+        The final state with its atoms in the best order; energy and forces are permuted, too.
     """
-    hydrogens, exchanges = _exchanges(initial)
-    best, least = final, _way(initial, final) - 1e-6
-    for exchange in islice(exchanges, MOST):
+    hydrogens, automorphisms = _find_automorphisms(initial)
+    best = final
+    least = _squared_change(initial, final) - 1e-6
+    for automorphism in islice(automorphisms, MAX_PERMUTATIONS):
         order = np.arange(len(initial))
-        for atom, other in exchange.items():
-            order[atom] = other
-            own = [atom, *hydrogens[atom]]
-            order[own[1:]] = _nearest(initial, final, own, [other, *hydrogens[other]])
-        other = _reordered(final, order)
-        if (way := _way(initial, other)) < least:
-            best, least = other, way
+        for atom, image in automorphism.items():
+            order[atom] = image
+            order[hydrogens[atom]] = _match_hydrogens(
+                initial, final, [atom, *hydrogens[atom]], [image, *hydrogens[image]]
+            )
+        candidate = _permute_atoms(final, order)
+        change = _squared_change(initial, candidate)
+        if change < least:
+            best, least = candidate, change
     return best
 
 
-def _way(initial: Atoms, final: Atoms) -> float:
-    """Squares of what the bonds that change grow or shrink, and a little of what all atoms move, A^2."""
+def _squared_change(initial: Atoms, final: Atoms) -> float:
+    """Return the squared changes of the changing bonds plus the weighted squared displacements of all atoms, in A^2."""
     changes = [
         initial.get_distance(*pair, mic=True) - final.get_distance(*pair, mic=True)
         for pair in differing_bonds(initial, final)
     ]
-    return float(np.square(changes).sum() + IDLE * np.square(displacements(initial, final)).sum())
+    return float(np.square(changes).sum() + DISPLACEMENT_WEIGHT * np.square(displacements(initial, final)).sum())
 
 
-def _exchanges(atoms: Atoms) -> tuple[dict[int, list[int]], Iterator[dict[int, int]]]:
-    """Hydrogen atoms of every other atom of the molecules, and the automorphisms of these others."""
+def _find_automorphisms(atoms: Atoms) -> tuple[dict[int, list[int]], Iterator[dict[int, int]]]:
+    """Find the automorphisms of the molecules without their terminal hydrogen atoms.
+
+    Returns the terminal hydrogen atoms of every other atom, and the automorphisms of these others.
+    """
     movable = np.isin(np.arange(len(atoms)), free_atoms(atoms))
-    movable &= is_molecular(atoms) if annotation.has_parts(atoms) else True
+    if annotation.has_parts(atoms):
+        movable &= is_molecular(atoms)
     bonded = bond_matrix(atoms) & movable[:, None] & movable[None, :]
-    light = (atoms.numbers == 1) & (bonded.sum(axis=1) == 1)
-    light &= ~bonded[:, atoms.numbers == 1].any(axis=1)  # H2 is a molecule of its own
-    hydrogens = {int(k): np.flatnonzero(bonded[k] & light).tolist() for k in np.flatnonzero(movable & ~light)}
+    terminal = (atoms.numbers == 1) & (bonded.sum(axis=1) == 1)
+    terminal &= ~bonded[:, atoms.numbers == 1].any(axis=1)  # the atoms of H2 have no heavier atom to follow
+    centres = np.flatnonzero(movable & ~terminal).tolist()
+    hydrogens: dict[int, list[int]] = {k: np.flatnonzero(bonded[k] & terminal).tolist() for k in centres}
     graph = nx.Graph()
-    graph.add_nodes_from((k, {"kind": (atoms.numbers[k], len(own))}) for k, own in hydrogens.items())
+    graph.add_nodes_from((k, {"kind": (atoms.numbers[k], len(hydrogens[k]))}) for k in centres)
     graph.add_edges_from((i, j) for i, j in np.argwhere(bonded).tolist() if i in hydrogens and j in hydrogens)
-    alike = nx.isomorphism.categorical_node_match("kind", None)
-    return hydrogens, nx.isomorphism.GraphMatcher(graph, graph, node_match=alike).isomorphisms_iter()
+    same_kind = nx.isomorphism.categorical_node_match("kind", None)
+    return hydrogens, nx.isomorphism.GraphMatcher(graph, graph, node_match=same_kind).isomorphisms_iter()
 
 
-def _nearest(initial: Atoms, final: Atoms, own: Sequence[int], other: Sequence[int]) -> list[int]:
-    """Which hydrogen atoms those of an atom (the first) become: three may have turned, but are no mirror image."""
-    names = other[1:]
-    if len(names) != 3:
-        return list(names)
-    here, there = (
-        atoms.get_distances(k[0], k[1:], mic=True, vector=True) for atoms, k in ((initial, own), (final, other))
-    )
-    turns = [list(turn) for turn in permutations(range(3))]
-    turns = [turn for turn in turns if np.linalg.det(here) * np.linalg.det(there[turn]) > 0]
-    return [names[k] for k in min(turns, key=lambda turn: np.square(there[turn] - here).sum())]
+def _match_hydrogens(initial: Atoms, final: Atoms, group: Sequence[int], image: Sequence[int]) -> list[int]:
+    """Return the order of the hydrogen atoms of `image` that matches those of `group` best.
+
+    The first atom of each group is the centre. Three hydrogen atoms may be rotated but not reflected.
+    """
+    hydrogens = list(image[1:])
+    if len(hydrogens) != 3:
+        return hydrogens
+    bonds_before = initial.get_distances(group[0], group[1:], mic=True, vector=True)
+    bonds_after = final.get_distances(image[0], image[1:], mic=True, vector=True)
+    orders = [list(order) for order in permutations(range(3))]
+    handedness = np.linalg.det(bonds_before)
+    rotations = [order for order in orders if handedness * np.linalg.det(bonds_after[order]) > 0]
+    best = min(rotations, key=lambda order: np.square(bonds_after[order] - bonds_before).sum())
+    return [hydrogens[k] for k in best]
 
 
-def _reordered(atoms: Atoms, order: np.ndarray) -> Atoms:
-    """The same structure with positions, recorded bonds, energy and forces in another order."""
-    moved, names = atoms.copy(), np.argsort(order)
-    moved.set_positions(atoms.positions[order], apply_constraint=False)
-    for key in filter(partial(annotation.has_note, atoms), RECORDED):
-        pairs = np.array(recorded_pairs(atoms, key), dtype=int)
-        annotation.note(moved, **{key: np.sort(names[pairs], axis=-1).tolist()})
+def _permute_atoms(atoms: Atoms, order: np.ndarray) -> Atoms:
+    """Return the same structure with positions, recorded bonds, energy and forces in another order."""
+    permuted, new_indices = atoms.copy(), np.argsort(order)
+    permuted.set_positions(atoms.positions[order], apply_constraint=False)
+    for key in PAIR_NOTES:
+        if annotation.has_note(atoms, key):
+            pairs = np.array(recorded_pairs(atoms, key), dtype=int)
+            annotation.note(permuted, **{key: np.sort(new_indices[pairs], axis=-1).tolist()})
     if atoms.calc:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)[order]
-        moved.calc = SinglePointCalculator(moved, energy=energy, forces=forces)
-    return moved
+        permuted.calc = SinglePointCalculator(permuted, energy=energy, forces=forces)
+    return permuted

@@ -1,33 +1,55 @@
-"""Climb to a saddle along one mode, with a model Hessian that learns from every force call."""
+"""Eigenvector following: a search uphill along one mode of a model Hessian that every force call corrects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from qdsurf.relaxation.coordinates import longest
-from qdsurf.relaxation.hessian import SOFTEST, update_hessian
-from qdsurf.saddles.energy_surface import Point
+from qdsurf.relaxation.hessian import LEAST_CURVATURE, update_hessian
+from qdsurf.saddles.energy_surface import EnergySurface, Point
 
-# Measured on the four molecular reactions of benchmarks/saddle.py, from geodesics: with 0.1 A all are found in 21 to 29
-# calls; with longer steps, or with lengths that adapt to how well the energy is foreseen, some fall off the ridge.
+# With 0.1 A, all four molecular reactions of benchmarks/saddle.py are found from geodesics in 21 to 29 calls. With
+# longer steps, or with lengths adapted to the quality of the prediction, some searches leave the ridge.
 MAX_STEP_A = 0.1
-# Of fmax, for climbs, and for falls that are hardly deep. Beside soft modes fmax is left far from the saddle, and
-# structures on both sides give way to it: with 1.0 the way of N2 over Cu(111) is not found, with 0.3 it is.
-TIGHT = 0.3
-DOWN = -2.0  # eV/A^2 along the path at its highest point, until force calls say more
+# Factor on fmax for eigenvector following, and for quenches that end hardly below their start. Along soft modes, forces
+# below fmax occur far from the saddle, and relaxations stop on both sides of it. With 1.0 the path of N2 on Cu(111) is
+# not found, with 0.3 it is.
+TIGHT_FACTOR = 0.3
+# Curvature in eV/A^2 along the path at its highest point, until force calls correct it.
+INITIAL_CURVATURE = -2.0
+# Weights in the choice of the mode: negative curvatures are preferred by a factor of 10, and the weight of positive
+# curvatures decreases by a factor of e for each 5 eV/A^2.
+NEGATIVE_CURVATURE_FACTOR, CURVATURE_DECAY = 10.0, 5.0
 
 
-def start_hessian(guess: np.ndarray, top: Point, tangent: np.ndarray, neighbours: list[Point]) -> np.ndarray:
-    """Model Hessian at the highest point of a path: falling along it, and corrected by the points beside it."""
+def start_hessian(guess: np.ndarray, top: Point, tangent: np.ndarray, neighbours: Sequence[Point]) -> np.ndarray:
+    """Build the model Hessian at the highest point of a path.
+
+    Parameters
+    ----------
+    guess : ndarray of float
+        Model Hessian of the structure in eV/A^2, shape (m, m).
+    top : Point
+        Highest point of the path.
+    tangent : ndarray of float
+        Unit vector along the path, shape (m,). The curvature along it is set to `INITIAL_CURVATURE`.
+    neighbours : sequence of Point
+        Points on the path whose gradients correct the Hessian.
+
+    Returns
+    -------
+    ndarray of float
+        In eV/A^2, shape (m, m).
+    """
     across = np.eye(len(tangent)) - np.outer(tangent, tangent)
-    hessian = across @ guess @ across + DOWN * np.outer(tangent, tangent)
+    hessian = across @ guess @ across + INITIAL_CURVATURE * np.outer(tangent, tangent)
     for point in neighbours:
         hessian = update_hessian(hessian, point.x - top.x, point.gradient - top.gradient)
     return hessian
 
 
 def follow_mode(
-    surface: Callable[[np.ndarray], Point],
+    surface: EnergySurface,
     start: Point,
     hessian: np.ndarray,
     mode: np.ndarray,
@@ -35,39 +57,60 @@ def follow_mode(
     max_calls: int,
     guide: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[Point, np.ndarray, np.ndarray]:
-    """Go uphill along one mode and downhill in all others until no force is left.
+    """Search for a saddle point uphill along one mode and downhill along all others.
 
-    10.1063/1.442352; the choice of the mode as in 10.1002/jcc.540070402.
+    At every step the mode with the largest overlap with the last mode and with the guide is followed. Negative
+    curvatures are preferred.
 
     Parameters
     ----------
-    hessian : guess in eV/A^2, over the free coordinates.
-    mode : the direction to climb along; after every step it is the mode that resembles the last one and the guide most,
-        negative curvatures first.
-    fmax : largest force on an atom at the end, eV/A; the climb goes on to `TIGHT` of it where it can.
-    guide : direction at a point that the mode should lean to, length 1 or 0.
+    surface : EnergySurface
+        Counts the force calls.
+    start : Point
+        First point.
+    hessian : ndarray of float
+        Model Hessian in eV/A^2, shape (m, m).
+    mode : ndarray of float
+        Unit vector along which the search begins uphill, shape (m,).
+    fmax : float
+        Largest force on an atom at convergence in eV/A. The search continues down to `TIGHT_FACTOR` of it, unless the
+        mode that is followed has a positive curvature there: then the search would end in a minimum.
+    max_calls : int
+        Largest number of force calls.
+    guide : callable
+        Returns the preferred direction at free coordinates, of length 1 or 0, shape (m,).
 
     Returns
     -------
-    The last point, whether or not its forces are below `fmax`, the mode there, and the Hessian updated on the way.
+    point : Point
+        Last point; its forces may be larger than `fmax`.
+    mode : ndarray of float
+        The mode that was followed last, shape (m,).
+    hessian : ndarray of float
+        Corrected Hessian in eV/A^2, shape (m, m).
+
+    References
+    ----------
+    10.1063/1.442352; the choice of the mode as in 10.1002/jcc.540070402.
     """
     point = start
     for _ in range(max_calls):
-        if point.max_force < TIGHT * fmax:
+        if point.max_force < TIGHT_FACTOR * fmax:
             break
-        basis = surface.shapes(point.x)
+        basis = surface.internal_directions(point.x)
         values, vectors = np.linalg.eigh(basis.T @ hessian @ basis)
         modes = basis @ vectors
-        resemblance = np.abs(mode @ modes) + np.abs(guide(point.x) @ modes)
-        likeness = resemblance * np.where(values < 0, 10.0, np.exp(-np.maximum(values, 0) / 5))
-        up = int(np.argmax(likeness))
-        if point.max_force < fmax and values[up] > 0:  # on its way into a minimum
+        overlap = np.abs(mode @ modes) + np.abs(guide(point.x) @ modes)
+        decay = np.exp(-np.maximum(values, 0) / CURVATURE_DECAY)
+        followed = int(np.argmax(overlap * np.where(values < 0, NEGATIVE_CURVATURE_FACTOR, decay)))
+        if point.max_force < fmax and values[followed] > 0:
             break
-        lengths = -(point.gradient @ modes) / np.maximum(np.abs(values), SOFTEST)
-        lengths[up] *= -1
+        lengths = -(point.gradient @ modes) / np.maximum(np.abs(values), LEAST_CURVATURE)
+        lengths[followed] *= -1
         step = modes @ lengths
         step *= min(1.0, MAX_STEP_A / longest(step))
-        mode, before = modes[:, up], point
-        point = surface(before.x + step)
-        hessian = update_hessian(hessian, step, point.gradient - before.gradient)
+        mode = modes[:, followed]
+        previous = point
+        point = surface(previous.x + step)
+        hessian = update_hessian(hessian, step, point.gradient - previous.gradient)
     return point, mode, hessian

@@ -1,5 +1,6 @@
-"""The paths that a search climbs from, the most promising one first."""
+"""Initial paths of a saddle search, the most promising one first."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -11,100 +12,148 @@ from qdsurf.relaxation.coordinates import displacements
 from qdsurf.saddles.driven_path import drive_bonds
 from qdsurf.saddles.energy_surface import Point
 from qdsurf.saddles.interpolation import geodesic_path
-from qdsurf.saddles.quench import fall
-from qdsurf.saddles.search_context import Search
+from qdsurf.saddles.quench import quench
+from qdsurf.saddles.search_context import SearchContext
 from qdsurf.saddles.state_comparison import changed_pairs
 from qdsurf.saddles.string_method import relax_string
 
-STEEP_EV = 0.5  # what a geodesic may rise above its ends before another path is looked for
-FINER = 5  # images between two of a pulled path, both included, beside its top
+LOGGER = logging.getLogger(__name__)
+# A driven path is computed if the geodesic rises higher than this above its ends.
+STEEP_EV = 0.5
+# Images of the geodesics, with both ends, that replace the two segments at the top of a driven path.
+FINER_IMAGES = 5
 
 
-class Way(NamedTuple):
-    """A path, the minima that it joins, and those of its images that have been computed, by number."""
+class InitialPath(NamedTuple):
+    """A path between two minima, and the energies that are known along it.
 
-    ends: Sequence[Atoms]
-    path: list[Atoms]
+    Attributes
+    ----------
+    ends : tuple of Atoms
+        The two minima.
+    images : list of Atoms
+        Structures of the path with the two ends.
+    points : dict
+        Points of the energy surface by the number of their image; extended when more images are computed.
+    """
+
+    ends: tuple[Atoms, Atoms]
+    images: list[Atoms]
     points: dict[int, Point]
 
 
-def find_ways(search: Search, through: Sequence[Atoms]) -> Iterator[Way]:
-    """The geodesic and a path on which the bonds are pulled, the lower one first; then the geodesic relaxed.
+def find_initial_paths(context: SearchContext, through: Sequence[Atoms]) -> Iterator[InitialPath]:
+    """Generate the geodesic and the driven path, the lower one first, and then the relaxed geodesic.
 
-    Where the geodesic is hardly higher than its ends, nothing is pulled before it has failed.
+    If the geodesic hardly rises above its ends, the driven path is computed only after the geodesic has failed. Steps
+    that change no bond have no driven path.
+
+    Parameters
+    ----------
+    context : SearchContext
+        The paths join its two ends.
+    through : sequence of Atoms
+        Structures through which the first guess of the geodesic leads; may be empty.
+
+    Yields
+    ------
+    InitialPath
+        A driven path may end in a minimum between the two ends.
     """
-    geodesic = _whole_path(search, search.ends, geodesic_path(*search.ends, through=through))
-    least = max(end.get_potential_energy() for end in search.ends)
-    changes = changed_pairs(search, *search.ends)
-    if changes and _height(search, geodesic) > least + STEEP_EV:
-        both = filter(None, (_pulled(search), geodesic))
-        yield from sorted(both, key=partial(_height, search))
+    initial, final = context.ends
+    geodesic = _path_with_known_ends(context, context.ends, geodesic_path(initial, final, through=through))
+    higher_end = max(end.get_potential_energy() for end in context.ends)
+    changes = changed_pairs(context, initial, final)
+    if changes and _highest_energy(context, geodesic) > higher_end + STEEP_EV:
+        driven = _driven_path(context)
+        paths = [geodesic] if driven is None else [driven, geodesic]
+        yield from sorted(paths, key=partial(_highest_energy, context))
     else:
         yield geodesic
-        if changes and (pulled := _pulled(search)):
-            yield pulled
-    before = search.surface.calls
-    relaxed = relax_string(search.surface, geodesic.path)
-    search.calls["path"] += search.surface.calls - before
-    yield _whole_path(search, search.ends, relaxed)
+        if changes and (driven := _driven_path(context)):
+            yield driven
+    before = context.surface.calls
+    relaxed = relax_string(context.surface, geodesic.images)
+    context.calls["path"] += context.surface.calls - before
+    yield _path_with_known_ends(context, context.ends, relaxed)
 
 
-def _pulled(search: Search) -> Way | None:
-    """A path on which the bonds that change are pulled, finer about its top; None where it falls back or elsewhere.
+def _driven_path(context: SearchContext) -> InitialPath | None:
+    """Return the driven path with more images near its highest point, or None if it does not lead towards the end.
 
-    It ends where the last image falls, which may be a minimum on the way. One that is not the final state and lies
-    below both ends is the product of another reaction: a methyl group on its way to lead may meet a proton.
+    The path ends in the minimum into which its last image relaxes; this may be a minimum between the two ends. A
+    minimum that is not the final state and lies below both ends is the product of another reaction. For instance, a
+    methyl group that moves to lead may react with a proton.
     """
-    before = search.surface.calls
-    images = drive_bonds(search.surface, *search.ends, changed_pairs(search, *search.ends))
-    search.calls["path"] += search.surface.calls - before
-    top = int(np.argmax([point.energy for _, point in images]))
-    fallen = fall(search, images[-1][0], images[top][1].energy)
-    print(f"the bonds were pulled; it falls into {fallen.words}", flush=True)
-    if fallen.atoms is None or not changed_pairs(search, search.ends[0], fallen.atoms):
+    initial, final = context.ends
+    before = context.surface.calls
+    driven = drive_bonds(context.surface, initial, final, changed_pairs(context, initial, final))
+    context.calls["path"] += context.surface.calls - before
+    top = int(np.argmax([point.energy for _, point in driven]))
+    last = driven[-1].structure
+    basin = quench(context, last, driven[top].point.energy)
+    LOGGER.info("saddle: the driven path ends in %s", basin.description)
+    if basin.atoms is None or not changed_pairs(context, initial, basin.atoms):
         return None
-    lowest = min(end.get_potential_energy() for end in search.ends)
-    if changed_pairs(search, fallen.atoms, search.ends[1]) and fallen.atoms.get_potential_energy() < lowest:
+    lower_end = min(end.get_potential_energy() for end in context.ends)
+    if changed_pairs(context, basin.atoms, final) and basin.atoms.get_potential_energy() < lower_end:
         return None
-    rest = images[-1][0].copy()  # the end of a free molecule may lie turned
-    rest.set_positions(rest.positions + displacements(rest, fallen.atoms), apply_constraint=False)
-    path, points = [search.ends[0]], {}
-    for k, (image, point) in enumerate([*images, (rest, None)]):
-        if k in (top, top + 1):
-            path += geodesic_path(path[-1], image, FINER)[1:-1]
-        points |= {len(path): point} if point else {}
-        path.append(image)
-    way = _whole_path(search, (search.ends[0], fallen.atoms), path)
-    return way._replace(points=points | way.points)
+    end = last.copy()  # the minimum, superimposed on the last image if it is a free molecule
+    end.set_positions(end.positions + displacements(end, basin.atoms), apply_constraint=False)
+    images, points = [initial], {}
+    for number, (image, point) in enumerate(driven):
+        if number in (top, top + 1):
+            images += geodesic_path(images[-1], image, FINER_IMAGES)[1:-1]
+        points[len(images)] = point
+        images.append(image)
+    if top + 1 == len(driven):
+        images += geodesic_path(images[-1], end, FINER_IMAGES)[1:-1]
+    images.append(end)
+    path = _path_with_known_ends(context, (initial, basin.atoms), images)
+    return path._replace(points=points | path.points)
 
 
-def _whole_path(search: Search, ends: Sequence[Atoms], path: list[Atoms]) -> Way:
-    """A path of which the two ends are known."""
-    flat = search.surface.flat
+def _path_with_known_ends(context: SearchContext, ends: tuple[Atoms, Atoms], images: list[Atoms]) -> InitialPath:
+    """Return a path whose ends have known energies and forces."""
+    coordinates = context.surface.free_coordinates
     points = {
-        k: Point(flat(path[k].positions), end.get_potential_energy(), -flat(end.get_forces()))
-        for k, end in zip((0, len(path) - 1), ends, strict=True)
+        k: Point(coordinates(images[k].positions), end.get_potential_energy(), -coordinates(end.get_forces()))
+        for k, end in zip((0, len(images) - 1), ends, strict=True)
     }
-    return Way(ends, path, points)
+    return InitialPath(ends, images, points)
 
 
-def _height(search: Search, way: Way) -> float:
-    """Energy of the highest image in eV."""
-    return way.points[highest(search, way)].energy
+def _highest_energy(context: SearchContext, path: InitialPath) -> float:
+    """Return the energy of the highest image in eV."""
+    return path.points[find_highest_image(context, path)].energy
 
 
-def highest(search: Search, way: Way) -> int:
-    """Number of an image that is higher than its neighbours, next to the highest one known or the middle."""
-    (_, path, points), before = way, search.surface.calls
-    known = [k for k in points if 0 < k < len(path) - 1]
-    top = max(known, key=lambda k: points[k].energy, default=len(path) // 2)
+def find_highest_image(context: SearchContext, path: InitialPath) -> int:
+    """Find an image that is higher than its neighbours, starting from the highest known image or from the middle.
+
+    Parameters
+    ----------
+    context : SearchContext
+        Counts the force calls.
+    path : InitialPath
+        Its points are extended by those that are computed.
+
+    Returns
+    -------
+    int
+        Number of the image.
+    """
+    images, points = path.images, path.points
+    before = context.surface.calls
+    known = [k for k in points if 0 < k < len(images) - 1]
+    top = max(known, key=lambda k: points[k].energy, default=len(images) // 2)
     while True:
-        near = [k for k in (top, top - 1, top + 1) if 0 <= k < len(path)]
+        near = [k for k in (top, top - 1, top + 1) if 0 <= k < len(images)]
         for k in near:
             if k not in points:
-                points[k] = search.surface(search.surface.flat(path[k].positions))
+                points[k] = context.surface(context.surface.free_coordinates(images[k].positions))
         best = max(near, key=lambda k: points[k].energy)
         if best == top:
-            search.calls["path"] += search.surface.calls - before
+            context.calls["path"] += context.surface.calls - before
             return top
         top = best

@@ -1,6 +1,8 @@
-"""One search between two minima: a climb from the top of a path, its saddle verified, and what lies on both sides."""
+"""Search for one saddle point between two minima, and verification of its modes and of the minima on both sides."""
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -8,180 +10,264 @@ import numpy as np
 from ase import Atoms
 
 from qdsurf.relaxation.coordinates import coordinates_of, displacements, longest
-from qdsurf.relaxation.vibrations import CALLS_AN_ATOM, mode_energies, partial_hessian
+from qdsurf.relaxation.vibrations import CALLS_PER_ATOM, mode_energies, partial_hessian
 from qdsurf.saddles.eigenvector_following import follow_mode, start_hessian
-from qdsurf.saddles.energy_surface import Point, Surface
-from qdsurf.saddles.initial_paths import Way, find_ways, highest
-from qdsurf.saddles.quench import fall
-from qdsurf.saddles.search_context import Search
+from qdsurf.saddles.energy_surface import EnergySurface, Point
+from qdsurf.saddles.initial_paths import InitialPath, find_highest_image, find_initial_paths
+from qdsurf.saddles.quench import quench
+from qdsurf.saddles.search_context import SearchContext
 from qdsurf.saddles.state_comparison import SIDES, changed_pairs, same_state
 from qdsurf.units import INVERSE_CM_EV
 
+LOGGER = logging.getLogger(__name__)
 VERIFIED, BARRIERLESS, SEVERAL, WRONG_ENDS, NOT_CONVERGED, SAME_STATE = STATUSES = (
     "verified", "barrierless", "several_imaginary_modes", "wrong_ends", "not_converged", "same_state",
 )  # fmt: skip
-# A mode that falls by less than this over 1 A, half of kT at room temperature, is a free turn and no way to react. In
-# wavenumbers the limit would hide the hop of a heavy atom, which falls steeply and slowly.
+# A mode along which the energy decreases by less than this over 1 A, half of kT at room temperature, is a free rotation
+# and not a reaction coordinate. A limit in wavenumbers would exclude the hop of a heavy atom, which has a large
+# curvature but a low frequency.
 SOFT_EV = 0.01
-NO_BARRIER_EV = 0.005  # a saddle that is not this much above the higher end is none: energies are not surer
-MOVES_A = 0.1  # atoms that move more than this between the three states are in the Hessian
-PROBE_A = 0.05  # along the mode, to see whether it falls
-PUSH_A = 0.15  # off the saddle, the farthest atom
-SLIDE_A = 0.3  # along the path from an end that may be no minimum
-ATTEMPTS = 2  # Hessians, where the first shows a saddle of higher order
+# A saddle point that is less than this above the higher end does not count as a barrier, because energies are not more
+# accurate.
+NO_BARRIER_EV = 0.005
+# Atoms that move farther than this between the saddle point and the two ends are in the Hessian.
+MOVED_A = 0.1
+# Displacement along a mode that measures whether its curvature is negative.
+PROBE_A = 0.05
+# Displacement from a saddle point before a relaxation, of the atom that moves farthest.
+PUSH_A = 0.15
+# Displacement of the higher end along the path before a relaxation, because the end may not be a minimum.
+END_PUSH_A = 0.3
+# Number of Hessians, if the first one shows a saddle point of higher order.
+ATTEMPTS = 2
 
 
-class Verdict(NamedTuple):
-    """What a search came to: one of `STATUSES`, a sentence, and the saddle with its imaginary modes."""
+@dataclass(frozen=True)
+class SearchOutcome:
+    """Outcome of a search between two minima.
+
+    Attributes
+    ----------
+    status : str
+        One of `STATUSES`.
+    reason : str
+        The same as a sentence.
+    saddle : Point or None
+        The saddle point, if one was found.
+    imaginary_cm : sequence of float
+        Imaginary modes as negative wavenumbers, cm-1.
+    moved_atoms : int
+        Number of atoms in the Hessian.
+    minima : tuple of Atoms
+        Other minima, if the search found a saddle point or a path that does not join the ends: two minima beside the
+        saddle point, or one minimum on the path.
+    """
 
     status: str
     reason: str
     saddle: Point | None = None
     imaginary_cm: Sequence[float] = ()
     moved_atoms: int = 0
-    below: Sequence[Atoms] = ()  # minima beside a saddle that does not join the ends: two, or one that is on both sides
+    minima: tuple[Atoms, ...] = ()
 
 
-def find_between(search: Search, through: Sequence[Atoms]) -> Verdict:
-    """Climb from the tops of several paths, one after the other, until one leads somewhere."""
-    found = None
-    for way in find_ways(search, through):
-        if found:
-            print(f"another path is taken, for {found.reason}", flush=True)
-        found = _climb(search._replace(ends=way.ends), way)
-        joined = found.status in (VERIFIED, BARRIERLESS)
-        if way.ends[1] is not search.ends[1]:  # but a minimum on the way
-            found = found._replace(below=found.below or (way.ends if joined else way.ends[1:]))
-        if joined or found.below:
+class SaddleModes(NamedTuple):
+    """Imaginary modes at a saddle point.
+
+    Attributes
+    ----------
+    wavenumbers_cm : list of float
+        Negative wavenumbers in cm-1, ascending.
+    directions : ndarray of float
+        Displacements of the modes in the free coordinates, shape (k, m).
+    moved_atoms : int
+        Number of atoms in the Hessian.
+    hessian : ndarray of float
+        Hessian of all free coordinates in eV/A^2, shape (m, m): calculated for the atoms that move, estimated for the
+        others.
+    """
+
+    wavenumbers_cm: list[float]
+    directions: np.ndarray
+    moved_atoms: int
+    hessian: np.ndarray
+
+
+def find_between(context: SearchContext, through: Sequence[Atoms]) -> SearchOutcome:
+    """Search from the highest points of several paths, one after the other, until one search succeeds.
+
+    Parameters
+    ----------
+    context : SearchContext
+        The search joins its two ends.
+    through : sequence of Atoms
+        Structures through which the first guess of the path leads; may be empty.
+
+    Returns
+    -------
+    SearchOutcome
+        Of the first search that is verified or barrierless or finds other minima; otherwise of the last search.
+    """
+    outcome = SearchOutcome(NOT_CONVERGED, "no path was searched")
+    for number, path in enumerate(find_initial_paths(context, through)):
+        if number:
+            LOGGER.info("saddle: next path, because %s", outcome.reason)
+        outcome = _search_from_top(replace(context, ends=path.ends), path)
+        joined = outcome.status in (VERIFIED, BARRIERLESS)
+        if path.ends[1] is not context.ends[1] and not outcome.minima:  # a driven path to a minimum between the ends
+            outcome = replace(outcome, minima=path.ends if joined else path.ends[1:])
+        if joined or outcome.minima:
             break
-    return found
+    return outcome
 
 
-def _climb(search: Search, way: Way) -> Verdict:
-    """Climb from the top of a path and verify what is found there; a path that is nowhere above its ends has no top."""
-    surface, (_, path, points) = search.surface, way
-    top, before = highest(search, way), surface.calls
-    least = max(end.get_potential_energy() for end in search.ends) + NO_BARRIER_EV
-    if top in (0, len(path) - 1) or points[top].energy < least:  # then there may be a hill elsewhere
-        points |= {k: surface(surface.flat(path[k].positions)) for k in range(len(path)) if k not in points}
-        top = max(range(1, len(path) - 1), key=lambda k: points[k].energy)
-    search.calls["path"] += surface.calls - before
-    if points[top].energy < least:
-        return Verdict(BARRIERLESS, f"none of {len(path)} images of the path lies above the higher end")
+def _search_from_top(context: SearchContext, path: InitialPath) -> SearchOutcome:
+    """Follow a mode from the highest image of a path and verify the saddle point."""
+    surface, images, points = context.surface, path.images, path.points
+    top = find_highest_image(context, path)
+    before = surface.calls
+    lowest_barrier = max(end.get_potential_energy() for end in context.ends) + NO_BARRIER_EV
+    if top in (0, len(images) - 1) or points[top].energy < lowest_barrier:
+        # There may be a barrier elsewhere on the path.
+        for number, image in enumerate(images):
+            if number not in points:
+                points[number] = surface(surface.free_coordinates(image.positions))
+        top = max(range(1, len(images) - 1), key=lambda k: points[k].energy)
+    context.calls["path"] += surface.calls - before
+    if points[top].energy < lowest_barrier:
+        return SearchOutcome(BARRIERLESS, f"none of {len(images)} images of the path lies above the higher end")
     point, mode = points[top], points[top + 1].x - points[top - 1].x
     mode /= np.linalg.norm(mode)
-    hessian = start_hessian(surface.guess(path[top]), point, mode, [points[top - 1], points[top + 1]])
+    hessian = start_hessian(surface.hessian_guess(images[top]), point, mode, [points[top - 1], points[top + 1]])
     before = surface.calls
-    toward = _reaction_direction(search)
+    guide = _reaction_direction(context)
     for _ in range(ATTEMPTS):
-        left = search.max_calls - (surface.calls - before)
-        point, mode, hessian = follow_mode(surface, point, hessian, mode, search.fmax, left, toward)
-        if point.max_force > search.fmax:
-            words = f"a force of {point.max_force:.2f} eV/A is left after {surface.calls - before} calls of the climb"
-            return _slide(search, path, words)
-        mode = _falling_mode(surface, point, hessian, mode)
-        if mode is None:
-            return _valley(search, path, point)
-        status, reason, below = _descend(search, point, mode)
-        if status != VERIFIED and len(below) < 2:  # no saddle that is to be kept: it needs no Hessian
-            return Verdict(status, reason, point, below=below)
-        imaginary, directions, moved, hessian = _imaginary_modes(search, point, hessian)
-        found = {"saddle": point, "imaginary_cm": imaginary, "moved_atoms": moved}
-        if len(imaginary) == 1:
-            return Verdict(status, f"{reason}; one imaginary mode", **found, below=below)
-        if not imaginary:
-            return _slide(search, path, "the climb ended where no mode is imaginary")
-        mode = directions[0]
-        point = surface(point.x + PUSH_A * directions[1] / longest(directions[1]))
-    words = ", ".join(f"{-mode:.0f}i" for mode in imaginary)
-    return Verdict(SEVERAL, f"{len(imaginary)} imaginary modes ({words} cm-1) of {moved} atoms", **found)
+        remaining = context.max_calls - (surface.calls - before)
+        point, mode, hessian = follow_mode(surface, point, hessian, mode, context.fmax, remaining, guide)
+        if point.max_force > context.fmax:
+            calls = surface.calls - before
+            reason = f"the largest force is {point.max_force:.2f} eV/A after {calls} calls of eigenvector following"
+            return _outcome_without_saddle(context, images, reason)
+        downhill = _downhill_mode(surface, point, hessian, mode)
+        if downhill is None:
+            return _outcome_in_minimum(context, images, point)
+        status, reason, minima = _relax_to_both_sides(context, point, downhill)
+        if status != VERIFIED and len(minima) < 2:  # the saddle point is not used, and needs no Hessian
+            return SearchOutcome(status, reason, point, minima=minima)
+        modes = _imaginary_modes(context, point, hessian)
+        wavenumbers, hessian = modes.wavenumbers_cm, modes.hessian
+        if len(wavenumbers) == 1:
+            reason = f"{reason}; one imaginary mode"
+            return SearchOutcome(status, reason, point, wavenumbers, modes.moved_atoms, minima)
+        if not wavenumbers:
+            return _outcome_without_saddle(context, images, "eigenvector following ended where no mode is imaginary")
+        written = ", ".join(f"{-wavenumber:.0f}i" for wavenumber in wavenumbers)
+        reason = f"{len(wavenumbers)} imaginary modes ({written} cm-1) of {modes.moved_atoms} atoms"
+        outcome = SearchOutcome(SEVERAL, reason, point, wavenumbers, modes.moved_atoms)
+        # The next attempt follows the first mode from a point that is displaced along the second one.
+        mode = modes.directions[0]
+        point = surface(point.x + PUSH_A * modes.directions[1] / longest(modes.directions[1]))
+    return outcome
 
 
-def _falling_mode(surface: Surface, point: Point, hessian: np.ndarray, followed: np.ndarray) -> np.ndarray | None:
-    """The mode that was followed, else the softest of the model Hessian, if the energy falls along it; a call each."""
-    shapes = surface.shapes(point.x)
-    softest = shapes @ np.linalg.eigh(shapes.T @ hessian @ shapes)[1][:, 0]
-    falls = lambda mode: (surface(point.x + PROBE_A * mode).gradient - point.gradient) @ mode < 0  # noqa: E731
-    return next(filter(falls, (followed, softest)), None)
+def _downhill_mode(
+    surface: EnergySurface, point: Point, hessian: np.ndarray, followed: np.ndarray
+) -> np.ndarray | None:
+    """Return a mode with negative curvature: the followed mode, or the softest of the model Hessian, or None.
 
-
-def _reaction_direction(search: Search) -> Callable[[np.ndarray], np.ndarray]:
-    """The direction in which bonds that the step breaks grow, and those that it forms shrink; 0 if it changes none.
-
-    A methyl group that turns has no part in it, which a climb would else follow into a saddle of no interest.
+    Each of the two modes costs one force call.
     """
-    initial, final = search.ends
-    grow = {
+    basis = surface.internal_directions(point.x)
+    softest = basis @ np.linalg.eigh(basis.T @ hessian @ basis)[1][:, 0]
+    for mode in (followed, softest):
+        change = surface(point.x + PROBE_A * mode).gradient - point.gradient
+        if change @ mode < 0:
+            return mode
+    return None
+
+
+def _reaction_direction(context: SearchContext) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that computes the direction in which the broken bonds lengthen and the formed bonds shorten.
+
+    Rotations of a methyl group have no component along it; otherwise a search could follow one to an irrelevant saddle
+    point. The direction is 0 if the step changes no bond.
+    """
+    initial, final = context.ends
+    weights = {
         pair: float(np.sign(final.get_distance(*pair, mic=True) - initial.get_distance(*pair, mic=True)))
-        for pair in changed_pairs(search, initial, final)
+        for pair in changed_pairs(context, initial, final)
     }
-    return partial(search.surface.stretch, pairs=grow)
+    return partial(context.surface.stretch_direction, weights=weights)
 
 
-def _imaginary_modes(
-    search: Search, point: Point, hessian: np.ndarray
-) -> tuple[list[float], np.ndarray, int, np.ndarray]:
-    """Imaginary modes in cm-1, their directions, the number of atoms in the Hessian, and the one of all free atoms."""
-    surface = search.surface
-    structure = surface.structure(point.x, search.ends[0])
-    moved = [np.linalg.norm(displacements(structure, end), axis=1)[surface.free] > MOVES_A for end in search.ends]
-    moved = np.flatnonzero(moved[0] | moved[1])
+def _imaginary_modes(context: SearchContext, point: Point, hessian: np.ndarray) -> SaddleModes:
+    """Compute the Hessian of the atoms that move in the step, and its imaginary modes."""
+    surface = context.surface
+    structure = surface.structure(point.x, context.ends[0])
+    far = [np.linalg.norm(displacements(structure, end), axis=1)[surface.free] > MOVED_A for end in context.ends]
+    moved = np.flatnonzero(far[0] | far[1])
     structure.set_constraint()
     structure.calc = surface.atoms.calc
     curvature = partial_hessian(structure, surface.free[moved])
-    search.calls["hessian"] += CALLS_AN_ATOM * len(moved)
+    context.calls["hessian"] += CALLS_PER_ATOM * len(moved)
     energies, modes = mode_energies(curvature, structure.get_masses()[surface.free[moved]])
     imaginary = np.einsum("im,ij,jm->m", modes, curvature, modes) / 2 < -SOFT_EV
-    rows = coordinates_of(moved)
+    coordinates = coordinates_of(moved)
     directions = np.zeros((imaginary.sum(), len(hessian)))
-    directions[:, rows] = modes[:, imaginary].T
+    directions[:, coordinates] = modes[:, imaginary].T
     hessian = hessian.copy()
-    hessian[np.ix_(rows, rows)] = curvature
-    return (energies[imaginary] / INVERSE_CM_EV).tolist(), directions, len(moved), hessian
+    hessian[np.ix_(coordinates, coordinates)] = curvature
+    return SaddleModes((energies[imaginary] / INVERSE_CM_EV).tolist(), directions, len(moved), hessian)
 
 
-def _descend(search: Search, saddle: Point, mode: np.ndarray) -> tuple[str, str, list[Atoms]]:
-    """Relax from both sides of a saddle and say whether that leads to both ends, else to which two minima."""
+def _relax_to_both_sides(context: SearchContext, saddle: Point, mode: np.ndarray) -> tuple[str, str, tuple[Atoms, ...]]:
+    """Relax from both sides of a saddle point; return the status, the reason, and the minima if they are not the ends.
+
+    A saddle point that leads to the same minimum on both sides is a rotation. That minimum is returned once, or not at
+    all if it is an end.
+    """
     push = PUSH_A * mode / longest(mode)
-    fallen = [
-        fall(search, search.surface.structure(saddle.x + sign * push, search.ends[0]), saddle.energy)
-        for sign in (1, -1)
-    ]
-    heights = [saddle.energy - end.get_potential_energy() for end in search.ends]
-    if {one.side for one in fallen} == {0, 1}:
+    starts = [context.surface.structure(saddle.x + sign * push, context.ends[0]) for sign in (1, -1)]
+    first, second = [quench(context, start, saddle.energy) for start in starts]
+    heights = [saddle.energy - end.get_potential_energy() for end in context.ends]
+    if {first.side, second.side} == {0, 1}:
         if min(heights) < NO_BARRIER_EV:
-            words = f"the saddle lies {min(heights):+.3f} eV from the {SIDES[int(np.argmin(heights))]} state"
-            return BARRIERLESS, words, []
-        return VERIFIED, "relaxes into the initial and the final state", []
-    words = f"downhill from the saddle lie {fallen[0].words} and {fallen[1].words}"
-    below = [one.atoms for one in fallen]
-    if None in below:
-        return NOT_CONVERGED, words, []
-    if same_state(search, *below):  # a turn; the minimum is of use unless it is an end
-        below = below[:1] if fallen[0].side is None and fallen[1].side is None else []
-    return WRONG_ENDS, words, below
+            side = SIDES[int(np.argmin(heights))]
+            return BARRIERLESS, f"the saddle lies {min(heights):+.3f} eV from the {side} state", ()
+        return VERIFIED, "relaxes into the initial and the final state", ()
+    reason = f"the saddle relaxes into {first.description} and {second.description}"
+    if first.atoms is None or second.atoms is None:
+        return NOT_CONVERGED, reason, ()
+    if not same_state(context, first.atoms, second.atoms):
+        return WRONG_ENDS, reason, (first.atoms, second.atoms)
+    is_end = first.side is not None or second.side is not None
+    return WRONG_ENDS, reason, () if is_end else (first.atoms,)
 
 
-def _valley(search: Search, path: Sequence[Atoms], point: Point) -> Verdict:
-    """The climb ended where nothing falls: a minimum on the way, or one of the ends."""
-    fallen = fall(search, search.surface.structure(point.x, search.ends[0]), point.energy)
-    words = f"the climb ended in {fallen.words}"
-    if fallen.side is None and fallen.atoms is not None:
-        return Verdict(NOT_CONVERGED, words, below=[fallen.atoms])
-    return _slide(search, path, words)
+def _outcome_in_minimum(context: SearchContext, images: Sequence[Atoms], point: Point) -> SearchOutcome:
+    """Return the outcome if no mode has negative curvature: the search has ended in a minimum or in one of the ends."""
+    basin = quench(context, context.surface.structure(point.x, context.ends[0]), point.energy)
+    reason = f"eigenvector following ended in {basin.description}"
+    if basin.side is None and basin.atoms is not None:
+        return SearchOutcome(NOT_CONVERGED, reason, minima=(basin.atoms,))
+    return _outcome_without_saddle(context, images, reason)
 
 
-def _slide(search: Search, path: Sequence[Atoms], reason: str) -> Verdict:
-    """No saddle was found: see whether the higher end, pushed along the path, falls into the other or halfway."""
-    higher = int(np.argmax([end.get_potential_energy() for end in search.ends]))
-    way = [atoms.positions for atoms in (reversed(path) if higher else path)]
-    steps = [positions - way[0] for positions in way[1:]]
-    step = next((step for step in steps if longest(step) > SLIDE_A), steps[-1])
-    start = search.ends[0].copy()
-    start.set_positions(way[0] + min(1.0, SLIDE_A / longest(step)) * step, apply_constraint=False)
-    fallen = fall(search, start, search.ends[higher].get_potential_energy())
-    words = f"the {SIDES[higher]} state, pushed {SLIDE_A} A along the path, falls into {fallen.words}"
-    if fallen.side == 1 - higher:
-        return Verdict(BARRIERLESS, words)
-    below = [fallen.atoms] if fallen.side is None and fallen.atoms is not None else []
-    return Verdict(NOT_CONVERGED, f"{reason}; {words}", below=below)
+def _outcome_without_saddle(context: SearchContext, images: Sequence[Atoms], reason: str) -> SearchOutcome:
+    """Return the outcome if no saddle point was found.
+
+    The higher end is pushed along the path and relaxed. If it relaxes into the lower end, the step has no barrier; it
+    may also relax into a minimum between the ends.
+    """
+    higher = int(np.argmax([end.get_potential_energy() for end in context.ends]))
+    positions = [atoms.positions for atoms in (reversed(images) if higher else images)]
+    steps = [image_positions - positions[0] for image_positions in positions[1:]]
+    step = next((step for step in steps if longest(step) > END_PUSH_A), steps[-1])
+    start = context.ends[0].copy()
+    start.set_positions(positions[0] + min(1.0, END_PUSH_A / longest(step)) * step, apply_constraint=False)
+    basin = quench(context, start, context.ends[higher].get_potential_energy())
+    relaxed = f"the {SIDES[higher]} state, pushed {END_PUSH_A} A along the path, relaxes into {basin.description}"
+    if basin.side == 1 - higher:
+        return SearchOutcome(BARRIERLESS, relaxed)
+    minima = (basin.atoms,) if basin.side is None and basin.atoms is not None else ()
+    return SearchOutcome(NOT_CONVERGED, f"{reason}; {relaxed}", minima=minima)

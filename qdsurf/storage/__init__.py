@@ -1,1 +1,1 @@
-"""Files between the stages: written whole, with a check file that shows later damage."""
+"""Files that pass results between the stages: written atomically, with a check file that reveals later changes."""

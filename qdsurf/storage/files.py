@@ -1,8 +1,4 @@
-"""Files between the stages: tables as CSV, results as JSON; each is written whole or not at all.
-
-A check file beside each result (see `qdsurf.storage.check_files`) shows later whether the result is still what was
-written.
-"""
+"""Tables as CSV and results as JSON, written atomically with a check file (see `qdsurf.storage.check_files`)."""
 
 import json
 import os
@@ -10,20 +6,30 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qdsurf.errors import InputError
 from qdsurf.storage.check_files import assert_intact, check_file, check_text
 
 if TYPE_CHECKING:
-    import pandas as pd  # imported where it is used: most verbs of the command line do without
+    import pandas as pd  # imported in the functions that need it, because most commands do without
 
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """Lend a path beside `path` to write to; what is there at the end takes the place of `path` in one step.
+    """Write a file through a temporary one that replaces it in one step at the end.
 
-    A reader, or a resumed run, never sees half a file: neither after a kill, nor on a full disk.
+    Another process that reads the file, or a resumed run, never finds half of it, even after a kill or on a full disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        File that is written or replaced; its folder is created if needed.
+
+    Yields
+    ------
+    Path
+        Temporary file in the same folder, to which the content must be written. It is deleted after an error.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +39,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         with open(temporary, "rb") as stream:
-            os.fsync(stream.fileno())  # a quota or a network disk may refuse only now
+            os.fsync(stream.fileno())  # a quota or a network disk may refuse the data only now
         temporary.chmod(0o644)
         os.replace(temporary, path)
     except BaseException:
@@ -42,14 +48,37 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, text: str) -> None:
-    """Write text so that a reader, or a resumed run, never sees half of it."""
+    """Write text in one step, so that no other process ever reads half of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        File that is written or replaced.
+    text : str
+        Content.
+    """
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def written_with_check(path: str | Path, checked: bool, **counts: int) -> Iterator[Path]:
-    """Lend a path as `written_whole`; the check file is replaced just before the file itself."""
+    """Write a file as `written_whole` does, and replace its check file just before the file itself.
+
+    Parameters
+    ----------
+    path : str or Path
+        File that is written or replaced.
+    checked : bool
+        Whether to write a check file. Without it, the check file of an earlier version is deleted.
+    **counts : int
+        Size of the content, as `rows` or `frames`.
+
+    Yields
+    ------
+    Path
+        Temporary file to which the content must be written.
+    """
     path = Path(path)
     with written_whole(path) as temporary:
         yield temporary
@@ -60,23 +89,44 @@ def written_with_check(path: str | Path, checked: bool, **counts: int) -> Iterat
 
 
 def write_json(path: str | Path, data: object, checked: bool = True) -> None:
-    """Write plain data (numbers, strings, NumPy scalars and arrays) as JSON.
+    """Write plain data as JSON.
 
     Parameters
     ----------
-    checked : write a check file beside it, so that `read_json` finds later damage.
+    path : str or Path
+        File that is written or replaced.
+    data : object
+        Numbers, strings, NumPy scalars and arrays, in lists and dictionaries.
+    checked : bool, optional
+        Whether to write a check file, so that `read_json` finds later damage.
     """
-    text = json.dumps(data, indent=1, default=lambda x: x.tolist(), allow_nan=True) + "\n"
+    text = json.dumps(data, indent=1, default=_to_list, allow_nan=True) + "\n"
     with written_with_check(path, checked) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: str | Path):
+def _to_list(value: Any) -> Any:
+    """Convert a NumPy scalar or array to plain numbers and lists."""
+    return value.tolist()
+
+
+def read_json(path: str | Path) -> Any:
     """Read JSON.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    object
+        Plain data.
 
     Raises
     ------
-    InputError : the file is missing, is not JSON, or does not agree with its check file.
+    InputError
+        The file is missing, is not JSON, or does not agree with its check file.
     """
     path = Path(path)
     try:
@@ -93,11 +143,16 @@ def read_json(path: str | Path):
 
 
 def write_table(path: str | Path, table: "pd.DataFrame", checked: bool = True) -> None:
-    """Write a table as CSV; numbers keep ten significant digits, missing ones stay empty.
+    """Write a table as CSV with ten significant digits; missing values are empty cells.
 
     Parameters
     ----------
-    checked : write a check file beside it, so that `read_table` finds later damage.
+    path : str or Path
+        File that is written or replaced.
+    table : DataFrame
+        Columns; the index is not written.
+    checked : bool, optional
+        Whether to write a check file, so that `read_table` finds later damage.
     """
     text = table.to_csv(index=False, float_format="%.10g")
     with written_with_check(path, checked, rows=len(table)) as temporary:
@@ -105,11 +160,22 @@ def write_table(path: str | Path, table: "pd.DataFrame", checked: bool = True) -
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":
-    """Read a CSV file with a header.
+    """Read a CSV file with a header; every number becomes the nearest floating-point number.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    DataFrame
+        The table.
 
     Raises
     ------
-    InputError : the file is missing, is not CSV, or does not agree with its check file.
+    InputError
+        The file is missing, is not CSV, or does not agree with its check file.
     """
     import pandas as pd
 
@@ -117,7 +183,10 @@ def read_table(path: str | Path) -> "pd.DataFrame":
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     assert_intact(path)
+    # Before version 3.1 the default parser of pandas can be wrong in the last bit. Since then it is exact, and the
+    # argument is deprecated.
+    is_exact = tuple(int(number) for number in pd.__version__.split(".")[:2]) >= (3, 1)
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, **({} if is_exact else {"float_precision": "round_trip"}))
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: not readable as CSV: {error}") from None

@@ -1,4 +1,4 @@
-"""Mixed crystals and molecular ions: what stands on the sites of an ideal slab."""
+"""Occupation of the lattice sites of a slab: substituted ions of mixed crystals, and molecular ions."""
 
 import numpy as np
 from ase import Atoms
@@ -10,18 +10,32 @@ from qdsurf.atomistic.annotation import SUBSTRATE, annotate
 from qdsurf.records.models import Material
 from qdsurf.surfaces.crystal import PLACEHOLDER
 
-DRAWS = 64  # random arrangements from which the least ordered is taken
+# Number of random arrangements from which the one closest to a random alloy is taken.
+DRAWS = 64
+# Sites of a sublattice within this multiple of its shortest distance are nearest neighbours.
+NEAREST_NEIGHBOUR_SHELL = 1.1
 
 
 def substitute(slab: Atoms, material: Material, seed: int) -> Atoms:
-    """Exchange ions of the crystal for others of the same charge, as near to a random alloy as their number allows.
+    """Replace ions of the crystal by others of the same charge, as close to a random alloy as the cell allows.
 
-    Of several seeded arrangements the one is taken in which the number of unlike nearest neighbours on the
-    sublattice is nearest to that of a random alloy, x (1 - x): a special quasi-random cell for its first shell.
+    Among several random arrangements, the function takes the one in which the fraction of unlike nearest neighbours on
+    the sublattice is closest to that of a random alloy, 1 - sum of x^2. This is a special quasi-random structure for
+    the first neighbour shell.
+
+    Parameters
+    ----------
+    slab : Atoms
+        Slab or particle of the parent crystal with the column `ion`.
+    material : Material
+        Record with the fractions of the substituents.
+    seed : int
+        Seed of the arrangements.
 
     Returns
     -------
-    A copy; `info["composition"]` holds the fractions that the number of sites allows.
+    Atoms
+        Copy; `info["composition"]` states the fractions that the number of sites allows.
 
     References
     ----------
@@ -36,49 +50,69 @@ def substitute(slab: Atoms, material: Material, seed: int) -> Atoms:
         if len(names) < 2:
             symbols[sites] = occupants
             continue
-        apart = get_distances(slab.positions[sites], cell=slab.cell, pbc=slab.pbc)[1]
-        np.fill_diagonal(apart, np.inf)
-        near = apart < 1.1 * apart.min()
-        shares = np.bincount(codes) / len(codes)
-        random_unlike = 1 - (shares**2).sum()
+        distances = get_distances(slab.positions[sites], cell=slab.cell, pbc=slab.pbc)[1]
+        np.fill_diagonal(distances, np.inf)
+        neighbours = distances < NEAREST_NEIGHBOUR_SHELL * distances.min()
+        fractions_in_cell = np.bincount(codes) / len(codes)
+        unlike_random = 1 - (fractions_in_cell**2).sum()
         rng = np.random.default_rng(seed)
         draws = [rng.permutation(codes) for _ in range(DRAWS)]
-        unlike = [(near & (d[:, None] != d[None])).sum() / near.sum() for d in draws]
-        symbols[sites] = names[draws[int(np.argmin(np.abs(np.array(unlike) - random_unlike)))]]
-        annotation.note(slab, composition=", ".join(f"{n} {s:.3f}" for n, s in zip(names, shares, strict=True)))
+        unlike = [(neighbours & (draw[:, None] != draw[None])).sum() / neighbours.sum() for draw in draws]
+        symbols[sites] = names[draws[int(np.argmin(np.abs(np.array(unlike) - unlike_random)))]]
+        composition = ", ".join(f"{name} {x:.3f}" for name, x in zip(names, fractions_in_cell, strict=True))
+        annotation.note(slab, composition=composition)
     slab.symbols = list(symbols)
     return slab
 
 
 def _occupants(parent: str, fractions: dict[str, float], count: int) -> np.ndarray:
-    """Elements for the sites of one sublattice, the numbers nearest to the fractions."""
+    """Return the elements of the sites of a sublattice, in the numbers closest to the fractions."""
     shares = {parent: 1 - sum(fractions.values())} | fractions
     exact = {element: share * count for element, share in shares.items()}
     whole = {element: int(number + 1e-9) for element, number in exact.items()}
-    left = count - sum(whole.values())
-    for element in sorted(exact, key=lambda e: (whole[e] - exact[e], e))[:left]:
+    remaining = count - sum(whole.values())
+    # The remaining sites go to the elements with the largest rounding error.
+    for element in sorted(exact, key=lambda e: (whole[e] - exact[e], e))[:remaining]:
         whole[element] += 1
     return np.repeat(list(whole), list(whole.values()))
 
 
 def insert_molecular_ions(slab: Atoms, material: Material, seed: int) -> Atoms:
-    """Put the molecular ion of a crystal, turned at random, where the placeholder stands; others keep their order."""
+    """Replace each placeholder of a crystal by its molecular ion in a random orientation.
+
+    Parameters
+    ----------
+    slab : Atoms
+        Slab or particle with placeholders.
+    material : Material
+        Record of the material.
+    seed : int
+        Seed of the orientations.
+
+    Returns
+    -------
+    Atoms
+        The other atoms in their previous order, then the molecular ions. Without molecular ions, the same object.
+    """
     if material.molecular_ion is None:
         return slab
-    from qdsurf.atomistic.molecules import embed, parse_smiles  # with RDKit, which few crystals need
+    from qdsurf.atomistic.molecules import embed, parse_smiles  # imports RDKit, which few crystals need
 
     ion = material.molecular_ion
     molecule = embed(parse_smiles(ion.smiles, f"materials/{material.name}.yaml: molecular_ion"))
     molecule.positions -= molecule.get_center_of_mass()
-    places = np.flatnonzero(slab.symbols == PLACEHOLDER)
-    rotations = Rotation.random(len(places), rng=np.random.default_rng(seed))
-    whole = slab[np.setdiff1d(np.arange(len(slab)), places)]
-    for place, rotation in zip(places, rotations, strict=True):
+    placeholders = np.flatnonzero(slab.symbols == PLACEHOLDER)
+    rotations = Rotation.random(len(placeholders), rng=np.random.default_rng(seed))
+    whole = slab[np.setdiff1d(np.arange(len(slab)), placeholders)]
+    own_columns = {"numbers", "positions", "role", "fragment", "formal_charge", "anchor"}
+    for placeholder, rotation in zip(placeholders, rotations, strict=True):
         piece = annotate(Atoms(molecule.symbols, rotation.apply(molecule.positions)), SUBSTRATE)
-        piece.positions += slab.positions[place]
-        annotation.formal_charges(piece)[0] = ion.charge  # on the first heavy atom; the ledger counts it once
-        for key in set(slab.arrays) - {"numbers", "positions", "role", "fragment", "formal_charge", "anchor"}:
-            piece.set_array(key, np.repeat(slab.arrays[key][place : place + 1], len(piece), axis=0))
+        piece.positions += slab.positions[placeholder]
+        # The whole charge is on the first heavy atom, so that the charge balance lists it once for each ion.
+        annotation.formal_charges(piece)[0] = ion.charge
+        for key in set(slab.arrays) - own_columns:
+            value = slab.arrays[key][placeholder : placeholder + 1]
+            annotation.set_column(piece, key, np.repeat(value, len(piece), axis=0))
         whole += piece
     annotation.copy_notes(slab, whole)
     return whole

@@ -1,6 +1,7 @@
-"""Whole nanocrystals: a Wulff shape cut from the crystal, in whole layers, with its cut bonds counted."""
+"""Nanocrystals in Wulff shape: cut from the crystal along complete layers, with a list of their broken bonds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
@@ -12,15 +13,62 @@ from qdsurf.errors import BuildError, InputError, unknown
 from qdsurf.records.miller import parse_miller_index
 from qdsurf.records.models import Material
 from qdsurf.surfaces.alloys import substitute
-from qdsurf.surfaces.core_shell import SHAPE, WIDEST_STRAIN
-from qdsurf.surfaces.crystal import LAYER_GAP_A, Bonds, bulk_cell, crystal_bonds, ion_charge
-from qdsurf.surfaces.passivation import Dangling
+from qdsurf.surfaces.core_shell import STRAIN_ANISOTROPY, WIDEST_STRAIN
+from qdsurf.surfaces.crystal import LAYER_GAP_A, LAYER_GAP_SHARE, Bonds, bulk_cell, crystal_bonds, ion_charge
+from qdsurf.surfaces.passivation import DanglingBonds
 from qdsurf.surfaces.slab import layer_name, list_terminations
 from qdsurf.surfaces.wulff import Planes, polyhedron_volume, wulff_planes
 
-ON_FACE_A = 0.6  # an atom within this of a face lies in it
+# An atom within this distance of a face lies on it.
+ON_FACE_A = 0.6
+# Faces pass through atoms, so that atoms up to this distance outside a plane count as inside.
+PLANE_TOLERANCE_A = 0.01
+# Positions within this distance are the same lattice site.
+SAME_SITE_A = 0.1
+# An atom is removed if it keeps less than half of its bonds; an atom with this number of bonds is always kept.
+ENOUGH_BONDS = 3
 EDGE, VERTEX, INSIDE = "edge", "vertex", "inside"
-EVERYWHERE = "*"  # as the name of a face: all that are not named
+# As the name of a face: all faces that are not named.
+EVERYWHERE = "*"
+
+
+@dataclass(frozen=True)
+class _Region:
+    """Core or shell of a particle.
+
+    Attributes
+    ----------
+    bulk : Atoms
+        Conventional cell, with the lattice of the core.
+    charges : ndarray of float
+        Formal charges of the ions of the cell in e, shape (n,).
+    bonds : Bonds
+        Bonds of the crystal.
+    depth_A : float
+        Depth below the faces at which the region begins: the thickness of all shells around it.
+    """
+
+    bulk: Atoms
+    charges: np.ndarray
+    bonds: Bonds
+    depth_A: float
+
+
+@dataclass(frozen=True)
+class _Centre:
+    """Point of the conventional cell at which a particle is centred.
+
+    Attributes
+    ----------
+    position : ndarray of float
+        Position in A, shape (3,).
+    lowers_symmetry : bool
+        Whether the particle loses symmetry operations of its shape. The middle of a bond lowers the symmetry; an atom
+        does not.
+    """
+
+    position: np.ndarray
+    lowers_symmetry: bool
 
 
 def build_nanocrystal(
@@ -30,137 +78,122 @@ def build_nanocrystal(
     centre: str | None = None,
     seed: int = 0,
     shells: Sequence[tuple[Material, float]] = (),
-) -> tuple[Atoms, Dangling]:
-    """Cut a nanocrystal in the shape that its surface energies ask for, without ligands.
+) -> tuple[Atoms, DanglingBonds]:
+    """Cut a nanocrystal in the shape given by its surface energies, without ligands.
 
-    Each face is moved to the nearest layer of its termination: the one on record, else the one with the fewest broken
-    bonds. Atoms that keep fewer than half of their bonds, or fewer than three, are taken off: nothing holds them.
+    Each face is moved to the nearest layer of its termination. This is the termination on record, or the one with the
+    fewest broken bonds if none is recorded. Atoms that keep fewer than half of their bonds, and fewer than three, are
+    removed.
 
     Parameters
     ----------
-    diameter_nm : of the sphere of the same volume.
-    facets : surface energies, or their ratios, by Miller index such as `111`; None takes those of the record.
-    centre : element on which the shape is centred; None tries all and the middle of a bond.
-    seed : of substituted ions.
-    shells : other crystals and their thicknesses in nm, inside out, within the diameter. They take the lattice of the
-        core and share its anions; `info["shells"]` states the strain.
+    material : Material
+        Record of the material, or of the core.
+    diameter_nm : float
+        Diameter in nm of the sphere with the volume of the particle.
+    facets : mapping of str to float, optional
+        Surface energies, or numbers proportional to them, by Miller index such as `111`. None uses those of the record.
+    centre : str, optional
+        Element of the atom at the centre. None tries an atom of each element and the middle of a bond, and takes the
+        particle that is closest to the requested shape.
+    seed : int
+        Seed of substituted ions.
+    shells : sequence of tuple of Material and float
+        Other crystals and their thicknesses in nm, from the inside to the outside, included in the diameter. They have
+        the lattice of the core and share its anions; `info["shells"]` states the strain.
 
     Returns
     -------
-    particle : without cell; columns `facet` (name of the face, `edge`, `vertex`, or `inside`) and `layer` (1 for
-        atoms with cut bonds, else 2). It is charged where cations and anions do not balance, and a molecular ion is
-        still a placeholder: `capping.cap_nanocrystal` sees to both.
-    dangling : its cut bonds.
+    particle : Atoms
+        Particle without cell. Its column `facet` is the name of a face, `edge`, `vertex` or `inside`. Its column
+        `layer` is 1 for atoms with broken bonds and 2 for all others. The particle is charged if its ions do not
+        balance, and molecular ions are still placeholders; `cap_nanocrystal` completes both.
+    dangling : DanglingBonds
+        Broken bonds of the particle.
 
     Raises
     ------
-    InputError : no facet has a surface energy, or no such element is in the crystal.
-    BuildError : the planes close no volume, or hold no crystal.
+    InputError
+        The diameter is not positive, no facet has a surface energy, or the element is not in the crystal.
+    BuildError
+        The faces do not enclose a volume, the particle would have no atoms, or a shell does not grow epitaxially.
     """
     if not 0 < diameter_nm < np.inf:
-        raise InputError(f"a diameter of {diameter_nm:g} nm is none; give a number above 0")
+        raise InputError(f"the diameter {diameter_nm:g} nm is not possible; give a number above 0")
     outer = shells[-1][0] if shells else material
-    materials = [material, *(shell for shell, _ in shells)]
-    crystals = [_grown(bulk_cell(material), one) for one in materials]
-    charges = [
-        np.array([ion_charge(one, s) for s in bulk.symbols], dtype=float)
-        for one, bulk in zip(materials, crystals, strict=True)
-    ]
-    bonds = [crystal_bonds(bulk, q) for bulk, q in zip(crystals, charges, strict=True)]
-    ions = np.concatenate(charges)
-    depths = [10 * sum(thickness for _, thickness in shells[k:]) for k in range(len(crystals))]
-    asked = wulff_planes(crystals[-1], _energies(outer, facets), 10 * diameter_nm)
-    centres = _centres(crystals[0], bonds[0], centre, material.name)
-    planes, particle, dangling = _best_cut(outer, crystals, charges, bonds, depths, asked, centres)
+    regions = _regions(material, shells)
+    requested = wulff_planes(regions[-1].bulk, _surface_energies(outer, facets), 10 * diameter_nm)
+    centres = _centres(regions[0], centre, material.name)
+    planes, particle, dangling = _closest_particle(outer, regions, requested, centres)
     if len(particle) == 0:
-        raise BuildError(f"a {material.name} particle of {diameter_nm:g} nm holds no atom with enough bonds; go larger")
-    annotate(particle, SUBSTRATE, formal_charges=ions[annotation.ions(particle)])
+        raise BuildError(
+            f"a {material.name} particle of {diameter_nm:g} nm has no atom with enough bonds; give a larger diameter"
+        )
+    charges = np.concatenate([region.charges for region in regions])
+    annotate(particle, SUBSTRATE, formal_charges=charges[annotation.ions(particle)])
     annotation.layers(particle)[:] = 2
     annotation.layers(particle)[dangling.atom] = 1
     annotation.set_column(particle, "facet", _face_names(particle, planes))
     particle = substitute(particle, material, seed)
     annotation.note(particle, material=outer.name, diameter_nm=diameter_nm)
     if shells:
-        annotation.note(particle, shells=_strains(material, shells))
+        annotation.note(particle, shells=_describe_shells(material, shells))
     return particle, dangling
 
 
-def _best_cut(
-    outer: Material,
-    crystals: Sequence[Atoms],
-    charges: Sequence[np.ndarray],
-    bonds: Sequence[Bonds],
-    depths: Sequence[float],
-    asked: Planes,
-    centres: Sequence[tuple[np.ndarray, bool]],
-) -> tuple[Planes, Atoms, Dangling]:
-    """Of the particles about all centres the one that comes nearest to what was asked for, with its planes."""
-    together, ions = _together(bonds, [len(bulk) for bulk in crystals]), np.concatenate(charges)
-    found = []
-    for middle, lopsided in centres:
-        origins = _origins(crystals, charges, middle)
-        planes = _whole_layers(outer, crystals[-1], origins[-1], asked)
-        particle, dangling = _prune(_fill(crystals, origins, planes, depths), together, planes)
-        off = abs(polyhedron_volume(planes) / polyhedron_volume(asked) - 1)
-        # Ligands of dots are anions, so a particle that needs cations comes last, and before it a lopsided one.
-        rank = len(particle) == 0, ions[annotation.ions(particle)].sum() < -0.5, lopsided, round(off, 2)
-        found.append((rank, planes, particle, dangling))
-    return min(found, key=lambda one: one[0])[1:]
+def particle_area(particle: Atoms) -> float:
+    """Return the surface area in nm^2 of the convex hull of the crystal atoms."""
+    return float(ConvexHull(particle.positions[annotation.parts(particle) == SUBSTRATE]).area) / 100
 
 
-def _strains(core: Material, shells: Sequence[tuple[Material, float]]) -> str:
-    """Thickness and strain of every shell, in words."""
-    length = bulk_cell(core).cell[0, 0]
-    words = [
-        f"{one.name} {t:g} nm strained {100 * (length / bulk_cell(one).cell[0, 0] - 1):+.1f} %" for one, t in shells
-    ]
-    return f"on {core.name}: {'; '.join(words)}"
+def _regions(material: Material, shells: Sequence[tuple[Material, float]]) -> list[_Region]:
+    """Return the core and the shells of a particle, from the inside to the outside."""
+    core = bulk_cell(material)
+    regions = []
+    for k, region_material in enumerate([material, *(shell for shell, _ in shells)]):
+        bulk = _with_lattice_of(core, region_material)
+        charges = np.array([ion_charge(region_material, symbol) for symbol in bulk.symbols], dtype=float)
+        depth_A = 10 * sum(thickness_nm for _, thickness_nm in shells[k:])
+        regions.append(_Region(bulk, charges, crystal_bonds(bulk, charges), depth_A))
+    return regions
 
 
-def _grown(core: Atoms, material: Material) -> Atoms:
-    """The cell of a shell, strained to that of the core.
+def _with_lattice_of(core: Atoms, material: Material) -> Atoms:
+    """Return the conventional cell of a shell, strained to the lattice of the core.
 
     Raises
     ------
-    BuildError : the cells differ in shape, or by more than a shell can be strained.
+    BuildError
+        The cells differ in shape, or the strain is too large.
     """
     bulk = bulk_cell(material)
     ratio = core.cell.cellpar() / bulk.cell.cellpar()
-    if np.abs(ratio[3:] - 1).max() > 1e-3 or np.ptp(ratio[:3]) > SHAPE or abs(ratio[:3].mean() - 1) > WIDEST_STRAIN:
+    same_angles = np.abs(ratio[3:] - 1).max() <= 1e-3
+    isotropic = np.ptp(ratio[:3]) <= STRAIN_ANISOTROPY
+    if not (same_angles and isotropic and abs(ratio[:3].mean() - 1) <= WIDEST_STRAIN):
         raise BuildError(
-            f"{material.name} does not grow in register on {core.get_chemical_formula(empirical=True)}: its cell would "
-            f"be stretched by {', '.join(f'{100 * (r - 1):+.1f} %' for r in ratio[:3])}"
+            f"{material.name} does not grow epitaxially on {core.get_chemical_formula(empirical=True)}: its cell would "
+            f"be strained by {', '.join(f'{100 * (r - 1):+.1f} %' for r in ratio[:3])}; a shell needs the same angles "
+            f"and at most {100 * WIDEST_STRAIN:.0f} % of isotropic strain"
         )
     bulk.set_cell(core.cell, scale_atoms=True)
     return bulk
 
 
-def _origins(crystals: Sequence[Atoms], charges: Sequence[np.ndarray], origin: np.ndarray) -> list[np.ndarray]:
-    """The centre in the cell of each crystal, so that their anions stand on one another."""
-    anions = [bulk.positions[np.argmin(q)] for bulk, q in zip(crystals, charges, strict=True)]
-    return [origin - anions[0] + anion for anion in anions]
+def _describe_shells(core: Material, shells: Sequence[tuple[Material, float]]) -> str:
+    """Describe the thickness and strain of every shell."""
+    length = bulk_cell(core).cell[0, 0]
+    words = [
+        f"{shell.name} {thickness_nm:g} nm strained {100 * (length / bulk_cell(shell).cell[0, 0] - 1):+.1f} %"
+        for shell, thickness_nm in shells
+    ]
+    return f"on {core.name}: {'; '.join(words)}"
 
 
-def _together(bonds: Sequence[Bonds], sizes: Sequence[int]) -> Bonds:
-    """Bonds of several crystals whose ions are numbered one crystal after the other."""
-    start = np.cumsum([0, *sizes[:-1]])
-    return Bonds(
-        np.concatenate([b.first + n for b, n in zip(bonds, start, strict=True)]),
-        np.concatenate([b.second + n for b, n in zip(bonds, start, strict=True)]),
-        np.concatenate([b.vectors for b in bonds]),
-        np.concatenate([b.strength for b in bonds]),
-    )
-
-
-def particle_area(particle: Atoms) -> float:
-    """Surface area in nm^2 of the smallest convex body around the crystal's atoms."""
-    return float(ConvexHull(particle.positions[annotation.parts(particle) == SUBSTRATE]).area) / 100
-
-
-def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[str, float]:
-    """Surface energies by Miller index, checked."""
+def _surface_energies(material: Material, facets: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the surface energies by Miller index after checking them."""
     if facets is None:
-        facets = {f.name.split("_")[0]: f.surface_energy for f in material.facets if f.surface_energy}
+        facets = {facet.name.split("_")[0]: facet.surface_energy for facet in material.facets if facet.surface_energy}
     elif not facets:
         raise InputError("no facet is given; name at least one with its surface energy, such as 100=1.0")
     if not facets:
@@ -169,30 +202,71 @@ def _energies(material: Material, facets: Mapping[str, float] | None) -> dict[st
         )
     for name, energy in facets.items():
         if not energy > 0:
-            raise InputError(f"facet {name}: {energy:g} is no surface energy; give a number above 0")
+            raise InputError(f"facet {name}: {energy:g} is not a surface energy; give a number above 0")
         parse_miller_index(name)
     return dict(facets)
 
 
-def _centres(bulk: Atoms, bonds: Bonds, centre: str | None, name: str) -> list[tuple[np.ndarray, bool]]:
-    """Points of the cell in A on which the particle may be centred, and whether that takes symmetry from it.
+def _centres(core: _Region, element: str | None, name: str) -> list[_Centre]:
+    """Return the points at which the particle may be centred."""
+    symbols = list(core.bulk.symbols)
+    if element is not None and element not in symbols:
+        raise unknown("element", element, set(symbols), f"centre of {name}")
+    elements = [element] if element else list(dict.fromkeys(symbols))
+    centres = [_Centre(core.bulk.positions[symbols.index(one)], False) for one in elements]
+    if element is None:
+        middle_of_bond = core.bulk.positions[core.bonds.first[0]] + core.bonds.vectors[0] / 2
+        centres.append(_Centre(middle_of_bond, True))
+    return centres
 
-    An atom of each element keeps the shape's symmetry, the middle of a bond does not.
+
+def _closest_particle(
+    outer: Material, regions: Sequence[_Region], requested: Planes, centres: Sequence[_Centre]
+) -> tuple[Planes, Atoms, DanglingBonds]:
+    """Cut a particle about each centre; return the one closest to the requested shape, with its faces.
+
+    Ligands of quantum dots are anions. Particles with an excess of anions, which would need cations, are therefore
+    taken only if there are no others.
     """
-    if centre is not None and centre not in bulk.symbols:
-        raise unknown("element", centre, set(bulk.symbols), f"centre of {name}")
-    elements = [centre] if centre else list(dict.fromkeys(bulk.symbols))
-    atoms = [(bulk.positions[list(bulk.symbols).index(element)], False) for element in elements]
-    return atoms if centre else [*atoms, (bulk.positions[bonds.first[0]] + bonds.vectors[0] / 2, True)]
+    bonds = _bonds_of_all(regions)
+    charges = np.concatenate([region.charges for region in regions])
+    candidates = []
+    for centre in centres:
+        origins = _origins(regions, centre.position)
+        planes = _on_complete_layers(outer, regions[-1].bulk, origins[-1], requested)
+        particle, dangling = _remove_loose_atoms(_fill(regions, origins, planes), bonds, planes)
+        deviation = abs(polyhedron_volume(planes) / polyhedron_volume(requested) - 1)
+        needs_cations = charges[annotation.ions(particle)].sum() < -0.5
+        rank = (len(particle) == 0, needs_cations, centre.lowers_symmetry, round(deviation, 2))
+        candidates.append((rank, planes, particle, dangling))
+    _, planes, particle, dangling = min(candidates, key=lambda candidate: candidate[0])
+    return planes, particle, dangling
 
 
-def _whole_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: Planes) -> Planes:
+def _origins(regions: Sequence[_Region], origin: np.ndarray) -> list[np.ndarray]:
+    """Return the position of the centre in the cell of each region for which the anions of all regions coincide."""
+    anions = [region.bulk.positions[np.argmin(region.charges)] for region in regions]
+    return [origin - anions[0] + anion for anion in anions]
+
+
+def _bonds_of_all(regions: Sequence[_Region]) -> Bonds:
+    """Return the bonds of all regions; ions are numbered through all cells, from the inside to the outside."""
+    offsets = np.cumsum([0, *(len(region.bulk) for region in regions[:-1])])
+    return Bonds(
+        np.concatenate([region.bonds.first + offset for region, offset in zip(regions, offsets, strict=True)]),
+        np.concatenate([region.bonds.second + offset for region, offset in zip(regions, offsets, strict=True)]),
+        np.concatenate([region.bonds.vectors for region in regions]),
+        np.concatenate([region.bonds.strength for region in regions]),
+    )
+
+
+def _on_complete_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: Planes) -> Planes:
     """Move every face to the nearest layer of its termination."""
     recorded = {facet.name.split("_")[0]: facet.cut or facet.termination for facet in reversed(material.facets)}
-    wanted = {}
+    termination = {}
     for name in dict.fromkeys(planes.names):
-        best = list_terminations(material, parse_miller_index(name))[0]["name"]
-        wanted[name] = recorded.get(name, best).split("-")[0]
+        fewest_broken = list_terminations(material, parse_miller_index(name))[0].name
+        termination[name] = recorded.get(name, fewest_broken).split("-")[0]
     distances = planes.distances.copy()
     for k, (normal, name) in enumerate(zip(planes.normals, planes.names, strict=True)):
         steps = bulk.cell.array @ normal
@@ -200,13 +274,15 @@ def _whole_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: P
         heights = (bulk.positions - origin) @ normal % spacing
         order = np.argsort(heights)
         gaps = np.diff(heights[order], append=heights[order[0]] + spacing)
-        start = int(np.argmax(np.round(gaps, 3))) + 1
-        order = np.roll(order, -start)
+        # The list of heights starts above the widest gap, so that no layer is split.
+        order = np.roll(order, -(int(np.argmax(np.round(gaps, 3))) + 1))
         heights = (heights[order] - heights[order[0]] + 1e-9) % spacing + heights[order[0]]
-        limit = min(LAYER_GAP_A, 0.7 * gaps.max())
+        limit = min(LAYER_GAP_A, LAYER_GAP_SHARE * gaps.max())
         layers = np.split(np.arange(len(order)), np.flatnonzero(np.diff(heights) > limit) + 1)
         tops = [
-            heights[layer].max() for layer in layers if layer_name(bulk.symbols[order[layer]], material) == wanted[name]
+            heights[layer].max()
+            for layer in layers
+            if layer_name(bulk.symbols[order[layer]], material) == termination[name]
         ]
         if tops:
             levels = np.array([top + spacing * np.round((distances[k] - top) / spacing) for top in tops])
@@ -214,75 +290,79 @@ def _whole_layers(material: Material, bulk: Atoms, origin: np.ndarray, planes: P
     return Planes(planes.normals, distances, planes.names)
 
 
-def _fill(crystals: Sequence[Atoms], origins: Sequence[np.ndarray], planes: Planes, depths: Sequence[float]) -> Atoms:
-    """All atoms inside the planes, each crystal within its depth in A; column `ion` numbers them over all cells."""
-    half = np.column_stack([planes.normals, -planes.distances - 0.01])
-    reach = np.linalg.norm(HalfspaceIntersection(half, np.zeros(3)).intersections, axis=1).max()
-    lattice = crystals[0].cell.array
+def _fill(regions: Sequence[_Region], origins: Sequence[np.ndarray], planes: Planes) -> Atoms:
+    """Return all atoms within the faces; the column `ion` numbers the ions through the cells of all regions."""
+    halfspaces = np.column_stack([planes.normals, -planes.distances - PLANE_TOLERANCE_A])
+    reach = np.linalg.norm(HalfspaceIntersection(halfspaces, np.zeros(3)).intersections, axis=1).max()
+    lattice = regions[0].bulk.cell.array
     spacing = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
     span = [np.arange(-n, n + 1) for n in np.ceil(reach / spacing).astype(int) + 1]
     cells = np.stack(np.meshgrid(*span, indexing="ij"), axis=-1).reshape(-1, 3) @ lattice
-    block, first = Atoms(), 0
+    block, first_ion = Atoms(), 0
     annotation.set_column(block, "ion", np.zeros(0, dtype=int))
-    for k, (bulk, origin) in enumerate(zip(crystals, origins, strict=True)):
+    for k, (region, origin) in enumerate(zip(regions, origins, strict=True)):
+        bulk = region.bulk
         positions = (cells[:, None] + (bulk.positions - origin)[None]).reshape(-1, 3)
         ions = np.tile(np.arange(len(bulk)), len(cells))
         depth = (planes.distances - positions @ planes.normals.T).min(axis=1)
-        inside = depth > depths[k] - 0.01
+        inside = depth > region.depth_A - PLANE_TOLERANCE_A
         if k:
-            inside &= depth <= depths[k - 1] - 0.01
+            inside &= depth <= regions[k - 1].depth_A - PLANE_TOLERANCE_A
         piece = Atoms(bulk.numbers[ions[inside]], positions[inside])
-        annotation.set_column(piece, "ion", ions[inside] + first)
+        annotation.set_column(piece, "ion", ions[inside] + first_ion)
         block += piece
-        first += len(bulk)
+        first_ion += len(bulk)
     return block
 
 
-def _prune(block: Atoms, bonds: Bonds, planes: Planes) -> tuple[Atoms, Dangling]:
-    """Take loose atoms off, again and again, and list the bonds that the others miss.
+def _remove_loose_atoms(block: Atoms, bonds: Bonds, planes: Planes) -> tuple[Atoms, DanglingBonds]:
+    """Remove atoms with too few bonds until none are left, and list the broken bonds of the remaining atoms.
 
-    Only what would lie outside the planes is missing: where two crystals meet, ions have neighbours of the other kind.
+    A bond is broken if the position of its partner is outside the faces or if the partner was removed. Inside the
+    faces, a position without an atom lies at the interface of two crystals, where an ion of the other crystal is the
+    partner.
     """
     tree = cKDTree(block.positions)
-    atom, place, strength = [], [], []
+    atoms, places, strengths = [], [], []
     for ion in np.unique(annotation.ions(block)):
         mine = np.flatnonzero(annotation.ions(block) == ion)
         own = np.flatnonzero(bonds.first == ion)
-        atom.append(np.repeat(mine, len(own)))
-        place.append((block.positions[mine][:, None] + bonds.vectors[own][None]).reshape(-1, 3))
-        strength.append(np.tile(bonds.strength[own], len(mine)))
-    atom, place, strength = np.concatenate(atom), np.concatenate(place), np.concatenate(strength)
+        atoms.append(np.repeat(mine, len(own)))
+        places.append((block.positions[mine][:, None] + bonds.vectors[own][None]).reshape(-1, 3))
+        strengths.append(np.tile(bonds.strength[own], len(mine)))
+    atom, place, strength = np.concatenate(atoms), np.concatenate(places), np.concatenate(strengths)
     distance, partner = tree.query(place)
-    there = distance < 0.1
-    within = (place @ planes.normals.T <= planes.distances + 0.01).all(axis=1) & ~there
-    whole = np.bincount(atom, minlength=len(block))
-    least = np.minimum(whole / 2, 3)
-    alive = np.ones(len(block), dtype=bool)
+    occupied = distance < SAME_SITE_A
+    inside = (place @ planes.normals.T <= planes.distances + PLANE_TOLERANCE_A).all(axis=1)
+    at_interface = inside & ~occupied
+    bonds_in_crystal = np.bincount(atom, minlength=len(block))
+    required = np.minimum(bonds_in_crystal / 2, ENOUGH_BONDS)
+    kept = np.ones(len(block), dtype=bool)
     while True:
-        held = within | (there & alive[np.where(there, partner, 0)])
-        held &= alive[atom]
-        loose = alive & (np.bincount(atom[held], minlength=len(block)) < least)
+        intact = at_interface | (occupied & kept[np.where(occupied, partner, 0)])
+        intact &= kept[atom]
+        loose = kept & (np.bincount(atom[intact], minlength=len(block)) < required)
         if not loose.any():
             break
-        alive[loose] = False
-    number = np.cumsum(alive) - 1
-    missing = alive[atom] & ~held
-    outside = np.ones(int(missing.sum()), dtype=int)
-    return block[alive], Dangling(number[atom[missing]], place[missing], strength[missing], outside)
+        kept[loose] = False
+    new_index = np.cumsum(kept) - 1
+    broken = kept[atom] & ~intact
+    side = np.ones(int(broken.sum()), dtype=int)  # a particle has no lower side
+    return block[kept], DanglingBonds(new_index[atom[broken]], place[broken], strength[broken], side)
 
 
 def _face_names(particle: Atoms, planes: Planes) -> np.ndarray:
-    """Name of the face in which each surface atom lies; on two faces it is an edge, on more a vertex."""
-    # A face ends at its outermost atoms, wherever pruning has left them.
+    """Return the name of the face on which each atom with broken bonds lies: an edge is on two, a vertex on more."""
+    # The height of a face is that of its outermost remaining atoms, because loose atoms have been removed.
     heights = particle.positions @ planes.normals.T
-    near = heights > heights.max(axis=0) - ON_FACE_A
+    on_face = heights > heights.max(axis=0) - ON_FACE_A
+    count = on_face.sum(axis=1)
     names = np.full(len(particle), INSIDE, dtype="U12")
-    count = near.sum(axis=1)
     for i in np.flatnonzero(annotation.layers(particle) == 1):
-        if count[i] == 1:
-            names[i] = planes.names[int(np.argmax(near[i]))]
-        elif count[i] > 1:
-            names[i] = EDGE if count[i] == 2 else VERTEX
-        else:
+        if count[i] == 0:
             names[i] = planes.names[int(np.argmin(planes.distances - heights[i]))]
+        elif count[i] == 1:
+            names[i] = planes.names[int(np.argmax(on_face[i]))]
+        else:
+            names[i] = EDGE if count[i] == 2 else VERTEX
     return names

@@ -1,7 +1,8 @@
-"""Slabs with both terminations named, neutral by formal charges."""
+"""Slabs with given terminations that are neutral by formal charges."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -11,19 +12,53 @@ from qdsurf.atomistic import annotation
 from qdsurf.atomistic.annotation import SUBSTRATE, annotate
 from qdsurf.atomistic.charge_balance import assert_neutral
 from qdsurf.errors import BalanceError, BuildError, unknown
-from qdsurf.records.models import Facet, Material
+from qdsurf.records.models import Adlayer, Facet, Material
 from qdsurf.surfaces.alloys import insert_molecular_ions, substitute
 from qdsurf.surfaces.core_shell import add_shells, stack_layers
 from qdsurf.surfaces.crystal import Period, crystal_period
 from qdsurf.surfaces.passivation import DEFAULT_PASSIVATING_IONS, WATER, PassivatingIons, dangling_bonds, passivate
 
-LAYERS = 3  # of a slab whose thickness nobody gives
-LEAST_VACUUM_A = 5.0  # empty space that makes a slab of a crystal
-THICKNESS_A = 0.05  # a thickness in A is met to this
+# Number of layers if neither layers nor thickness are given.
+LAYERS = 3
+# Smallest empty space along the normal for which a structure is a slab.
+LEAST_VACUUM_A = 5.0
+# Largest deviation from a requested thickness.
+THICKNESS_A = 0.05
 
 
-def layer_name(symbols: Sequence[str], material: Material) -> str:
-    """Composition of a layer, as in PbBr2, elements in the order of the material's formal charges."""
+@dataclass(frozen=True)
+class Termination:
+    """One possible termination of a crystal at a plane.
+
+    Attributes
+    ----------
+    name : str
+        Composition of the outermost layer, such as `PbBr2`. Layers of the same composition that differ in their broken
+        bonds are numbered: `CdSe`, then `CdSe-2`.
+    layers : tuple of int
+        Numbers of the layers in the period that have this termination.
+    broken_bonds_per_nm2 : float
+        Broken bonds in nm^-2.
+    charge_per_nm2 : float
+        Charge that the broken bonds leave on the surface in e nm^-2; ligands or passivating ions must balance it.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    broken_bonds_per_nm2: float
+    charge_per_nm2: float
+
+
+def layer_name(symbols: Iterable[str], material: Material) -> str:
+    """Return the composition of a layer, such as `PbBr2`.
+
+    Parameters
+    ----------
+    symbols : iterable of str
+        Elements of the atoms of the layer.
+    material : Material
+        Record of the material; elements are listed in the order of its formal charges.
+    """
     ion = material.molecular_ion
     names = [ion.name if ion and symbol not in material.formal_charges else symbol for symbol in symbols]
     counts = {element: names.count(element) for element in material.formal_charges}
@@ -31,51 +66,61 @@ def layer_name(symbols: Sequence[str], material: Material) -> str:
     return "".join(f"{e}{n // divisor if n > divisor else ''}" for e, n in counts.items() if n)
 
 
-def list_terminations(material: Material, miller_index: Sequence[int], side: int = +1) -> list[dict]:
-    """Ways to end the crystal at this plane, those with the fewest broken bonds first.
-
-    Layers of one composition that differ in their cut bonds are told apart by a number: `CdSe`, then `CdSe-2`.
+def list_terminations(material: Material, miller_index: Sequence[int], side: int = +1) -> list[Termination]:
+    """List the possible terminations of a crystal at a plane.
 
     Parameters
     ----------
-    side : +1 where the plane's normal points out of the crystal, -1 for the other side.
+    material : Material
+        Record of the material.
+    miller_index : sequence of int
+        Miller indices of the plane.
+    side : int
+        +1 if the normal of the plane points out of the crystal, -1 for the opposite side.
 
     Returns
     -------
-    One dictionary a termination: name, layers (their numbers in the period), broken_bonds_per_nm2, charge_per_nm2
-    (in e; the cut bonds' share of the ions left behind, which ligands must balance).
+    list of Termination
+        Terminations in the order of their broken bonds, the fewest first.
     """
     return _terminations(material, crystal_period(material, miller_index), side)
 
 
-def _terminations(material: Material, period: Period, side: int) -> list[dict]:
+def _terminations(material: Material, period: Period, side: int) -> list[Termination]:
+    """List the terminations of a period, those with the fewest broken bonds first."""
     atoms, bonds = period.atoms, period.bonds
     height = atoms.cell[2, 2]
     area = np.linalg.norm(np.cross(*atoms.cell.array[:2])) / 100
     start = side * atoms.positions[bonds.first, 2]
     end = start + side * bonds.vectors[:, 2]
-    found: dict[tuple, dict] = {}
+    found: dict[tuple[str, float, float], Termination] = {}
     for number, layer in enumerate(period.layers):
         level = (side * atoms.positions[layer, 2]).max() + 1e-3
-        # How often a bond that leads outwards, in all its periodic images, passes this level.
+        # Number of periodic images of each outward bond that cross this level.
         cut = np.where(end > start, np.floor((level - start) / height) - np.floor((level - end) / height), 0.0)
         name = layer_name(atoms.symbols[layer], material)
-        broken, charge = cut.sum() / area, cut @ bonds.strength / area
-        alike = found.setdefault(
-            (name, round(broken, 4), round(charge, 4)),
-            {"name": name, "layers": [], "broken_bonds_per_nm2": float(broken), "charge_per_nm2": float(charge)},
-        )
-        alike["layers"].append(number)
-    # Of equals the one that leaves cations open comes first: ligands of dots are anions.
-    rank = lambda t: (round(t["broken_bonds_per_nm2"], 4), -round(t["charge_per_nm2"], 4), t["name"])  # noqa: E731
-    ranked = sorted(found.values(), key=rank)
-    seen: Counter = Counter()
-    for termination in ranked:
-        name = termination["name"]
-        seen[name] += 1
-        if seen[name] > 1:
-            termination["name"] = f"{name}-{seen[name]}"
-    return ranked
+        broken, charge = float(cut.sum() / area), float(cut @ bonds.strength / area)
+        key = (name, round(broken, 4), round(charge, 4))
+        known = found.get(key, Termination(name, (), broken, charge))
+        found[key] = replace(known, layers=(*known.layers, number))
+    numbered = []
+    seen: Counter[str] = Counter()
+    for termination in sorted(found.values(), key=_termination_rank):
+        seen[termination.name] += 1
+        repetition = seen[termination.name]
+        if repetition > 1:
+            termination = replace(termination, name=f"{termination.name}-{repetition}")
+        numbered.append(termination)
+    return numbered
+
+
+def _termination_rank(termination: Termination) -> tuple[float, float, str]:
+    """Return the sort key of a termination.
+
+    Among terminations with equally many broken bonds, the one with exposed cations comes first, because the ligands of
+    quantum dots are anions.
+    """
+    return round(termination.broken_bonds_per_nm2, 4), -round(termination.charge_per_nm2, 4), termination.name
 
 
 def cut_slab(
@@ -92,29 +137,53 @@ def cut_slab(
     seed: int = 0,
     shells: Sequence[tuple[Material, int]] = (),
 ) -> Atoms:
-    """Cut a slab with a named top, c orthogonal to the surface, and make it neutral.
+    """Cut a slab with a given top termination and make it neutral.
 
-    Where cut bonds leave a side charged, stand-ins take the places of the crystal's next ions: an anion on cations,
-    a proton on anions. A ligand of that charge can take their place later.
+    If broken bonds leave a side charged, passivating ions occupy the positions of the next ions of the crystal: an
+    anion next to cations, a proton on an anion. Ligands of the same charge can replace them later.
 
     Parameters
     ----------
-    layers : number of atomic layers; `LAYERS` where no thickness is given either.
-    supercell : repetitions of the primitive surface cell.
-    vacuum : empty space along c in A, at least `LEAST_VACUUM_A`, or the sides see each other.
-    bottom : termination of the lower side, named as seen from below; None takes whatever the number of layers gives.
-    mobile_layers : outermost layers that may move; all others are fixed.
-    charged : leave the cut bonds as they are and accept formal charges that do not add up to zero.
-    thickness : distance in A between the lowest and the highest layer, instead of `layers`.
-    passivating_ions : ions for charged sides; None adds none.
-    seed : of substituted ions and of the orientations of molecular ions.
-    shells : other crystals to grow on top, with their numbers of layers; the termination is then the core's.
+    material : Material
+        Record of the material.
+    facet : Facet
+        Record of the facet.
+    layers : int, optional
+        Number of atomic layers; `LAYERS` if no thickness is given either.
+    supercell : tuple of int
+        Repetitions of the primitive surface cell.
+    vacuum : float
+        Empty space along c in A, at least `LEAST_VACUUM_A`. With less, the two sides would interact.
+    bottom : str, optional
+        Termination of the lower side, named as seen from below. None accepts the one that results from the number of
+        layers.
+    mobile_layers : int
+        Number of outermost layers that can move; all others are fixed.
+    charged : bool
+        Leave broken bonds without passivating ions, and accept formal charges that do not add up to zero.
+    thickness : float, optional
+        Distance between the lowest and the highest layer in A, instead of `layers`.
+    passivating_ions : PassivatingIons, optional
+        Ions for charged sides; None adds no ions.
+    seed : int
+        Seed of substituted ions and of the orientations of molecular ions.
+    shells : sequence of tuple of Material and int
+        Other crystals on top of the slab and their numbers of layers. The termination is then that of the core.
+
+    Returns
+    -------
+    Atoms
+        Annotated slab with c orthogonal to the surface, periodic in the plane.
 
     Raises
     ------
-    BuildError : no cut has these two terminations with this number of layers, or with this thickness, the vacuum is too
-        thin, or a shell does not grow in register.
-    BalanceError : the slab is charged; the message lists the formal charges.
+    InputError
+        The termination does not exist.
+    BuildError
+        No cut has the two terminations with this number of layers or this thickness, the vacuum is too thin, or a shell
+        does not grow epitaxially.
+    BalanceError
+        The slab is charged; the message lists the formal charges.
     """
     where = f"{material.name} {facet.miller_index}"
     if vacuum < LEAST_VACUUM_A:
@@ -134,7 +203,7 @@ def cut_slab(
     slab = substitute(slab, material, seed)
     annotation.drop_column(slab, "ion")
     if facet.adlayer:
-        slab = _add_adlayer(slab, facet, material)
+        slab = _add_adlayer(slab, facet.adlayer, material)
     slab = insert_molecular_ions(slab, material, seed)
     slab.center(vacuum=vacuum / 2, axis=2)
     slab.set_constraint(FixAtoms(np.flatnonzero(annotation.layers(slab) > mobile_layers)))
@@ -147,31 +216,61 @@ def cut_slab(
 
 
 def cut_wide_slab(material: Material, facet: Facet, width: float, layers: int = LAYERS, vacuum: float = 12.0) -> Atoms:
-    """Cut the slab of the smallest cell that is neutral and at least `width` A wide along both vectors.
+    """Cut the slab with the smallest cell that is neutral and has at least a given width along both vectors.
+
+    Parameters
+    ----------
+    material : Material
+        Record of the material.
+    facet : Facet
+        Record of the facet.
+    width : float
+        Smallest length of the in-plane cell vectors in A.
+    layers : int
+        Number of atomic layers.
+    vacuum : float
+        Empty space along c in A.
+
+    Returns
+    -------
+    Atoms
+        Slab as from `cut_slab`.
 
     Raises
     ------
-    BalanceError : no cell up to one repeat larger each way is neutral.
+    BalanceError
+        No cell with up to one additional repetition along each vector is neutral.
     """
     lengths = cut_slab(material, facet, layers, charged=True).cell.lengths()[:2]
-    least = np.ceil(width / lengths).astype(int)
-    for extra in ((0, 0), (1, 0), (0, 1), (1, 1)):
+    m, n = np.ceil(width / lengths).astype(int).tolist()
+    for extra_m, extra_n in ((0, 0), (1, 0), (0, 1)):
         try:
-            return cut_slab(material, facet, layers, tuple(int(n) for n in least + extra), vacuum)
-        except BalanceError as error:
-            refusal = error
-    raise refusal
+            return cut_slab(material, facet, layers, (m + extra_m, n + extra_n), vacuum)
+        except BalanceError:
+            continue
+    return cut_slab(material, facet, layers, (m + 1, n + 1), vacuum)
 
 
 def surface_charges(material: Material, facet: Facet) -> set[int]:
-    """Formal charges of the ions of a facet, with those of its stand-ins where the cut leaves it charged."""
+    """Return the formal charges in e of the ions of a facet, including its passivating ions if the facet is polar.
+
+    Parameters
+    ----------
+    material : Material
+        Record of the material.
+    facet : Facet
+        Record of the facet.
+    """
     cut = facet.cut or facet.termination
-    charge = next(t["charge_per_nm2"] for t in list_terminations(material, facet.miller_index) if t["name"] == cut)
-    return set(material.formal_charges.values()) | ({int(-np.sign(charge))} if abs(charge) > 1e-6 else set())
+    charge = next(t.charge_per_nm2 for t in list_terminations(material, facet.miller_index) if t.name == cut)
+    charges = set(material.formal_charges.values())
+    if abs(charge) > 1e-6:
+        charges.add(int(-np.sign(charge)))
+    return charges
 
 
 def freeze_substrate(atoms: Atoms) -> Atoms:
-    """A copy in which every substrate atom is fixed where it is."""
+    """Return a copy in which all atoms of the substrate are fixed."""
     frozen = atoms.copy()
     frozen.set_constraint(FixAtoms(np.flatnonzero(annotation.parts(frozen) == SUBSTRATE)))
     return frozen
@@ -186,7 +285,7 @@ def _choose_layers(
     bottom: str | None,
     where: str,
 ) -> tuple[int, int]:
-    """Number of the lowest layer of a slab with the two sides asked for, and how many layers it has."""
+    """Return the number in the period of the lowest layer of a slab with the given two sides, and the layer count."""
     tops = _find_termination(material, period, +1, facet.cut or facet.termination, where)
     bottoms = None if bottom is None else _find_termination(material, period, -1, bottom, where)
     if thickness is not None:
@@ -201,24 +300,24 @@ def _choose_layers(
     )
 
 
-def _find_termination(material: Material, period: Period, side: int, name: str, where: str) -> list[int]:
-    """Numbers in the period of the layers with this termination."""
+def _find_termination(material: Material, period: Period, side: int, name: str, where: str) -> tuple[int, ...]:
+    """Return the numbers in the period of the layers with a given termination."""
     terminations = _terminations(material, period, side)
     for termination in terminations:
-        if termination["name"] == name:
-            return termination["layers"]
-    raise unknown("termination", name, [t["name"] for t in terminations], where)
+        if termination.name == name:
+            return termination.layers
+    raise unknown("termination", name, [termination.name for termination in terminations], where)
 
 
 def _pairs_of_sides(material: Material, period: Period, layers: int) -> list[str]:
-    """Which sides a slab of so many layers can have, such as `CsBr below PbBr2`."""
+    """Return the sides that slabs with this number of layers can have, such as `CsBr below PbBr2`."""
     names = [layer_name(period.atoms.symbols[layer], material) for layer in period.layers]
     n = len(names)
-    return sorted({f"{names[s]} below {names[(s + layers - 1) % n]}" for s in range(n)})
+    return sorted({f"{names[lowest]} below {names[(lowest + layers - 1) % n]}" for lowest in range(n)})
 
 
 def _count_layers(period: Period, top: int, thickness: float, where: str) -> int:
-    """Number of layers, counted down from `top`, that are as thick as asked for in A."""
+    """Return the number of layers, counted down from the layer `top`, with the requested thickness in A."""
     heights = np.array([period.atoms.positions[layer, 2].mean() for layer in period.layers])
     n, height = len(heights), period.atoms.cell[2, 2]
     most = n * int(np.ceil(thickness / height) + 1)
@@ -233,16 +332,17 @@ def _count_layers(period: Period, top: int, thickness: float, where: str) -> int
     return best + 1
 
 
-def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:
-    """Put the facet's adatoms over top or hollow sites, spread over the cell."""
-    adlayer = facet.adlayer
-    top = slab.positions[annotation.layers(slab) == 1]
+def _add_adlayer(slab: Atoms, adlayer: Adlayer, material: Material) -> Atoms:
+    """Place the adatoms of a facet on top or hollow sites, evenly distributed over the cell."""
+    outermost = slab.positions[annotation.layers(slab) == 1]
     if adlayer.site == "top":
-        spots = top
-    else:  # centroid of an outermost atom and its two nearest neighbours that are 60 degrees apart
-        a, b = slab.cell.array[0] / _repeats(slab, 0), slab.cell.array[1] / _repeats(slab, 1)
-        spots = top + (a + b) / 3 if abs(a @ b) > 1e-3 else top + (a + b) / 2
-    chosen = spots[np.linspace(0, len(spots), adlayer.per_supercell, endpoint=False, dtype=int)]
+        sites = outermost
+    else:
+        # The hollow is the centroid of an outermost atom and its neighbours along a and b: three atoms if the vectors
+        # are at 60 degrees, four in a rectangular cell.
+        a, b = slab.cell.array[0] / _repetitions(slab, 0), slab.cell.array[1] / _repetitions(slab, 1)
+        sites = outermost + (a + b) / 3 if abs(a @ b) > 1e-3 else outermost + (a + b) / 2
+    chosen = sites[np.linspace(0, len(sites), adlayer.per_supercell, endpoint=False, dtype=int)]
     adatoms = Atoms([adlayer.element] * len(chosen), chosen + np.array([0, 0, adlayer.height_A]))
     charge = material.formal_charges[adlayer.element]
     annotate(adatoms, SUBSTRATE, formal_charges=[charge] * len(adatoms))
@@ -250,7 +350,7 @@ def _add_adlayer(slab: Atoms, facet: Facet, material: Material) -> Atoms:
     return slab + adatoms
 
 
-def _repeats(slab: Atoms, axis: int) -> int:
-    """How often the outermost layer repeats along a cell vector."""
-    top = slab[annotation.layers(slab) == 1].get_scaled_positions()
-    return max(1, len(np.unique(np.round(top[:, axis] % 1.0, 3))))
+def _repetitions(slab: Atoms, axis: int) -> int:
+    """Return how often the outermost layer repeats along a cell vector."""
+    outermost = slab[annotation.layers(slab) == 1].get_scaled_positions()
+    return max(1, len(np.unique(np.round(outermost[:, axis] % 1.0, 3))))

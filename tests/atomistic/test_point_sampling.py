@@ -1,4 +1,4 @@
-"""Places on a surface: as far apart as they come, in a heap, or anyhow, and the same again for the same seed."""
+"""Selection of surface positions: uniform, clustered or random, and reproducible for the same seed."""
 
 import numpy as np
 import pytest
@@ -14,38 +14,38 @@ PATTERNS = ("uniform", "random", "clustered")
 
 
 def square(n: int) -> tuple[np.ndarray, Atoms]:
-    """The n x n places of a periodic square lattice, and its empty cell."""
+    """Return the n x n positions of a periodic square lattice, and its empty cell."""
     grid = np.stack(np.meshgrid(np.arange(n), np.arange(n), indexing="ij"), axis=-1).reshape(-1, 2)
     return np.column_stack([STEP_A * grid, np.zeros(n * n)]), Atoms(cell=[n * STEP_A, n * STEP_A, 20], pbc=(1, 1, 0))
 
 
 def distances(places: np.ndarray, chosen: np.ndarray, cell: Atoms) -> np.ndarray:
-    """Distances in A between the chosen places, nearest images."""
+    """Return the distances in A between the chosen positions, nearest images."""
     atoms = Atoms(f"X{len(chosen)}", places[chosen], cell=cell.cell, pbc=cell.pbc)
     return atoms.get_all_distances(mic=True)[np.triu_indices(len(chosen), 1)]
 
 
 @pytest.mark.parametrize("seed", [None, 0, 1, 2])
 @pytest.mark.parametrize("n", [2, 4, 6, 8])
-def test_half_the_places_of_a_square_lattice_make_a_chequerboard(n, seed):
+def test_half_of_the_positions_of_a_square_lattice_form_a_chequerboard(n, seed):
     places, cell = square(n)
     chosen = choose_places(places, n * n // 2, cell, "uniform", seed)
     assert distances(places, chosen, cell).min() == pytest.approx(np.sqrt(2) * STEP_A)
 
 
 @pytest.mark.parametrize("n", [2, 4, 6, 8])
-def test_two_places_are_half_a_diagonal_apart(n):
+def test_two_positions_are_half_a_diagonal_apart(n):
     places, cell = square(n)
     assert distances(places, choose_places(places, 2, cell), cell) == pytest.approx(n / np.sqrt(2) * STEP_A)
 
 
-def test_an_open_row_is_taken_from_its_middle_and_its_ends():
+def test_three_positions_of_a_finite_row_are_its_middle_and_its_ends():
     places = np.column_stack([np.arange(9) * STEP_A, np.zeros(9), np.zeros(9)])
     assert sorted(choose_places(places, 3, Atoms()).tolist()) == [0, 4, 8]
 
 
 @pytest.mark.parametrize("count", [4, 10, 20])
-def test_a_cluster_is_tighter_than_chance_and_chance_than_uniform(count):
+def test_mean_distances_increase_from_clustered_to_random_to_uniform(count):
     places, cell = square(8)
     mean = {
         p: np.mean([distances(places, choose_places(places, count, cell, p, s), cell) for s in range(12)])
@@ -62,7 +62,7 @@ def test_a_cluster_of_four_is_a_square():
 
 @settings(max_examples=40)
 @given(st.sampled_from(PATTERNS), st.integers(1, 36), st.integers(0, 1000))
-def test_places_are_taken_once_and_again_for_the_same_seed(pattern, count, seed):
+def test_positions_are_unique_and_the_same_for_the_same_seed(pattern, count, seed):
     places, cell = square(6)
     chosen = choose_places(places, count, cell, pattern, seed)
     assert len(chosen) == len(set(chosen.tolist())) == count and set(chosen.tolist()) <= set(range(36))
@@ -70,22 +70,22 @@ def test_places_are_taken_once_and_again_for_the_same_seed(pattern, count, seed)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_other_seeds_choose_otherwise(pattern):
+def test_different_seeds_choose_different_positions(pattern):
     places, cell = square(6)
     assert len({tuple(choose_places(places, 3, cell, pattern, seed).tolist()) for seed in range(8)}) > 1
 
 
 @pytest.mark.parametrize("pattern", ["uniform", "clustered"])
-def test_without_a_seed_the_middle_of_the_cell_comes_first(pattern):
+def test_without_a_seed_the_first_position_is_in_the_middle_of_the_cell(pattern):
     places, cell = square(5)
     first = places[choose_places(places, 3, cell, pattern)[0], :2]
-    # The middle of five cells lies between four places, all as near.
+    # The middle of five cells lies between four equally distant positions.
     assert np.abs(first - 2.5 * STEP_A).max() == pytest.approx(STEP_A / 2)
 
 
 @settings(max_examples=20)
 @given(st.sampled_from(["uniform", "clustered"]), st.integers(2, 18), st.integers(0, 100), st.integers(-9, 9))
-def test_images_of_the_places_are_the_same_places(pattern, count, seed, cells):
+def test_periodic_images_of_the_positions_give_the_same_choice(pattern, count, seed, cells):
     places, cell = square(6)
     moved = places.copy()
     moved[::3] += cells * cell.cell.array[0]
@@ -95,14 +95,14 @@ def test_images_of_the_places_are_the_same_places(pattern, count, seed, cells):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_more_than_there_are_is_refused(pattern):
+def test_more_positions_than_available_are_rejected(pattern):
     places, cell = square(2)
-    with pytest.raises(BuildError, match="5 for 4 places; at most 4 fit"):
+    with pytest.raises(BuildError, match="5 positions requested, but 4 are available; request 0 to 4"):
         choose_places(places, 5, cell, pattern)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("n", [0, 3])
-def test_none_asked_for_is_none_taken(n, pattern):
+def test_no_position_is_chosen_if_none_is_requested(n, pattern):
     places, cell = square(n)
     assert len(choose_places(places, 0, cell, pattern, 1)) == 0

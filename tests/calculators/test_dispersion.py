@@ -1,4 +1,4 @@
-"""D3 of a slab does not depend on where it lies in its cell, nor on how much vacuum there is."""
+"""D3 of a slab depends neither on its position in the cell nor on the vacuum."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def slab():
     return atoms
 
 
-def test_dispersion_of_a_slab_is_that_without_images_above_it(slab):
+def test_dispersion_of_a_slab_is_that_of_a_cell_with_large_vacuum(slab):
     periodic = slab.copy()
     periodic.set_cell([*slab.cell[:2], [0, 0, 200]])
     periodic.pbc = True
@@ -29,7 +29,7 @@ def test_dispersion_of_a_slab_is_that_without_images_above_it(slab):
 
 @pytest.mark.parametrize("shift", [-12.0, -10.5, 7.0, 100.0])
 @pytest.mark.parametrize("height", [None, 0.0, 5.0])
-def test_the_place_in_the_cell_does_not_matter(slab, shift, height):
+def test_dispersion_does_not_depend_on_the_position_in_the_cell(slab, shift, height):
     moved = slab.copy()
     moved.positions[:, 2] += shift
     if height is not None:
@@ -39,7 +39,7 @@ def test_the_place_in_the_cell_does_not_matter(slab, shift, height):
     np.testing.assert_allclose(moved.get_forces(), slab.get_forces(), atol=1e-9)
 
 
-def test_a_turn_of_the_slab_turns_the_forces(slab):
+def test_a_rotation_of_the_slab_rotates_the_forces(slab):
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
     turned = slab.copy()
     turned.set_cell(slab.cell.array @ turn, scale_atoms=False)
@@ -50,7 +50,7 @@ def test_a_turn_of_the_slab_turns_the_forces(slab):
 
 
 @pytest.mark.parametrize("order", [[1, 2, 0], [2, 0, 1]])
-def test_the_order_of_the_cell_vectors_does_not_matter(slab, order):
+def test_dispersion_does_not_depend_on_the_order_of_the_cell_vectors(slab, order):
     other = slab.copy()
     other.set_cell(slab.cell.array[order], scale_atoms=False)
     other.pbc = slab.pbc[order]

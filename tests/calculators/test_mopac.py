@@ -1,4 +1,4 @@
-"""MOPAC in process: forces are the gradient, a warm density changes nothing, slabs need no vacuum vector."""
+"""MOPAC: forces are the gradient, the initial density does not change the energy, and slabs need no third vector."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_forces_are_the_gradient_of_the_energy(method, make):
         assert forces[i, axis] == pytest.approx(-(energies[0] - energies[1]) / (2 * step), abs=0.02)
 
 
-def test_a_warm_density_gives_the_same_energy():
+def test_the_initial_density_does_not_change_the_energy():
     warm = salt()
     warm.calc = Mopac()
     warm.get_potential_energy()
@@ -46,7 +46,7 @@ def test_a_warm_density_gives_the_same_energy():
     assert warm.get_potential_energy() == pytest.approx(cold.get_potential_energy(), abs=2e-3)
 
 
-def test_another_molecule_starts_afresh():
+def test_another_molecule_starts_from_a_fresh_guess():
     calculator = Mopac()
     for name in ("H2O", "CH4", "H2O"):
         atoms = molecule(name)
@@ -73,7 +73,7 @@ def test_the_heat_of_formation_is_in_electronvolt():
         ),
     ],
 )
-def test_what_mopac_refuses_is_an_error_with_its_words(atoms, words):
+def test_an_error_of_mopac_is_raised_with_its_text(atoms, words):
     atoms.calc = Mopac()
     with pytest.raises(CalculationError, match=f"MOPAC PM7 of H2: .*{words}"):
         atoms.get_potential_energy()

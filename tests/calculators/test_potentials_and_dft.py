@@ -1,4 +1,4 @@
-"""Density functionals and machine-learned potentials: what is missing is named, what is there gives right forces."""
+"""Density functionals and machine-learned potentials: missing parts are named, and forces are the gradient."""
 
 import copy
 import hashlib
@@ -26,13 +26,13 @@ def spec(name: str, **parameters) -> CalculatorSpec:
     return CalculatorSpec(name=name, parameters=parameters)
 
 
-def test_every_level_goes_by_name():
+def test_the_registry_has_all_codes():
     potentials = {"sevennet", "mace", "fairchem", "sevennet-torch", "orb"}
     assert set(CODES) == potentials | {"emt", "tblite", "mopac", "cp2k", "gpaw", "pyscf"}
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
-def test_weights_that_are_not_there_are_named(name, tmp_path):
+def test_missing_weights_are_refused_with_their_name(name, tmp_path):
     with pytest.raises(InputError, match=f"model: absent; {name} needs the path of a file with weights"):
         make_calculator(spec(name))
     missing = tmp_path / "my.model"
@@ -41,13 +41,13 @@ def test_weights_that_are_not_there_are_named(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.install])
-def test_a_code_that_is_not_installed_says_how_to_get_it(name, monkeypatch):
+def test_a_code_that_is_not_installed_is_refused_with_the_install_command(name, monkeypatch):
     monkeypatch.setitem(CODES, name, replace(CODES[name], module="no_such_code"))
     with pytest.raises(InputError, match=f"{name} needs no_such_code .*install"):
         make_calculator(spec(name, **({"model": "name"} if name in WITH_WEIGHTS else {})))
 
 
-def test_a_plan_is_checked_without_loading_weights(tmp_path, monkeypatch):
+def test_a_calculator_is_checked_without_loading_weights(tmp_path, monkeypatch):
     def load(model: str, device: str = "cpu"):
         raise AssertionError("loaded")
 
@@ -55,14 +55,14 @@ def test_a_plan_is_checked_without_loading_weights(tmp_path, monkeypatch):
     weights.write_bytes(b"weights")
     monkeypatch.setitem(CODES, "mace", replace(CODES["mace"], module="json", build=load))
     check_calculator(spec("mace", model=str(weights)))
-    with pytest.raises(InputError, match="mace refuses .*devise"):
+    with pytest.raises(InputError, match="mace does not accept .*devise"):
         check_calculator(spec("mace", model=str(weights), devise="cuda"))
     with pytest.raises(AssertionError, match="loaded"):
         make_calculator(spec("mace", model=str(weights)))
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
-def test_results_carry_the_hash_of_the_weights(name, tmp_path):
+def test_the_description_contains_the_hash_of_the_weights(name, tmp_path):
     weights = tmp_path / "small.model"
     weights.write_bytes(b"weights")
     described = describe_calculator(spec(name, model=str(weights)))
@@ -73,32 +73,36 @@ def test_results_carry_the_hash_of_the_weights(name, tmp_path):
 def test_dispersion_is_added_to_a_potential(monkeypatch):
     dftd3 = pytest.importorskip("dftd3.ase")
     monkeypatch.setitem(CODES, "mace", replace(CODES["mace"], module="json", build=lambda model: EMT()))
-    own, with_d3 = spec("mace", model="name"), spec("mace", model="name", d3="PBE")
-    assert (own.label, with_d3.label) == ("mace name", "mace name D3"), "their results lie in different folders"
+    without_d3, with_d3 = spec("mace", model="name"), spec("mace", model="name", d3="PBE")
+    assert (without_d3.label, with_d3.label) == ("mace name", "mace name D3"), "results are in different folders"
     slab = fcc111("Cu", (2, 2, 2), vacuum=6.0)
     energies, forces = [], []
-    for calculator in (make_calculator(own), make_calculator(with_d3), dftd3.DFTD3(method="pbe", damping="d3bj")):
+    for calculator in (
+        make_calculator(without_d3),
+        make_calculator(with_d3),
+        dftd3.DFTD3(method="pbe", damping="d3bj"),
+    ):
         slab.calc = calculator
         energies.append(slab.get_potential_energy())
         forces.append(slab.get_forces())
     assert energies[1] == pytest.approx(energies[0] + energies[2]) and energies[2] < -1
     assert forces[1] == pytest.approx(forces[0] + forces[2])
-    _, (result,) = relax_batch([annotate(slab, ADSORBATE)], with_d3, 0.05, 20)
-    assert result["converged"] and result["calculator"]["dftd3"]
+    (result,) = relax_batch([annotate(slab, ADSORBATE)], with_d3, 0.05, 20)
+    assert result.converged and result.calculator["dftd3"]
 
 
-def test_a_functional_that_d3_does_not_know_is_refused(monkeypatch):
+def test_a_functional_without_d3_parameters_is_refused(monkeypatch):
     pytest.importorskip("dftd3")
     monkeypatch.setitem(CODES, "mace", replace(CODES["mace"], module="json", build=lambda model: EMT()))
     with pytest.raises(InputError, match="d3: D3.BJ. has no parameters for 'BPE'; give .* PBE"):
         check_calculator(spec("mace", model="name", d3="BPE"))
     monkeypatch.setitem(CODES, "pyscf", replace(CODES["pyscf"], module="json"))
-    with pytest.raises(InputError, match="pyscf refuses .*d3"):
+    with pytest.raises(InputError, match="pyscf does not accept .*d3"):
         check_calculator(spec("pyscf", d3="PBE"))
 
 
-def test_a_program_that_is_not_on_the_path_is_named():
-    with pytest.raises(InputError, match="'no_such_cp2k' is no program here; install CP2K"):
+def test_a_program_that_is_not_on_the_path_is_refused_with_its_name():
+    with pytest.raises(InputError, match="'no_such_cp2k' was not found on this machine; install CP2K"):
         make_calculator(spec("cp2k", command="no_such_cp2k"))
 
 
@@ -129,7 +133,7 @@ def test_pyscf_on_water():
 
 
 @pytest.mark.dft
-@pytest.mark.skipif(shutil.which("cp2k_shell.psmp") is None, reason="no CP2K here")
+@pytest.mark.skipif(shutil.which("cp2k_shell.psmp") is None, reason="CP2K is not installed")
 def test_cp2k_on_a_molecule_and_on_a_slab():
     hydrogen = molecule("H2")
     hydrogen.calc = make_calculator(spec("cp2k", cutoff_Ry=300.0, dispersion=False))
@@ -152,7 +156,7 @@ def test_gpaw_on_a_molecule_and_on_a_slab():
     assert np.isfinite(salt.get_potential_energy()) and salt.calc.results["forces"].shape == (2, 3)
 
 
-def test_a_box_around_a_molecule_stays_as_its_atoms_move():
+def test_the_box_around_a_molecule_does_not_change_with_small_displacements():
     water = molecule("H2O")
     boxed = boxed_molecule(water)
     water.positions[1, 1] += 0.01
@@ -224,8 +228,8 @@ def test_sevennet_in_torch_from_a_file_of_weights(tiny_sevennet):
 
 
 @pytest.mark.mlip
-def test_sevennet_in_torch_with_the_weights_that_its_wheel_carries():
-    """AlMe3 on the bare CsPbBr3(100), which the reference level binds by 0.71 eV."""
+def test_sevennet_in_torch_with_the_weights_of_its_wheel():
+    """AlMe3 on the bare CsPbBr3(100); its adsorption energy at the reference level is -0.71 eV."""
     pytest.importorskip("sevenn")
     pytest.importorskip("dftd3")
     calculator = make_calculator(spec("sevennet-torch", model="7net-0", d3="PBE"))

@@ -1,8 +1,9 @@
-"""Calculators by name; what they cannot do is known before anything runs."""
+"""Calculators by name: wrong names, parameters and elements are refused before a calculation starts."""
 
 import json
 
 import pytest
+from ase import Atoms
 from ase.build import molecule
 
 from qdsurf.calculators.registry import (
@@ -24,13 +25,13 @@ def spec(name: str, **parameters) -> CalculatorSpec:
 
 
 @pytest.mark.parametrize("name", ["sevennet", "emt", "tblite", "mopac"])
-def test_every_known_name_gives_an_energy(name):
+def test_every_known_name_has_an_energy(name):
     atoms = molecule("CO")
     atoms.calc = make_calculator(spec(name))
     assert atoms.get_potential_energy() == atoms.get_potential_energy()
 
 
-def test_module_and_class_take_their_parameters():
+def test_parameters_are_passed_to_an_imported_class():
     calculator = make_calculator(spec("ase.calculators.lj:LennardJones", sigma=3.4, epsilon=0.01))
     assert (calculator.parameters.sigma, calculator.parameters.epsilon) == (3.4, 0.01)
 
@@ -53,7 +54,7 @@ def test_methods_of_tblite_differ(method):
         ),
         (spec("tblite", method="GFN3"), "unknown tblite method 'GFN3'.*Accepted: GFN1-xTB, GFN2-xTB, IPEA1-xTB"),
         (spec("mopac", method="PM8"), "unknown mopac method 'PM8'.*Accepted: PM6, PM6-D3H4, PM7"),
-        (spec("tblite", methd="GFN2-xTB"), "calculator.parameters: tblite refuses .*'methd'"),
+        (spec("tblite", methd="GFN2-xTB"), "calculator.parameters: tblite does not accept .*'methd'"),
         (spec("emt", asap=True), "calculator.parameters"),
         (spec("no_such_module:Class"), "'no_such_module:Class' cannot be imported: No module named"),
         (spec("ase.calculators.lj:Nothing"), "cannot be imported: .*has no attribute 'Nothing'"),
@@ -62,34 +63,30 @@ def test_methods_of_tblite_differ(method):
         (spec(""), "unknown calculator"),
     ],
 )
-def test_what_is_not_known_is_refused_by_name(given, message):
+def test_an_unknown_name_or_parameter_is_refused(given, message):
     with pytest.raises(InputError, match=message):
         make_calculator(given)
 
 
-def test_elements_without_parameters_are_listed_with_those_that_have_some():
+def test_an_unsupported_element_is_refused_with_the_supported_ones():
     with pytest.raises(UnsupportedElementError, match="emt has no parameters for Pb, S; it supports Ag, Al, Au, C, Cu"):
         assert_supported(EMT, ["S", "Ag", "Pb", "S"])
     with pytest.raises(UnsupportedElementError, match="tblite GFN2-xTB has no parameters for U; it supports .*Rn"):
         assert_supported(spec("tblite", method="GFN2-xTB"), ["U", "O"])
 
 
-def test_every_element_that_is_listed_is_supported():
+def test_listed_elements_are_supported():
     assert_supported(EMT, supported_elements(EMT))
     assert_supported(spec("tblite"), ["H", "Pb", "Cs", "Rn"])
-    assert_supported(spec("ase.calculators.lj:LennardJones"), ["U", "Pb"])  # it does not say
+    assert_supported(
+        spec("ase.calculators.lj:LennardJones"), ["U", "Pb"]
+    )  # its elements are unknown, so all are accepted
 
 
-def test_an_unsupported_element_stops_the_batch_before_anything_runs(capsys):
+def test_an_unsupported_element_stops_a_batch_before_its_first_calculation(capsys):
     with pytest.raises(UnsupportedElementError, match="Pb"):
-        relax_batch([molecule("H2O"), molecule("CO"), molecule("CH4"), _lead()], EMT)
+        relax_batch([molecule("H2O"), molecule("CO"), molecule("CH4"), Atoms("Pb")], EMT)
     assert capsys.readouterr().out == ""
-
-
-def _lead():
-    from ase import Atoms
-
-    return Atoms("Pb")
 
 
 @pytest.mark.parametrize("given", [EMT, spec("tblite", method="GFN2-xTB"), spec("ase.calculators.lj:LennardJones")])

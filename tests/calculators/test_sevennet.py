@@ -1,4 +1,4 @@
-"""SevenNet in numba: the values of torch, exact gradients, invariances, and input that has no energy."""
+"""SevenNet in numba: the values of torch, exact gradients, invariances, and refused structures."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def double() -> SevenNet:
 
 
 def rattled_slab(seed: int = 0) -> Atoms:
-    """Water on two layers of PbS(100), shaken, periodic in the plane."""
+    """Water on two layers of PbS(100) with random displacements, periodic in the plane."""
     slab = bulk("PbS", "rocksalt", 5.94, cubic=True)
     slab.center(vacuum=6.0, axis=2)
     slab.pbc = True, True, False
@@ -51,13 +51,13 @@ def evaluate(atoms: Atoms, calculator: SevenNet) -> tuple[float, np.ndarray]:
 
 
 @pytest.mark.parametrize(("model", "atoms"), REFERENCE, ids=lambda x: x if isinstance(x, str) else x.info["name"])
-def test_values_of_torch(model, atoms):
-    own = atoms.copy()
-    own.calc = SevenNet(model, d3="none")
-    assert own.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
-    np.testing.assert_allclose(own.get_forces(), atoms.get_forces(), atol=1e-4)
+def test_values_are_those_of_torch(model, atoms):
+    copy = atoms.copy()
+    copy.calc = SevenNet(model, d3="none")
+    assert copy.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
+    np.testing.assert_allclose(copy.get_forces(), atoms.get_forces(), atol=1e-4)
     if atoms.pbc.all():
-        np.testing.assert_allclose(own.get_stress(), atoms.get_stress(), atol=1e-5)
+        np.testing.assert_allclose(copy.get_stress(), atoms.get_stress(), atol=1e-5)
 
 
 @pytest.mark.parametrize("model", weights.MODELS)
@@ -131,7 +131,7 @@ def test_wrapping_and_the_choice_of_the_cell_do_not_matter(double, seed):
 
 @settings(max_examples=10, deadline=None)
 @given(seed=seeds)
-def test_a_turn_turns_the_forces(double, seed):
+def test_a_rotation_rotates_the_forces(double, seed):
     atoms = rattled_slab(seed)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]  # mirror images are among them
     energy, forces = evaluate(atoms, double)
@@ -151,14 +151,14 @@ def test_repeating_the_cell_multiplies_the_energy(double):
     np.testing.assert_allclose(repeated, np.tile(forces, (8, 1)), atol=1e-8)
 
 
-def test_threads_change_nothing():
+def test_the_number_of_threads_does_not_change_the_result():
     atoms = bulk("PbS", "rocksalt", 5.94, cubic=True) * 2
     atoms.rattle(0.1, seed=4)
     (energy, forces), (other, threaded) = evaluate(atoms, SevenNet()), evaluate(atoms, SevenNet(threads=3))
     assert other == energy and np.array_equal(threaded, forces)
 
 
-def test_a_hole_between_images_of_one_atom_is_refused():
+def test_an_unphysical_energy_of_overlapping_images_is_refused():
     atoms = Atoms("Cu", cell=[20, 20, 0.8], pbc=[False, False, True])
     atoms.calc = SevenNet()
     with pytest.raises(CalculationError, match=r"atom 0 \(Cu\) is \d+ eV below .*closest neighbour is at 0\.80 A"):
@@ -173,7 +173,7 @@ def test_a_turned_slab_has_the_same_energy_with_dispersion():
     assert other == pytest.approx(energy, abs=1e-4)
 
 
-def test_contributions_of_atoms_are_given_where_they_add_up():
+def test_energies_of_atoms_are_available_only_without_dispersion():
     atoms = molecule("CH3OH")
     atoms.calc = SevenNet(d3="none")
     assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
@@ -182,7 +182,7 @@ def test_contributions_of_atoms_are_given_where_they_add_up():
     assert "energies" not in atoms.calc.results
 
 
-def test_molecules_far_apart_add_up(double):
+def test_energies_of_distant_molecules_add_up(double):
     water, ammonia = molecule("H2O"), molecule("NH3")
     far = water.copy() + Atoms(ammonia.numbers, ammonia.positions + np.array([0, 0, 30.0]))
     assert evaluate(far, double)[0] == pytest.approx(evaluate(water, double)[0] + evaluate(ammonia, double)[0])
@@ -215,7 +215,7 @@ def test_edges_are_those_of_ase(seed, periodic):
     assert np.all(np.diff(edges.starts) >= 0) and edges.starts[-1] == len(expected)
 
 
-def test_weights_are_part_of_provenance():
+def test_the_description_contains_the_hash_of_the_weights():
     described = describe_calculator(CalculatorSpec())
     assert described["parameters"] == {"model": "7net-l3i5", "d3": "PBE"}
     assert described["weights_sha256"] == weights.weights_sha256("7net-l3i5") and described["dftd3"]
@@ -230,7 +230,7 @@ def test_torch_is_not_imported():
 
 
 @pytest.mark.slow
-def test_several_processes_compile_at_the_same_time(tmp_path):
+def test_several_processes_can_compile_at_the_same_time(tmp_path):
     code = (
         "import sys; from ase.build import molecule; from qdsurf.calculators.sevennet.calculator import SevenNet;"
         "a = molecule('H2O'); a.calc = SevenNet(d3='none', precision=sys.argv[1]); print(a.get_potential_energy())"
@@ -306,15 +306,15 @@ def with_cell(cell, pbc) -> Atoms:
         (Atoms("RnPo", [[0, 0, 0], [0, 0, 3]]), UnsupportedElementError, "7net-l3i5 has no parameters for Po, Rn"),
     ],
 )  # fmt: skip
-def test_a_structure_without_energy_is_refused(atoms, error, words):
+def test_a_structure_without_a_defined_energy_is_refused(atoms, error, words):
     atoms = atoms.copy()
     atoms.calc = SevenNet()
     with pytest.raises(error, match=words):
         atoms.get_potential_energy()
 
 
-def test_a_hole_of_the_network_is_refused():
-    """AlMe3 on a cell so small that it overlaps with its own images falls into one on the way down."""
+def test_an_unphysical_minimum_of_the_network_is_refused():
+    """AlMe3 in a cell so small that it overlaps with its periodic images relaxes into such a minimum."""
     atoms = read(DATA / "overlapping.extxyz")
     atoms.calc = SevenNet()
     with pytest.raises(
@@ -332,7 +332,7 @@ def test_a_hole_of_the_network_is_refused():
         ({"threads": 0}, "calculator.parameters.threads: 0 is not a positive integer"),
         ({"threads": 1.5}, "calculator.parameters.threads: 1.5 is not a positive integer"),
         ({"precision": "half"}, "unknown sevennet precision 'half'. Accepted: double, single"),
-        ({"device": "cuda"}, "sevennet refuses .*'device'"),
+        ({"device": "cuda"}, "sevennet does not accept .*'device'"),
     ],
 )
 def test_wrong_parameters_are_refused(parameters, words):

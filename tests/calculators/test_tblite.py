@@ -1,21 +1,23 @@
-"""The rescue ladder: rungs in order, recorded, and never an energy at a raised electronic temperature."""
+"""Recovery attempts of the SCF: in order, counted, and never an energy at a raised electronic temperature."""
 
 import pytest
 from ase.build import molecule
 from ase.calculators.calculator import CalculationFailed
 from tblite.ase import TBLite
 
-from qdsurf.calculators.tblite import LADDER, RescuedTBLite
+from qdsurf.calculators.tblite import SCF_ATTEMPTS, RecoveringTBLite
 from qdsurf.errors import CalculationError
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.relax import relax_batch, relax_one
 
-RUNGS = [name for name, _, _ in LADDER]
-TEMPERATURES = [changes.get("electronic_temperature", 300.0) for _, _, attempts in LADDER for changes in attempts]
+NAMES = [attempt.name for attempt in SCF_ATTEMPTS]
+TEMPERATURES = [
+    changes.get("electronic_temperature", 300.0) for attempt in SCF_ATTEMPTS for changes in attempt.settings
+]
 
 
-def failing(calculator: RescuedTBLite, times: float) -> list[dict]:
-    """Let the inner calculator fail so many times; returns the list of the settings of each attempt."""
+def failing(calculator: RecoveringTBLite, times: float) -> list[dict]:
+    """Let the inner calculator fail a number of times; return the list to which the settings of each SCF are added."""
     attempts, real = [], calculator._inner.calculate
 
     def calculate(*args, **keys):
@@ -29,36 +31,36 @@ def failing(calculator: RescuedTBLite, times: float) -> list[dict]:
 
 
 def warm() -> tuple:
-    """A water molecule whose calculator holds a density, moved a little."""
+    """A displaced water molecule whose calculator has a density, and the calculator."""
     atoms = molecule("H2O")
-    atoms.calc = RescuedTBLite()
+    atoms.calc = RecoveringTBLite()
     atoms.get_potential_energy()
     atoms.calc.rescues.clear()
     atoms.rattle(0.02, seed=1)
     return atoms, atoms.calc
 
 
-@pytest.mark.parametrize("rung", range(len(LADDER)))
-def test_the_rungs_are_climbed_in_order_and_the_one_that_helped_is_recorded(rung):
+@pytest.mark.parametrize("number", range(len(SCF_ATTEMPTS)))
+def test_attempts_are_made_in_order_and_the_successful_one_is_counted(number):
     atoms, calculator = warm()
-    attempts = failing(calculator, rung)
+    attempts = failing(calculator, number)
     atoms.get_potential_energy()
-    assert calculator.rescues == {RUNGS[rung]: 1}
+    assert calculator.rescues == {NAMES[number]: 1}
     seen = [attempt["electronic_temperature"] for attempt in attempts]
     assert seen == TEMPERATURES[: len(seen)]
     assert seen[-1] == 300.0, "the last SCF ran at a raised electronic temperature"
     assert [attempt["accuracy"] for attempt in attempts[:4]] == [1.0, 1.0, 100.0, 100.0][: min(4, len(attempts))]
 
 
-def test_a_cold_start_is_not_repeated():
+def test_without_a_density_the_fresh_guess_is_not_repeated():
     atoms = molecule("H2O")
-    atoms.calc = RescuedTBLite()
+    atoms.calc = RecoveringTBLite()
     attempts = failing(atoms.calc, 1)
     atoms.get_potential_energy()
     assert [attempt["accuracy"] for attempt in attempts] == [1.0, 100.0]
 
 
-def test_a_loose_rung_is_kept_with_its_density_and_flagged_until_forgotten():
+def test_a_loose_attempt_is_kept_with_its_density_until_it_is_forgotten():
     atoms, calculator = warm()
     attempts = failing(calculator, 2)
     atoms.get_potential_energy()
@@ -71,7 +73,7 @@ def test_a_loose_rung_is_kept_with_its_density_and_flagged_until_forgotten():
     assert attempts[-1]["accuracy"] == 1.0 and not calculator.loose
 
 
-def test_a_result_from_a_loose_scf_says_so(monkeypatch):
+def test_a_result_of_a_loose_scf_is_flagged(monkeypatch):
     real = TBLite.calculate
 
     def calculate(self, *args):
@@ -80,26 +82,26 @@ def test_a_result_from_a_loose_scf_says_so(monkeypatch):
         return real(self, *args)
 
     monkeypatch.setattr(TBLite, "calculate", calculate)
-    _, result = relax_one(molecule("H2O"), RescuedTBLite(), 0.05, 50)
-    assert result["converged"] and result["flags"] == ["loose_scf"] and list(result["rescues"]) == ["loose"]
+    result = relax_one(molecule("H2O"), RecoveringTBLite(), 0.05, 50)
+    assert result.converged and result.flags == ("loose_scf",) and list(result.rescues) == ["loose"]
 
 
-@pytest.mark.parametrize("times", range(len(LADDER) - 1))  # a cold start has no use for a fresh guess
+@pytest.mark.parametrize("times", range(len(SCF_ATTEMPTS) - 1))  # without a density the fresh guess is skipped
 @pytest.mark.parametrize("temperature", [300.0, 1000.0])
-def test_a_rescued_energy_is_the_energy_at_the_stated_temperature(times, temperature):
+def test_a_recovered_energy_is_that_at_the_stated_temperature(times, temperature):
     atoms = molecule("H2O")
-    atoms.calc = RescuedTBLite(electronic_temperature=temperature)
+    atoms.calc = RecoveringTBLite(electronic_temperature=temperature)
     failing(atoms.calc, times)
-    loose = 5e-3 if times in (1, 2) else 1e-5  # the error that the ladder allows a loose SCF
+    loose = 5e-3 if times in (1, 2) else 1e-5  # error of a loose SCF
     reference = molecule("H2O")
     reference.calc = TBLite(method="GFN2-xTB", electronic_temperature=temperature, verbosity=0)
     assert atoms.get_potential_energy() == pytest.approx(reference.get_potential_energy(), abs=loose)
     assert abs(atoms.get_forces() - reference.get_forces()).max() < (0.05 if loose > 1e-4 else 1e-3)
 
 
-def test_a_later_rung_starts_from_a_fresh_guess():
+def test_a_later_attempt_starts_from_a_fresh_guess():
     atoms = molecule("H2O")
-    atoms.calc = RescuedTBLite()
+    atoms.calc = RecoveringTBLite()
     atoms.get_potential_energy()
     attempts = failing(atoms.calc, 2)
     atoms.rattle(0.02, seed=1)
@@ -108,26 +110,26 @@ def test_a_later_rung_starts_from_a_fresh_guess():
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_the_settings_are_back_after_a_rescue(times):
+def test_the_settings_are_restored_after_a_recovery(times):
     atoms = molecule("H2O")
-    atoms.calc = RescuedTBLite()
+    atoms.calc = RecoveringTBLite()
     before = dict(atoms.calc._inner.parameters)
     failing(atoms.calc, times)
     atoms.get_potential_energy()
     assert dict(atoms.calc._inner.parameters) == before
 
 
-def test_when_nothing_helps_the_error_lists_what_was_tried():
+def test_the_error_lists_all_attempts():
     atoms = molecule("H2O")
-    atoms.calc = RescuedTBLite()
+    atoms.calc = RecoveringTBLite()
     attempts = failing(atoms.calc, float("inf"))
-    with pytest.raises(CalculationError, match=f"SCF of .*OH2.* not converged after: {', '.join(RUNGS)}"):
+    with pytest.raises(CalculationError, match=f"SCF of .*OH2.* not converged after: {', '.join(NAMES)}"):
         atoms.get_potential_energy()
-    assert len(attempts) == len(LADDER) - 1 and not atoms.calc.rescues
+    assert len(attempts) == len(SCF_ATTEMPTS) - 1 and not atoms.calc.rescues
     assert atoms.calc._inner.parameters["electronic_temperature"] == 300.0
 
 
-def test_rescues_are_counted_for_each_structure(monkeypatch):
+def test_recoveries_are_counted_for_each_structure(monkeypatch):
     real = TBLite.calculate
     failed = set()
 
@@ -138,14 +140,14 @@ def test_rescues_are_counted_for_each_structure(monkeypatch):
         return real(self, atoms, *args)
 
     monkeypatch.setattr(TBLite, "calculate", calculate)
-    _, results = relax_batch([molecule("H2O"), molecule("CH4"), molecule("NH3")], CalculatorSpec(name="tblite"))
-    assert [list(result["rescues"]) for result in results] == [[], ["loose"], []]
-    assert all(result["converged"] for result in results)
+    results = relax_batch([molecule("H2O"), molecule("CH4"), molecule("NH3")], CalculatorSpec(name="tblite"))
+    assert [list(result.rescues) for result in results] == [[], ["loose"], []]
+    assert all(result.converged for result in results)
 
 
-def test_forgetting_changes_no_energy():
+def test_a_fresh_guess_does_not_change_the_energy():
     atoms = molecule("CH3OH")
-    atoms.calc = RescuedTBLite()
+    atoms.calc = RecoveringTBLite()
     first = atoms.get_potential_energy()
     atoms.rattle(0.05, seed=2)
     atoms.get_potential_energy()

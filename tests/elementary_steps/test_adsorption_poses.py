@@ -1,4 +1,4 @@
-"""Precursors stand on the atom that was asked for, clear of everything else, and the same every time."""
+"""Precursors bind to the requested atom without other contacts, and equal seeds give equal poses."""
 
 import numpy as np
 import pytest
@@ -12,13 +12,13 @@ from qdsurf.errors import BuildError
 from qdsurf.records import library
 
 PRECURSORS = library.names("precursors")
-CROWDED = {"TDMAT", "TDMAHf", "TDMAZr", "TEMAHf", "TTIP", "CdOAc2", "ZnOAc2"}  # ligands of their own on all sides
+CROWDED = {"TDMAT", "TDMAHf", "TDMAZr", "TEMAHf", "TTIP", "CdOAc2", "ZnOAc2"}  # bulky groups on all sides
 PLACES = [
     ("PbS", None, "surface.anion"),
     ("CdSe", None, "surface.anion"),
     ("CdSe-wz", None, "surface.anion"),
     ("CsPbBr3", None, "surface.anion"),
-    ("Ag", None, "surface.anion"),  # in a metal the outermost atoms stand in for anions
+    ("Ag", None, "surface.anion"),  # the outermost atoms of a metal match the role of anions
     ("PbS", "acetate", "surface.anion"),
     ("PbS", "acetate", "ligand.anchor"),
     ("CdSe", "acetate", "surface.anion"),
@@ -33,7 +33,7 @@ def surface(material: str, ligand: str | None):
 
 
 @pytest.mark.parametrize(("name", "metal", "charges"), [("TMA", "Al", 3), ("DEZ", "Zn", 2), ("TDMAT", "Ti", 4)])
-def test_a_fragment_is_neutral_with_its_charge_on_the_metal(name, metal, charges):
+def test_fragment_is_neutral_with_its_positive_charge_on_the_metal(name, metal, charges):
     fragment = make_fragment(name)
     charge = fragment.arrays["formal_charge"]
     assert charge.sum() == 0 and charge[fragment.symbols == metal].tolist() == [charges]
@@ -46,12 +46,12 @@ def test_a_fragment_is_neutral_with_its_charge_on_the_metal(name, metal, charges
     [(*place, p) for place in PLACES for p in ("TMA", "DEZ", "TDMAT")]
     + [("PbS", None, "surface.anion", p) for p in PRECURSORS],
 )
-def test_the_metal_stands_on_the_atom_that_was_asked_for(material, ligand, role, precursor, tmp_path):
+def test_metal_is_bonded_to_an_atom_of_the_requested_role(material, ligand, role, precursor, tmp_path):
     below, fragment = surface(material, ligand), make_fragment(precursor)
     try:
         poses = place_precursor(below, fragment, role, poses=2, seed=1)
     except BuildError:
-        # Crowding is a reason; the others fit everywhere.
+        # Bulky precursors do not fit everywhere.
         assert precursor in CROWDED and (role == "ligand.anchor" or material in ("Ag", "CsPbBr3", "CdSe-wz"))
         return
     assert 1 <= len(poses) <= 2
@@ -65,26 +65,26 @@ def test_the_metal_stands_on_the_atom_that_was_asked_for(material, ligand, role,
         assert ratios[target, metal] < 1.3
         substrate = below.arrays["role"] == "substrate"
         np.testing.assert_array_equal(pose.positions[:n][substrate], below.positions[substrate])
-        own = pose.positions[n:, 2]
-        assert own.min() > below.positions[substrate, 2].max() - 0.5, "the precursor is in the crystal"
+        heights = pose.positions[n:, 2]
+        assert heights.min() > below.positions[substrate, 2].max() - 0.5, "the precursor is in the crystal"
         inside = {(i, j) for i, j in molecular_bonds(pose) if i >= n}
-        assert inside == {(i + n, j + n) for i, j in molecular_bonds(fragment)}, "the precursor fell apart"
+        assert inside == {(i + n, j + n) for i, j in molecular_bonds(fragment)}, "the precursor has dissociated"
         across = {(i, j) for i, j in molecular_bonds(pose) if i < n <= j}
-        assert across <= {(target, metal)}, "the precursor lies across a ligand"
+        assert across <= {(target, metal)}, "the precursor is bonded to a ligand"
         assert set(map(tuple, pose.info["bonds"])) == molecular_bonds(below) | inside | (
             {(target, metal)} if not substrate[target] else set()
         )
-        for ion, reach in (("Cs", 2.6), ("Br", 2.1)):  # A; a hydrogen inside this is pressed into the ion
+        for ion, shortest_A in (("Cs", 2.6), ("Br", 2.1)):  # a closer hydrogen atom would overlap with the ion
             ions = np.flatnonzero(substrate & (below.symbols == ion))
             hydrogens = n + np.flatnonzero(fragment.numbers == 1)
             if len(ions) and len(hydrogens):
-                assert min(pose.get_distances(int(h), ions, mic=True).min() for h in hydrogens) > reach
+                assert min(pose.get_distances(int(h), ions, mic=True).min() for h in hydrogens) > shortest_A
         assert set(pose.arrays["fragment"][n:]) == {below.arrays["fragment"].max() + 1}
         assert_valid_model(through_file(pose, tmp_path))
 
 
 @pytest.mark.parametrize(("material", "role"), [("PbS", "surface.anion"), ("CdSe", "ligand.anchor")])
-def test_poses_depend_on_the_seed_and_on_nothing_else(material, role):
+def test_poses_depend_only_on_the_seed(material, role):
     below, fragment = surface(material, "acetate"), make_fragment("TMA")
     first, again, other = (place_precursor(below, fragment, role, seed=seed) for seed in (3, 3, 4))
     assert [pose.info["pose"] for pose in first] == [pose.info["pose"] for pose in again]
@@ -93,7 +93,7 @@ def test_poses_depend_on_the_seed_and_on_nothing_else(material, role):
     assert {pose.info["pose"] for pose in first} != {pose.info["pose"] for pose in other}
 
 
-def test_the_global_random_state_is_neither_used_nor_changed():
+def test_global_random_state_is_neither_used_nor_changed():
     np.random.seed(0)
     first = place_precursor(make_slab("PbS"), make_fragment("TMA"), "surface.anion")[0]
     state = np.random.get_state()[1].copy()
@@ -114,7 +114,7 @@ def surroundings(pose) -> np.ndarray:
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CsPbBr3"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_order_of_surface_atoms_does_not_matter(material, seed):
+def test_poses_do_not_depend_on_the_order_of_the_surface_atoms(material, seed):
     slab = make_slab(material).copy()
     shuffled = slab[np.random.default_rng(seed).permutation(len(slab))]
     shuffled.info = dict(slab.info)
@@ -126,17 +126,17 @@ def test_the_order_of_surface_atoms_does_not_matter(material, seed):
 def test_poses_are_distinct(material, ligand):
     poses = place_precursor(surface(material, ligand), make_fragment("TMA"), "surface.anion", poses=4)
     for i, a in enumerate(poses):
-        assert all(np.abs(surroundings(a) - surroundings(b)).max() > 0.02 for b in poses[:i]), "twice the same pose"
+        assert all(np.abs(surroundings(a) - surroundings(b)).max() > 0.02 for b in poses[:i]), "two poses are equal"
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("material", ["PbS", "CdSe"])  # on CsPbBr3 the unrelaxed carboxylate hides in its vacancy
-def test_an_anchor_is_reached_whatever_the_seed(material, seed):
+@pytest.mark.parametrize("material", ["PbS", "CdSe"])  # on CsPbBr3 the unrelaxed carboxylate is inside the vacancy
+def test_anchor_is_reached_for_every_seed(material, seed):
     for covered in make_ligated(material, "acetate"):
         assert place_precursor(covered, make_fragment("TMA"), "ligand.anchor", seed=seed)
 
 
-def test_neither_surface_nor_fragment_is_changed():
+def test_surface_and_fragment_are_not_modified():
     below, fragment = surface("PbS", "acetate"), make_fragment("TMA").copy()
     copies = below.copy(), fragment.copy()
     place_precursor(below, fragment, "surface.anion")
@@ -144,13 +144,15 @@ def test_neither_surface_nor_fragment_is_changed():
     assert (fragment.arrays["fragment"] == copies[1].arrays["fragment"]).all()
 
 
-def test_a_role_that_nobody_plays_is_named():
-    with pytest.raises(BuildError, match="no atom plays ligand.anchor in 100_PbS"):
+def test_error_for_an_absent_role_names_the_available_ones():
+    with pytest.raises(
+        BuildError, match=r"no atom matches ligand.anchor in 100_PbS. Available sites: surface.cation, surface.anion"
+    ):
         place_precursor(make_slab("PbS"), make_fragment("TMA"), "ligand.anchor")
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe"])
-def test_an_insertion_takes_the_anchor_off_its_cation(material):
+def test_insertion_breaks_the_bond_of_the_anchor_to_its_cation(material):
     below = surface(material, "methylamine")
     template = library.reactions()["adduct_amine"]
     for pose in place_precursor(below, make_fragment("TMA"), "ligand.anchor", breaks=template.breaks):

@@ -1,4 +1,4 @@
-"""What leaves is a neutral molecule made of what the broken bonds held."""
+"""Gas molecules are neutral and consist of the groups whose bonds break."""
 
 import pytest
 from invariants import assert_no_clash
@@ -36,12 +36,12 @@ def formula(molecule: Molecule) -> str:
         ("methylamine", None, "CH5N"),
     ],
 )
-def test_the_ligand_leaves_as_a_neutral_molecule(name, carbons, expected):
+def test_ligand_desorbs_as_a_neutral_molecule(name, carbons, expected):
     assert formula(desorbed_ligand(library.ligand(name), carbons)) == expected
 
 
 @pytest.mark.parametrize(("carbons", "expected"), [(None, "C18H33CsO2"), (2, "C2H3CsO2")])
-def test_the_salt_is_the_acid_with_the_cation_in_place_of_its_proton(carbons, expected):
+def test_salt_is_the_acid_with_a_cation_instead_of_its_proton(carbons, expected):
     salt = desorbed_salt(library.ligand("oleate"), "Cs", carbons)
     assert formula(salt) == expected and salt.name == "Cs-oleate"
     assert_no_clash(build_molecule(salt))
@@ -51,7 +51,7 @@ def test_the_salt_is_the_acid_with_the_cation_in_place_of_its_proton(carbons, ex
     ("precursor", "metal", "expected", "symmetry"),
     [("TMA", "Cd", "C2H6Cd", 2), ("DEZ", None, "C4H10", 2), ("NaI", "Pb", "I2Pb", 2), ("Na2S", "Cd", "CdNa2S2", 2)],
 )
-def test_two_leaving_groups_leave_together(precursor, metal, expected, symmetry):
+def test_two_leaving_groups_form_one_molecule(precursor, metal, expected, symmetry):
     molecule = two_groups(library.precursor(precursor), metal)
     assert formula(molecule) == expected and molecule.symmetry_number == symmetry
     assert_no_clash(build_molecule(molecule))
@@ -67,23 +67,23 @@ def test_two_leaving_groups_leave_together(precursor, metal, expected, symmetry)
         ("TDMAT", "C8H21N3O2Ti", "C6H18BrN3Ti", "C2H6CsN"),
     ],
 )
-def test_the_halves_of_a_precursor_leave_with_an_ion_of_the_surface(precursor, with_ligand, with_halide, with_cation):
-    metal, group = (half(library.precursor(precursor)) for half in (metal_fragment, leaving_group))
+def test_parts_of_a_precursor_form_molecules_with_ions_of_the_surface(precursor, with_ligand, with_halide, with_cation):
+    metal, group = (part(library.precursor(precursor)) for part in (metal_fragment, leaving_group))
     acetate = ligand_anion(library.ligand("oleate"), 2)
-    made = [gas_product(metal, acetate), gas_product(metal, element("Br")), gas_product(element("Cs"), group)]
-    assert [formula(molecule) for molecule in made] == [with_ligand, with_halide, with_cation]
-    for molecule in made:
+    molecules = [gas_product(metal, acetate), gas_product(metal, element("Br")), gas_product(element("Cs"), group)]
+    assert [formula(molecule) for molecule in molecules] == [with_ligand, with_halide, with_cation]
+    for molecule in molecules:
         assert_no_clash(build_molecule(molecule))
 
 
-def test_a_cation_leaves_with_two_ligands():
+def test_cation_desorbs_with_two_ligands():
     acetate = ligand_anion(library.ligand("oleate"), 2)
     molecule = gas_product(element("Cd"), acetate, acetate)
     assert formula(molecule) == "C4H6CdO4" and molecule.symmetry_number == 2
 
 
 @pytest.mark.parametrize("name", library.names("precursors"))
-def test_a_proton_frees_a_leaving_group_that_is_the_by_product_but_for_one_hydrogen_atom(name):
+def test_proton_frees_a_leaving_group_if_both_together_are_the_by_product(name):
     precursor = library.precursor(name)
     with_a_proton = formula(gas_product(element("H"), leaving_group(precursor)))
     assert is_freed_by_a_proton(precursor) == (with_a_proton == formula(precursor.by_product))

@@ -1,4 +1,4 @@
-"""Products hold every atom and charge of their reactants, have the bonds of their template, and are judged by them."""
+"""Products have all atoms and charges of their reactants and the bonds of their template, and pass the state check."""
 
 from collections import Counter
 from functools import cache
@@ -14,7 +14,7 @@ from qdsurf.atomistic.molecules import build_molecule
 from qdsurf.atomistic.roles import find_role
 from qdsurf.elementary_steps.adsorption_poses import coreactant_fragment, place_precursor
 from qdsurf.elementary_steps.gas_products import desorbed_ligand, desorbed_salt
-from qdsurf.elementary_steps.products import ORDERS, build_endpoints, build_products
+from qdsurf.elementary_steps.products import SEQUENCES, Product, build_endpoints, build_products
 from qdsurf.elementary_steps.state_check import check_state
 from qdsurf.errors import BuildError
 from qdsurf.ligands.slab_ligands import attach_ligands
@@ -39,7 +39,7 @@ def applicable(material: str, ligand: str) -> list[str]:
     return [name for name, t in TEMPLATES.items() if entry in t.ligand_entry and t.default]
 
 
-# The rarer chemistries: surface, precursor, co-reactant, and for each template what it releases.
+# Less common templates: precursor, co-reactant, and gas molecules of each template, for each surface.
 RARER = {
     "ZnO hydroxylated": ("TMA", "AcOH", {"protonolysis_hydroxyl": ["CH4"], "acid_on_hydroxyl": ["H2O"]}),
     "PbS oxidised": ("TMA", None, {"dissociation_oxygen": []}),
@@ -78,14 +78,14 @@ RARER = {
 
 
 def chain(name: str) -> list[str]:
-    """A template and those that it starts from, first one first."""
+    """A template and all templates before it, in the order of the steps."""
     before = TEMPLATES[name].reactant
     return [*([] if before == "ligated" else chain(before)), name]
 
 
 @cache
 def rarer_surface(system: str):
-    """A small structure that has what the system's name says."""
+    """A small structure with the ligands or defects in the name of the system."""
     material, *words = system.partition(",")[0].split()
     if material == "ZnO":
         record = library.material(material)
@@ -108,7 +108,7 @@ def gas_molecule(name: str):
 
 @cache
 def rarer_products(system: str, name: str):
-    """First product of a template, unrelaxed, from the first product of the template before."""
+    """First product of a template, not relaxed, from the first product of the previous template."""
     precursor, coreactant, _ = RARER[system]
     template = TEMPLATES[name]
     before = template.reactant
@@ -119,7 +119,7 @@ def rarer_products(system: str, name: str):
     fragment = make_fragment(precursor) if arriving else coreactant_fragment(gas_molecule(coreactant))
     contact, target = template.arrival
     (pose,) = place_precursor(reactant, fragment, target, 1, 0, template.breaks, contact)
-    return [type("Placed", (), {"surface": pose, "gases": {}})]
+    return [Product(pose, {})]
 
 
 ADDUCTS = [(*s, name) for s in SURFACES for name in applicable(*s) if TEMPLATES[name].takes]
@@ -130,7 +130,7 @@ RARER_STEPS = [(system, name) for system, (*_, names) in RARER.items() for name 
 
 @cache
 def states(material: str, ligand: str, name: str) -> tuple:
-    """Candidates of a state, unrelaxed, from the first candidate of the state before."""
+    """Candidates of a state, not relaxed, from the first candidate of the previous state."""
     if name == "ligated":
         return make_ligated(material, ligand)
     template = TEMPLATES[name]
@@ -142,7 +142,7 @@ def states(material: str, ligand: str, name: str) -> tuple:
 
 
 def gas(material: str, ligand: str, name: str) -> list:
-    """Molecules that the step releases, from the records alone."""
+    """Gas molecules of a step according to the records."""
     record, cation = library.ligand(ligand), {"CsPbBr3": "Cs"}.get(material)
     made = {
         "by_product": lambda: library.precursor("TMA").by_product,
@@ -158,7 +158,7 @@ def test_every_template_is_tested():
 
 
 @pytest.mark.parametrize(("system", "name"), RARER_STEPS)
-def test_rarer_chemistries_reach_the_bond_graph_of_their_template(system, name):
+def test_less_common_templates_yield_the_bonds_of_the_template(system, name):
     template = TEMPLATES[name]
     product = rarer_products(system, name)[0]
     surface, gases = product.surface, product.gases
@@ -180,10 +180,10 @@ def test_rarer_chemistries_reach_the_bond_graph_of_their_template(system, name):
     for molecule in gases.values():
         assert not molecule.pbc.any() and molecule.cell.lengths().min() > 15
         apart = molecule.get_all_distances()[np.triu_indices(len(molecule), 1)]
-        assert apart.min() > 0.7 and (bond_ratios(molecule).min(axis=1) < 1.4).all(), "the molecule is in one piece"
+        assert apart.min() > 0.7 and (bond_ratios(molecule).min(axis=1) < 1.4).all(), "the molecule is not in one piece"
 
 
-def test_a_metal_that_stays_behind_is_reduced_and_one_that_leaves_is_gone():
+def test_metal_is_reduced_if_it_remains_and_removed_if_it_is_released():
     before = rarer_products("PbS acetate", "dissociation_surface")[0].surface
     (lead,) = find_role(before, "surface.alkylated")
     assert before.symbols[lead] == "Pb"
@@ -193,20 +193,22 @@ def test_a_metal_that_stays_behind_is_reduced_and_one_that_leaves_is_gone():
     assert (exchanged.symbols == "Pb").sum() == (before.symbols == "Pb").sum() - 1
 
 
-def test_failures_are_told_of_every_order_and_attempt(monkeypatch):
-    """Where no order of the bonds reaches a product, the error says what each met; where one does, the product does."""
+def test_error_lists_every_failed_sequence_and_attempt(monkeypatch):
+    """The reasons are in the error if no sequence yields a product, otherwise in `info` of the product."""
     reactant = states("PbS", "acetate", "adduct_ligand")[0]
 
     def fail(*_):
         raise BuildError("stuck")
 
     template = TEMPLATES["carboxylate_transfer"]
-    for name in list(ORDERS)[:-1]:
-        monkeypatch.setitem(ORDERS, name, fail)
+    for name in list(SEQUENCES)[:-1]:
+        monkeypatch.setitem(SEQUENCES, name, fail)
     product = build_endpoints(reactant.copy(), template)[0]
-    assert all(f"{name}: stuck" in product.info["failures"] for name in list(ORDERS)[:-1])
-    monkeypatch.setitem(ORDERS, list(ORDERS)[-1], fail)
-    with pytest.raises(BuildError, match="(all bonds at once: stuck; ){6}new bonds .*shaken again: stuck"):
+    assert all(f"{name}: stuck" in product.info["failures"] for name in list(SEQUENCES)[:-1])
+    monkeypatch.setitem(SEQUENCES, list(SEQUENCES)[-1], fail)
+    with pytest.raises(
+        BuildError, match="(all bonds at once: stuck; ){6}new bonds .*molecules displaced differently: stuck"
+    ):
         build_endpoints(reactant.copy(), template)
 
 
@@ -223,7 +225,7 @@ def test_products_are_valid_models_with_the_bonds_of_the_template(material, liga
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), STEPS)
-def test_elements_and_charge_balance_with_the_gas(material, ligand, name):
+def test_elements_and_charges_are_balanced_with_the_gas(material, ligand, name):
     reactant = states(material, ligand, TEMPLATES[name].reactant)[0]
     for candidate in states(material, ligand, name):
         assert composition(candidate, *gas(material, ligand, name)) == composition(reactant)
@@ -231,7 +233,7 @@ def test_elements_and_charge_balance_with_the_gas(material, ligand, name):
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), STEPS)
-def test_the_substrate_stands_still_and_the_order_of_atoms_is_kept(material, ligand, name):
+def test_substrate_does_not_move_and_the_order_of_the_atoms_is_kept(material, ligand, name):
     reactant = states(material, ligand, TEMPLATES[name].reactant)[0]
     for candidate in states(material, ligand, name):
         kept = candidate.arrays["role"] == "substrate"
@@ -245,7 +247,7 @@ def test_the_substrate_stands_still_and_the_order_of_atoms_is_kept(material, lig
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), [*ADDUCTS, *STEPS])
-def test_a_candidate_is_accepted_as_itself_and_again_after_a_file(material, ligand, name, tmp_path):
+def test_unchanged_candidate_is_accepted_before_and_after_a_file(material, ligand, name, tmp_path):
     for candidate in states(material, ligand, name):
         assert check_state(candidate, candidate) == ""
         back = through_file(candidate, tmp_path)
@@ -253,24 +255,24 @@ def test_a_candidate_is_accepted_as_itself_and_again_after_a_file(material, liga
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), STAYING)
-def test_the_reactant_is_rejected_with_the_bond_that_came_back(material, ligand, name):
+def test_reactant_is_rejected_because_a_bond_is_not_broken(material, ligand, name):
     reactant = states(material, ligand, TEMPLATES[name].reactant)[0]
     for candidate in states(material, ligand, name):
-        verdict = check_state(candidate, reactant)
-        assert "came back" in verdict
-        assert "formed unasked" not in verdict, "a bond that the reactant had is called new"
+        reason = check_state(candidate, reactant)
+        assert "of this step is not broken" in reason
+        assert "formed during the relaxation" not in reason, "a bond of the reactant is called new"
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), ADDUCTS)
-def test_a_precursor_that_floats_away_is_rejected(material, ligand, name):
+def test_desorbed_precursor_is_rejected(material, ligand, name):
     for candidate in states(material, ligand, name):
         gone = candidate.copy()
         gone.positions[gone.arrays["role"] == "adsorbate", 2] += 3.0
-        assert "did not stay formed" in check_state(candidate, gone)
+        assert "of this step did not form" in check_state(candidate, gone)
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), [s for s in STEPS if TEMPLATES[s[2]].reactant != "ligated"])
-def test_a_product_that_loses_a_hydrogen_is_rejected(material, ligand, name):
+def test_product_that_loses_a_hydrogen_atom_is_rejected(material, ligand, name):
     candidate = states(material, ligand, name)[0]
     torn = candidate.copy()
     hydrogen, partner = next(
@@ -279,11 +281,11 @@ def test_a_product_that_loses_a_hydrogen_is_rejected(material, ligand, name):
         if {"H", "C"} == {candidate.symbols[i], candidate.symbols[j]}
     )
     torn.positions[hydrogen] += torn.positions[hydrogen] - torn.positions[partner]
-    assert "broke" in check_state(candidate, torn)
+    assert "broke during the relaxation but is not part of this reaction" in check_state(candidate, torn)
 
 
 @pytest.mark.parametrize(("material", "ligand", "name"), STAYING)
-def test_products_keep_the_bonds_that_the_template_does_not_name(material, ligand, name):
+def test_products_keep_all_other_bonds(material, ligand, name):
     reactant = states(material, ligand, TEMPLATES[name].reactant)[0]
     for candidate in states(material, ligand, name):
         named = {tuple(sorted(pair)) for key in ("formed", "broken") for pair in candidate.info[key]}
@@ -291,30 +293,32 @@ def test_products_keep_the_bonds_that_the_template_does_not_name(material, ligan
         before, after = (atoms.get_all_distances(mic=True)[i, j] for atoms in (reactant, candidate))
         metal = reactant.arrays["formal_charge"] > 1
         covalent = ~(metal[i] & reactant.arrays["anchor"][j] | metal[j] & reactant.arrays["anchor"][i])
-        np.testing.assert_allclose(after[covalent], before[covalent], rtol=0.15)  # a crowded C-H gives way to 12 %
+        np.testing.assert_allclose(
+            after[covalent], before[covalent], rtol=0.15
+        )  # bonds C-H in a crowded geometry change by up to 12 %
 
 
-def test_the_answer_is_the_same_every_time():
+def test_result_is_deterministic():
     reactant = states("PbS", "acetate", "adduct_ligand")[0]
     first, again = (build_endpoints(reactant.copy(), TEMPLATES["carboxylate_transfer"]) for _ in range(2))
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a.positions, b.positions)
 
 
-def test_a_template_whose_roles_are_absent_names_the_role(slab_of):
-    with pytest.raises(BuildError, match="ligand_desorption_acid: no atom plays ligand.anchor"):
+def test_error_names_the_absent_role(slab_of):
+    with pytest.raises(BuildError, match="ligand_desorption_acid: no atom matches ligand.anchor"):
         build_endpoints(slab_of("PbS"), TEMPLATES["ligand_desorption_acid"])
 
 
-def test_atoms_too_far_apart_are_no_candidate():
+def test_atoms_that_are_too_far_apart_yield_no_product():
     reactant = states("PbS", "acetate", "adduct_surface")[0].copy()
     reactant.positions[reactant.arrays["role"] == "adsorbate", 2] += 9
     with pytest.raises(BuildError, match="protonolysis_surface_hydrogen: no product geometry"):
         build_endpoints(reactant, TEMPLATES["protonolysis_surface_hydrogen"])
 
 
-def test_a_salt_leaves_though_its_anchor_leans_on_the_cation_from_afar():
-    """Acetate in the hole of a bromide: Pb-O of 3 A is no bond, but lead is still the ion that it leaves."""
+def test_salt_desorbs_although_its_anchor_is_far_from_the_cation():
+    """Acetate in a bromide vacancy: 3 A between Pb and O are not a bond, but acetate still leaves the Pb ion."""
     covered = make_ligated("CsPbBr3", "acetate")[0].copy()
     anchors = np.flatnonzero(covered.arrays["anchor"])
     own = covered.arrays["fragment"] == covered.arrays["fragment"][anchors[0]]
@@ -329,14 +333,14 @@ def test_a_salt_leaves_though_its_anchor_leans_on_the_cation_from_afar():
         )
 
 
-def test_a_ligand_that_changed_hands_may_lean_on_the_crystal():
+def test_transferred_ligand_may_touch_the_crystal():
     product = states("CdSe", "acetate", "carboxylate_transfer")[0]
     anchor, cation = next(
         pair if product.arrays["anchor"][pair[0]] else pair[::-1]
         for pair in map(tuple, product.info["broken"])
         if product.arrays["anchor"][list(pair)].any()
     )
-    leaning = product.copy()
-    leaning.positions[cation] = leaning.positions[anchor] + [0, 0, -2.2]
-    assert bond_ratios(leaning)[anchor, cation] < 1.1
-    assert not check_state(product, product) and "came back" not in check_state(product, leaning)
+    touching = product.copy()
+    touching.positions[cation] = touching.positions[anchor] + [0, 0, -2.2]
+    assert bond_ratios(touching)[anchor, cation] < 1.1
+    assert not check_state(product, product) and "is not broken" not in check_state(product, touching)

@@ -1,17 +1,18 @@
-"""Whether a free molecule kept its shape; endpoints on a crystal are judged in test_endpoints.py."""
+"""Folded groups of free molecules; test_products.py tests the bonds of structures on a crystal."""
 
 import numpy as np
 import pytest
 
 from qdsurf.atomistic.bonding import bond_matrix
 from qdsurf.atomistic.molecules import build_molecule
-from qdsurf.elementary_steps.selection import select_state
 from qdsurf.elementary_steps.state_check import FOLDED_DEG, folded_groups
 from qdsurf.records import library
+from qdsurf.relaxation.result import RelaxationResult
+from qdsurf.relaxation.selection import select_state
 
 
-def with_a_bent_methyl(degrees: float):
-    """Trimethylaluminium, and the same with one methyl group turned about its carbon atom."""
+def with_bent_methyl_group(degrees: float):
+    """Trimethylaluminium, the same molecule with one methyl group rotated about its carbon atom, and this atom."""
     atoms = build_molecule(library.precursor("TMA").molecule)
     bonded = bond_matrix(atoms)
     carbon = np.flatnonzero(atoms.numbers == 6)[0]
@@ -27,24 +28,23 @@ def with_a_bent_methyl(degrees: float):
     return atoms, bent, carbon
 
 
-def fate(calculator: str, candidate, relaxed) -> str:
-    """What becomes of a molecule that a calculator relaxed to some shape."""
-    result = {"converged": True, "flags": [], "calculator": {"name": calculator}}
-    result |= {"energy_eV": -1.0, "max_force_eV_per_A": 0.0, "force_calls": 1, "wall_s": 0.0}
-    return select_state([candidate], [relaxed], [result])[1]["status"]
+def status(calculator: str, candidate, relaxed) -> str:
+    """Status of a molecule that a calculator has relaxed to some shape."""
+    result = RelaxationResult(relaxed, -1.0, 0.0, True, "converged", calculator={"name": calculator})
+    return select_state([candidate], [result])[0].status
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_a_folded_methyl_group_is_refused_and_a_bent_one_is_not(sign):
-    atoms, folded, carbon = with_a_bent_methyl(sign * (FOLDED_DEG + 5))
-    assert fate("mopac", atoms, atoms) == "ok"
-    assert fate("mopac", atoms, folded).startswith(f"C{carbon} folded: an angle changed by")
-    assert fate("mopac", atoms, with_a_bent_methyl(sign * (FOLDED_DEG - 5))[1]) == "ok"
-    assert fate("emt", atoms, folded) == "ok"  # no calculator without angles is asked
+def test_folded_methyl_group_is_rejected_and_a_bent_one_is_accepted(sign):
+    atoms, folded, carbon = with_bent_methyl_group(sign * (FOLDED_DEG + 5))
+    assert status("mopac", atoms, atoms) == "ok"
+    assert status("mopac", atoms, folded).startswith(f"the group at C{carbon} folded")
+    assert status("mopac", atoms, with_bent_methyl_group(sign * (FOLDED_DEG - 5))[1]) == "ok"
+    assert status("emt", atoms, folded) == "ok"  # calculators without angular terms are exempt
 
 
-def test_on_a_crystal_a_methyl_group_may_lean_over():
-    atoms, folded, _ = with_a_bent_methyl(FOLDED_DEG + 5)
+def test_methyl_group_on_a_crystal_may_fold():
+    atoms, folded, _ = with_bent_methyl_group(FOLDED_DEG + 5)
     for structure in (atoms, folded):
         structure.arrays["role"][-1:] = "substrate"
     assert folded_groups(atoms, folded) == []

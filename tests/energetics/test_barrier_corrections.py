@@ -1,4 +1,4 @@
-"""Barriers of molecules: what a step changes, the share of its correction, and what a set must not lack."""
+"""Corrections of barriers: bonds of the reference reactions, the fitted share, and incomplete sets."""
 
 from shutil import copytree
 
@@ -26,7 +26,7 @@ def test_bonds_of_a_methane_elimination():
 
 
 @pytest.mark.parametrize("saddle", RECORDS.saddles, ids=lambda one: one.name)
-def test_every_saddle_lies_above_its_reactant_and_is_described_by_its_bonds(saddle):
+def test_every_saddle_point_is_above_its_initial_state_and_moves_one_proton_to_carbon(saddle):
     initial, top = STRUCTURES[saddle.name]
     assert initial.symbols.get_chemical_formula() == top.symbols.get_chemical_formula()
     assert top.info["energy_eV"] > initial.info["energy_eV"]
@@ -35,7 +35,7 @@ def test_every_saddle_lies_above_its_reactant_and_is_described_by_its_bonds(sadd
 
 
 def barriers_with(share: float, scatter: np.ndarray, known: Correction) -> pd.DataFrame:
-    """Barriers of a calculator whose saddles err by a share of what their steps err."""
+    """Barriers of a calculator whose errors are a share of the errors of the reaction energies."""
     rows = []
     for saddle, noise in zip(RECORDS.saddles, scatter, strict=True):
         initial, top = (atoms.info["energy_eV"] for atoms in STRUCTURES[saddle.name])
@@ -59,24 +59,24 @@ def test_the_share_is_found_within_its_bounds(known, share, found):
         np.testing.assert_allclose(table["corrected_eV"], table["reference_eV"])
 
 
-def test_each_saddle_is_left_out_of_its_own_prediction(known):
+def test_each_barrier_is_predicted_without_its_saddle_point(known):
     scatter = np.zeros(8)
     scatter[0] = 0.2
     fitted, table = fit_saddle_correction(barriers_with(0.5, scatter, known), RECORDS.saddles, known)
     first = table.iloc[0]
-    assert first["left_out_eV"] - first["reference_eV"] == pytest.approx(0.2), "the others say 0.5 exactly"
-    assert abs(first["corrected_eV"] - first["reference_eV"]) < 0.2, "the share of all is drawn towards the outlier"
+    assert first["left_out_eV"] - first["reference_eV"] == pytest.approx(0.2), "the share of the others is exactly 0.5"
+    assert abs(first["corrected_eV"] - first["reference_eV"]) < 0.2, "the share of all is closer to the outlier"
     summary = summarise_saddles(table, fitted)
     assert summary["number"] == 8 and summary["within_sigma"] >= 7 / 8
     assert summary["mae_left_out_eV"] >= (table["corrected_eV"] - table["reference_eV"]).abs().mean()
 
 
-def test_without_saddles_the_share_is_assumed(known):
+def test_with_few_saddle_points_the_share_is_assumed(known):
     few = barriers_with(0.9, np.zeros(8), known).iloc[:2]
     assert fit_saddle_correction(few, RECORDS.saddles, known)[0] == SaddleCorrection(0.5, 0.25)
 
 
-def test_a_saddle_without_its_initial_state_is_refused(tmp_path):
+def test_a_saddle_point_without_its_initial_state_is_refused(tmp_path):
     copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     frames = read(FOLDER / SADDLE_GEOMETRIES, ":", format="extxyz")
     write(tmp_path / SADDLE_GEOMETRIES, frames[1:], format="extxyz")

@@ -1,4 +1,4 @@
-"""Bond corrections: closed forms, brute force, and what a fit must refuse."""
+"""Bond corrections: closed forms, comparison with explicit Gaussian formulas, and refused input."""
 
 from dataclasses import replace
 
@@ -20,70 +20,72 @@ from qdsurf.errors import InputError
 from qdsurf.records.reference_set import read_reference
 
 
-def by_hand(bonds, counts, errors, widths) -> Correction:
-    """A fit with given widths, each reaction with a molecule of its own."""
+def fit_with_widths(bonds, counts, errors, widths) -> Correction:
+    """A fit with given widths, in which every reaction has another molecule."""
     return Correction(tuple(bonds), np.array(counts, float), np.eye(len(errors)), np.array(errors), widths, 0.0)
 
 
-def test_one_bond_one_reaction_is_the_textbook_shrinkage():
-    fit = by_hand(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.0, 0.0, 0.2))
+def test_one_bond_in_one_reaction_has_the_textbook_shrinkage():
+    fit = fit_with_widths(["Al-C"], [[2.0]], [1.0], Widths(0.5, 0.0, 0.0, 0.0, 0.2))
     mean, covariance = fit.predict([{"Al-C": 1}])
     gain = 2 * 0.25 / (4 * 0.25 + 0.04)
     assert mean[0] == pytest.approx(gain * 1.0)
     assert covariance[0, 0] == pytest.approx(0.25 - gain * 2 * 0.25)
 
 
-def test_what_was_never_measured_learns_from_its_like_and_is_as_wide_as_bonds_are():
-    fit = by_hand(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
+def test_a_bond_without_data_is_predicted_from_bonds_with_the_same_partner_or_acceptor():
+    fit = fit_with_widths(["Al-C", "Zn-O"], np.eye(2), [1.0, 0.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
     mean, covariance = fit.predict([{"Zn-C": 1}, {"Al-O": 1}])
     assert mean == pytest.approx([0.16 / 0.26, 0.0]), "the same partner, and another one"
     assert np.diag(covariance) == pytest.approx([0.25 - 0.16**2 / 0.26] * 2)
-    dative = by_hand(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
+    dative = fit_with_widths(["Al<-N"], np.eye(1), [1.0], Widths(0.3, 0.4, 0.0, 0.0, 0.1))
     assert dative.predict([{"Al<-S": 1}, {"Zn<-N": 1}])[0] == pytest.approx([0.16 / 0.26, 0.0]), "the same acceptor"
 
 
 @pytest.mark.parametrize(
-    ("bond", "like_it"),
+    ("bond", "known"),
     [
         ("Zn-O", True),
         ("Ti<-O2C", True),
-        ("Ti-C", False),  # no covalent bond of titanium
-        ("Al-N", False),  # nor of nitrogen
+        ("Ti-C", False),  # there is no covalent bond of titanium
+        ("Al-N", False),  # there is no covalent bond of nitrogen
         ("Zn<-N", False),
-        ("O-H", False),  # the only one of oxygen
-        ("Al-H", False),  # only nonmetals with hydrogen
+        ("O-H", False),  # it is the only bond between oxygen and hydrogen
+        ("Al-H", False),  # only nonmetals are bound to hydrogen
         ("Al-Zn", False),
         ("C-O", False),
         ("O2C<-N", False),
     ],
 )
-def test_a_bond_with_nothing_like_it_is_unknown(bond, like_it):
+def test_a_bond_is_unknown_if_an_end_occurs_in_no_bond_of_the_same_type(bond, known):
     bonds = ["Al-O", "Zn-C", "C-H", "O-H", "Al<-O2C", "Ti<-N"]
-    fit = by_hand(bonds, np.eye(len(bonds)), np.zeros(len(bonds)), Widths(0.3, 0.0, 0.0, 0.0, 0.1))
+    fit = fit_with_widths(bonds, np.eye(len(bonds)), np.zeros(len(bonds)), Widths(0.3, 0.0, 0.0, 0.0, 0.1))
     fit = replace(fit, bonds=tuple(name if name != bond else "Pb-O" for name in bonds))
     sigma = np.sqrt(fit.predict([{bond: 1}])[1][0, 0])
-    assert sigma == pytest.approx(0.3 if like_it else np.hypot(UNKNOWN_SIGMA_EV, 0.3))
+    assert sigma == pytest.approx(0.3 if known else np.hypot(UNKNOWN_SIGMA_EV, 0.3))
 
 
-def test_what_a_calculator_does_not_have_is_unknown():
+def test_a_bond_that_a_calculator_cannot_describe_is_unknown():
     lost = table([{"Al-C": -1, "Al-Br": 1, "Br-H": -1, "C-H": 1}, {"Al-Se": 1}], [np.nan, 0.2])
     there = table([{"Zn-Br": 1}, {"Br-H": 1}, {"Al-C": 1, "C-H": 1}, {"Zn-Se": -1}], [0.1, 0.3, -0.2, 0.1])
     fit = fit_correction(pd.concat([there, lost]))
-    assert fit.beyond == {"Al-Br"}
+    assert fit.undescribed == {"Al-Br"}
     _, covariance = fit.predict([{"Al-Br": 1}, {"Zn-C": 1}])
     assert covariance[0, 0] > UNKNOWN_SIGMA_EV**2 > covariance[1, 1]
 
 
-def test_reactions_that_share_a_molecule_err_together():
-    apart = by_hand(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.0, 0.0, 0.5))
+def test_errors_of_reactions_with_a_common_molecule_are_correlated():
+    apart = fit_with_widths(["Al-C"], [[1.0], [1.0]], [1.0, 1.0], Widths(0.5, 0.0, 0.0, 0.0, 0.5))
     shared = Correction(
         ("Al-C",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), Widths(0.5, 0.0, 0.0, 0.0, 0.5 - 1e-6), 0.0
     )
     assert apart.covariance == pytest.approx(np.array([[0.5, 0.25], [0.25, 0.5]]))
-    assert shared.covariance == pytest.approx(np.full((2, 2), 0.5), abs=1e-5), "no more is known than from one"
+    assert shared.covariance == pytest.approx(np.full((2, 2), 0.5), abs=1e-5), (
+        "two reactions contain as much information as one"
+    )
 
 
-def test_predictions_are_those_of_the_joint_gaussian():
+def test_predictions_are_those_of_the_joint_normal_distribution():
     errors, _ = exchanges(0.1)
     fit = fit_correction(errors)
     asked = [parse_counts(text) for text in errors["bonds"][:5]]
@@ -98,7 +100,7 @@ def test_predictions_are_those_of_the_joint_gaussian():
     assert covariance == pytest.approx(joint[n:, n:] - gain @ joint[:n, n:], abs=1e-9)
 
 
-def test_known_errors_are_found_and_the_noise_is_learned():
+def test_known_errors_and_the_noise_are_recovered():
     errors, truth = exchanges(0.1)
     fit = fit_correction(errors)
     assert fit.widths.noise == pytest.approx(0.1, rel=0.4)
@@ -109,21 +111,21 @@ def test_known_errors_are_found_and_the_noise_is_learned():
     assert abs(mean[0] - sum(n * truth[bond] for bond, n in new[0].items())) < 3 * np.sqrt(covariance[0, 0]) + 1e-3
 
 
-def test_a_bond_that_was_not_measured_is_named():
+def test_a_bond_without_data_is_named():
     fit = fit_correction(exchanges(0.1)[0])
     assert fit.unmeasured({"Ti-C": 1, "Al-C": -1}) == ["Ti-C (2 eV)"]
     rest = fit_correction(exchanges(0.1)[0].query("not bonds.str.contains('Al-N')"))
     assert rest.unmeasured({"Al-N": 1, "C|O": 1}) == ["Al-N"], "aluminium and nitrogen are known; pairs are not named"
 
 
-def test_a_calculator_that_could_compute_nothing_has_priors_only():
+def test_without_any_energy_the_predictions_are_the_prior():
     fit = fit_correction(table([{"Al-C": 1}], [np.nan]))
     mean, covariance = fit.predict([{"Al-C": 1}, {}])
     assert mean.tolist() == [0.0, 0.0]
     assert covariance.tolist() == [[UNKNOWN_SIGMA_EV**2, 0.0], [0.0, 0.0]]
 
 
-def test_two_levels_in_one_fit_are_refused():
+def test_two_levels_of_theory_in_one_fit_are_refused():
     mixed = pd.concat([table([{"Al-C": 1}], [0.1]), table([{"Al-O": 1}], [0.1], level="two")])
     with pytest.raises(InputError, match="several levels are mixed: one, two"):
         fit_correction(mixed)
@@ -137,65 +139,65 @@ def test_errors_are_differences_to_the_reference():
     assert some["error_eV"].isna().all() and len(some) == len(reference.measured)
 
 
-def test_a_molecule_that_a_calculator_does_not_have_leaves_its_bonds_unmeasured():
+def test_a_molecule_that_a_calculator_cannot_describe_leaves_its_bonds_without_data():
     reference = read_reference()
     energies = dict(reference.energies)
     energies["Hf(NH2)3SH"] -= 7.6  # as in PM7
     errors = measure_errors(reference, energies).set_index("reaction")
     assert errors.loc["Hf(NH2)4+H2S", ["energy_eV", "error_eV"]].isna().tolist() == [False, True]
     fit = fit_correction(errors.reset_index())
-    assert fit.unmeasured({"Hf-S": 1}) == ["Hf-S (2 eV)"] and fit.beyond == {"Hf-S"}
+    assert fit.unmeasured({"Hf-S": 1}) == ["Hf-S (2 eV)"] and fit.undescribed == {"Hf-S"}
 
 
-def test_a_fit_survives_the_file(tmp_path):
-    errors = pd.concat([exchanges(0.1)[0], table([{}], [0.05])])  # the last one changes no bond at all
+def test_a_fit_from_a_file_is_the_same(tmp_path):
+    errors = pd.concat([exchanges(0.1)[0], table([{}], [0.05])])  # the last reaction changes no bond
     errors.to_csv(tmp_path / "errors.csv", index=False)
     fit, again = fit_correction(errors), fit_correction(pd.read_csv(tmp_path / "errors.csv"))
     assert again.bonds == fit.bonds and again.counts.tolist() == fit.counts.tolist()
     assert parse_counts(format_counts({"Al-C": -1, "Al<-O": 2, "Al-N": 0})) == {"Al-C": -1, "Al<-O": 2}
 
 
-def test_faces_that_err_differently_widen_what_is_said_of_others():
+def test_different_errors_of_facets_increase_the_uncertainty_on_other_facets():
     fit = fit_correction(pd.concat([adducts(), on_faces({"A_110_A": 1.5, "B_110_B": -1.0, "C_110_C": 0.6})]))
     assert 0.6 < fit.widths.face < 2.0 and fit.widths.noise < 0.1
     mean, covariance = fit.predict([{"Al<-S": 1, "S@A_110_A": 1}, {"Al<-S": 1, "S@D_110_D": 1}, {"Al<-S": 1}])
-    assert mean[0] == pytest.approx(1.5, abs=0.1), "a face that was measured"
-    assert mean[1] == pytest.approx(mean[2]), "one that was not: the bond's error ..."
-    assert covariance[1, 1] - covariance[2, 2] == pytest.approx(fit.widths.face**2), "... and the width of the faces"
+    assert mean[0] == pytest.approx(1.5, abs=0.1), "a facet of the reference set"
+    assert mean[1] == pytest.approx(mean[2]), "another facet: the error of the bond ..."
+    assert covariance[1, 1] - covariance[2, 2] == pytest.approx(fit.widths.face**2), "... with the width of the facets"
     assert np.sqrt(covariance[0, 0]) < 0.1
     assert fit.unmeasured({"Al<-S": 1, "S@D_110_D": 1}) == ["S@D_110_D"]
 
 
-def test_faces_that_err_like_molecules_widen_nothing():
+def test_facets_with_the_errors_of_molecules_have_a_small_width():
     fit = fit_correction(pd.concat([adducts(), on_faces({"A_110_A": 0.05, "B_110_B": -0.05, "C_110_C": 0.0})]))
     assert fit.widths.face < 0.1
 
 
-def test_a_face_is_wide_where_none_was_measured():
+def test_without_steps_on_facets_bonds_to_a_facet_are_unknown():
     fit = fit_correction(adducts())
     assert fit.widths.face == 0.0
     assert fit.predict([{"S@A_110_A": 1}])[1][0, 0] == UNKNOWN_SIGMA_EV**2
 
 
-def test_what_only_faces_show_says_nothing_of_other_bonds():
+def test_steps_on_facets_do_not_make_other_bonds_known():
     molecules = table([{"Zn<-O": 1}, {"Zn<-S": 1}], [0.3, -0.2])
     fit = fit_correction(pd.concat([molecules, on_faces({"A_110_A": 0.5})]))
     _, covariance = fit.predict([{"Al<-S": 1}, {"Al<-O": 1}])
     assert covariance[0, 0] < 1 < UNKNOWN_SIGMA_EV**2 < covariance[1, 1]
 
 
-def test_a_level_of_its_own_is_believed_less():
+def test_the_uncertainty_of_another_level_reduces_the_correction():
     faces = {"A_110_A": 1.5, "B_110_B": -1.0, "C_110_C": 0.6}
     change = [{"Al<-S": 1, "S@A_110_A": 1}]
     sharp, blunt = (fit_correction(pd.concat([adducts(), on_faces(faces, sigma)])) for sigma in (0.0, 0.5))
-    assert blunt.reference_sigma_eV == 0.0, "that of the molecules"
+    assert blunt.reference_sigma_eV == 0.0, "the uncertainty of reactions of molecules"
     assert blunt.predict(change)[0][0] < sharp.predict(change)[0][0]
     assert blunt.predict(change)[1][0, 0] > sharp.predict(change)[1][0, 0]
 
 
-def test_faces_are_in_the_set_with_the_bonds_of_their_templates():
+def test_steps_on_facets_have_the_bonds_of_their_templates():
     errors = measure_errors(read_reference(), {}).query("on_face").set_index("reaction")
     assert errors["bonds"]["TMA on CdSe(110)"] == "Al<-Se +1 Se@CdSe_110_CdSe +1"
     apart = parse_counts(errors["bonds"]["TMA dissociates on CdSe(110)"])
-    assert apart["Cd@CdSe_110_CdSe"] == 1 and "Se@CdSe_110_CdSe" not in apart, "Al stays on its selenium"
+    assert apart["Cd@CdSe_110_CdSe"] == 1 and "Se@CdSe_110_CdSe" not in apart, "Al remains bound to Se"
     assert errors["reference_eV"]["TMA on PbS(100)"] == pytest.approx(-0.98, abs=0.01)

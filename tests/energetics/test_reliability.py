@@ -1,4 +1,4 @@
-"""Errors of a calculator on the reactions of given metals."""
+"""Errors of a calculator for the reference reactions of given metals."""
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,12 @@ from qdsurf.energetics.reliability import cations, reaction_errors, read_errors
 from qdsurf.errors import InputError
 from qdsurf.records import library
 from qdsurf.records.reference_set import read_reference
+from qdsurf.storage.files import write_table
 
 
 @pytest.fixture
 def errors() -> pd.DataFrame:
-    """The reference set with errors made of bonds, some noise, and one reaction that was not computed."""
+    """A table of the reference set with random errors and one reaction without an energy."""
     rng = np.random.default_rng(0)
     table = measure_errors(read_reference(), {})
     table["error_eV"] = rng.normal(0.5, 0.2, len(table))
@@ -26,15 +27,15 @@ def errors() -> pd.DataFrame:
 def test_only_reactions_of_the_metals_count(errors):
     found = reaction_errors(errors, ["Cs", "Pb"])
     measured = errors.dropna(subset="error_eV")
-    own = measured["bonds"].str.contains("Pb[-<]|Cs[-<]")
-    assert found["number"] == own.sum() > found["by_metal"]["Pb"] > found["by_metal"]["Cs"] == found["fewest"] > 0
-    assert found["mae_raw_eV"] == pytest.approx(measured["error_eV"][own].abs().mean())
+    has_metal = measured["bonds"].str.contains("Pb[-<]|Cs[-<]")
+    assert found["number"] == has_metal.sum() > found["by_metal"]["Pb"] > found["by_metal"]["Cs"] == found["fewest"] > 0
+    assert found["mae_raw_eV"] == pytest.approx(measured["error_eV"][has_metal].abs().mean())
     left = leave_one_out(fit_correction(errors))
     residual = (left["error_eV"] - left["predicted_eV"]).abs()
-    assert found["mae_left_out_eV"] == pytest.approx(residual[own.to_numpy()].mean())
+    assert found["mae_left_out_eV"] == pytest.approx(residual[has_metal.to_numpy()].mean())
 
 
-def test_a_pair_of_partners_is_no_metal():
+def test_a_pair_of_partners_is_not_a_metal():
     bonds = [{"Pb-O": 1, "C|O": 1}, {"Zn-S": 1, "S-H": -1}, {"C-H": 1, "Zn-C": -1}]
     table = pd.DataFrame(
         {"reaction": list("abc"), "bonds": map(format_counts, bonds), "molecules": ["A +1", "B +1", "C +1"]}
@@ -61,6 +62,15 @@ def test_a_table_is_read_or_refused(tmp_path, errors):
         read_errors(path)
     errors.to_csv(path, index=False)
     assert reaction_errors(read_errors(path), ["Cd"]) == reaction_errors(errors, ["Cd"])
+
+
+def test_a_damaged_table_is_refused(tmp_path, errors):
+    path = tmp_path / "errors.csv"
+    write_table(path, errors)
+    assert len(read_errors(path)) == len(errors)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(InputError, match=f"errors.csv: {len(errors) - 1} rows instead of {len(errors)} rows"):
+        read_errors(path)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ import pytest
 from qdsurf.energetics.barrier_corrections import SaddleCorrection
 from qdsurf.energetics.bond_types import assign_roles
 from qdsurf.energetics.corrections import UNKNOWN_SIGMA_EV, Correction, Widths, fit_correction
-from qdsurf.energetics.states import Gas, System, exchanged, factor_table, state_errors, state_table
+from qdsurf.energetics.states import Gas, SystemStates, exchanged, factor_table, state_errors, state_table
 from qdsurf.energetics.steps import assert_balanced, bep_barrier, site_table, step_table
 from qdsurf.errors import BalanceError
 from qdsurf.records import library
+from qdsurf.relaxation.selection import State
+from qdsurf.saddles.result import SaddleResult
 
 TEMPLATES = library.reactions()
 PBS = library.material("PbS")
@@ -40,22 +42,21 @@ NOISY = pd.DataFrame(
 )
 
 
-def state(energy, charge=0.0, **composition) -> dict:
-    return {
-        "status": "ok" if energy is not None else "SCF failed",
-        "energy_eV": energy,
-        "converged": energy is not None,
-        "flags": [],
-        "calculator": {"name": "tblite", "parameters": {"method": "GFN2-xTB"}},
-        "composition": composition,
-        "charge": charge,
-        "mass_amu": 72.0,
-        "density_per_nm2": {"surface": 5.0, "ligand": 0.6},
-    }
+def state(energy, charge=0.0, **composition) -> State:
+    return State(
+        status="ok" if energy is not None else "SCF failed",
+        energy_eV=energy,
+        converged=energy is not None,
+        calculator={"name": "tblite", "parameters": {"method": "GFN2-xTB"}},
+        composition=composition,
+        charge=charge,
+        mass_amu=72.0,
+        density_per_nm2={"surface": 5.0, "ligand": 0.6},
+    )
 
 
 @pytest.fixture
-def system() -> System:
+def system() -> SystemStates:
     """An adduct at -1 eV, its dissociation not found, and protonolysis to -2.5 eV with the gas."""
     states = {
         "ligated": state(-100.0, S=4, H=1),
@@ -69,10 +70,10 @@ def system() -> System:
     }
     names = {"precursor": "TMA", "by_product": "CH4"}
     roles = assign_roles(PBS, PBS.facets[0], library.ligand("oleate"), library.precursor("TMA"))
-    return System("PbS_100_PbS~oleate~TMA", roles, states, gases, names, "acetate", "a note")
+    return SystemStates("PbS_100_PbS~oleate~TMA", roles, states, gases, names, "acetate", "a note")
 
 
-def errors_of(system: System, correction: Correction = NOTHING_KNOWN):
+def errors_of(system: SystemStates, correction: Correction = NOTHING_KNOWN):
     return state_errors(system, TEMPLATES, correction)
 
 
@@ -103,9 +104,8 @@ def test_gibbs_energies_exchange_what_adsorbs_and_desorbs(system):
 
 
 def test_a_partial_hessian_takes_the_place_of_the_hindered_molecule(system):
-    system.states["ligated"]["thermal_eV"] = 0.1
-    system.states["adduct_surface"]["thermal_eV"] = 2.2
-    states = state_table(system, TEMPLATES, errors_of(system), 313.15).set_index("state")
+    hessians = replace(system, thermal_eV={"ligated": 0.1, "adduct_surface": 2.2})
+    states = state_table(hessians, TEMPLATES, errors_of(system), 313.15).set_index("state")
     assert states.gibbs_eV["ligated"] == pytest.approx(-99.9)
     assert states.gibbs_eV["adduct_surface"] == pytest.approx(-131.0 + 2.2)
     assert np.isnan(states.gibbs_eV["dissociation_surface"])
@@ -123,12 +123,9 @@ def test_a_step_without_a_relation_has_no_barrier_beyond_its_energy(energy, barr
     assert bep_barrier(TEMPLATES["adduct_surface"], energy) == barrier
 
 
-def searched(status: str, barrier: float | None, saddles: int = 1) -> dict:
+def searched(status: str, barrier: float | None, saddles: int = 1) -> SaddleResult:
     energies = {f"saddle {number}": 0.0 for number in range(saddles)}
-    return {
-        "status": status, "reason": "because", "barrier_eV": barrier, "method": "eigenvector_following",
-        "energies_eV": energies,
-    }  # fmt: skip
+    return SaddleResult(status, "because", barrier, energies_eV=energies)
 
 
 def test_a_verified_saddle_takes_the_place_of_the_relation(system):
@@ -157,7 +154,7 @@ def test_a_detour_leaves_the_relation_and_says_so(system):
         found = replace(system, saddles={name: searched("verified", limit + above, saddles)})
         row = step_table(found, TEMPLATES, errors_of(system)).set_index("step").loc[name]
         assert row.barrier_source == source
-        assert ("a lower way is likely" in row.note) == (source == "bep")
+        assert ("a path lower than that of" in row.note) == (source == "bep")
 
 
 def test_a_saddle_that_is_not_verified_leaves_the_relation_and_its_reason(system):

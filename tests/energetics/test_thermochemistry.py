@@ -1,4 +1,4 @@
-"""Free energies against closed forms, against ASE where it has them, and against measured entropies."""
+"""Free energies compared with closed forms, with ASE and with measured entropies."""
 
 import numpy as np
 import pytest
@@ -46,19 +46,19 @@ def entropy(name: str) -> float:
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_entropy_of_a_molecule_is_the_measured_one(name):
-    # rigid rotor, harmonic; the torsion of ethane is no oscillator: 0.9 too low
+def test_the_entropy_of_a_molecule_agrees_with_experiment(name):
+    # rigid rotor, harmonic oscillator; the torsion of ethane is not harmonic, which makes its entropy 0.9 too low
     assert entropy(name) == pytest.approx(MEASURED[name][3], abs=1.0 if name == "C2H6" else 0.5)
 
 
 @pytest.mark.parametrize("name", ["H2O", "O2"])
-def test_symmetry_and_spin_are_those_of_the_record(name):
+def test_records_have_the_measured_symmetry_and_spin(name):
     record = library.get("coreactants", name).molecule
     assert (record.symmetry_number, record.spin_multiplicity) == MEASURED[name][1:3]
 
 
-def test_an_atom_is_a_gas_too():
-    """Sackur-Tetrode: argon, 154.85 J/mol/K at 298.15 K and 1 bar (NIST Chemistry WebBook)."""
+def test_the_entropy_of_an_atom_is_that_of_sackur_and_tetrode():
+    """Argon, 154.85 J/mol/K at 298.15 K and 1 bar (NIST Chemistry WebBook)."""
     low, high = (gas_correction(Atoms("Ar"), np.zeros(3), 1, 298.15 + d, SETTINGS) for d in (-0.5, 0.5))
     assert -(high - low) / KJ_PER_MOL_EV * 1e3 == pytest.approx(154.85, abs=0.05)
 
@@ -82,14 +82,14 @@ def test_linear_molecules_are_recognised():
     assert is_linear(molecule("CO2")) and is_linear(molecule("N2")) and not is_linear(molecule("H2O"))
 
 
-def test_an_adsorbate_keeps_less_freedom_than_the_gas():
+def test_an_adsorbate_has_a_higher_free_energy_than_the_gas():
     modes = np.concatenate([EXTERNAL, WATER[0] * INVERSE_CM_EV])
     gas = gas_correction(molecule("H2O"), modes, 2, 313.15, SETTINGS)
-    held = adsorbed_correction(molecule("H2O"), modes, 313.15, 5.0, SETTINGS)
-    assert held > gas
+    adsorbed = adsorbed_correction(molecule("H2O"), modes, 313.15, 5.0, SETTINGS)
+    assert adsorbed > gas
 
 
-def test_fewer_sites_give_an_adsorbate_more_room():
+def test_the_free_energy_of_an_adsorbate_decreases_with_the_area_of_a_site():
     modes = np.concatenate([EXTERNAL, WATER[0] * INVERSE_CM_EV])
     settings = ThermochemistrySpec(translation_barrier_eV=1e-4)
     dense, dilute = (adsorbed_correction(molecule("H2O"), modes, 400.0, d, settings) for d in (10.0, 1.0))
@@ -108,7 +108,7 @@ def test_soft_and_imaginary_modes_of_a_state_are_raised():
     assert harmonic_correction(np.array([-0.02, 1e-4]), 313.15, 50.0) == pytest.approx(soft)
 
 
-def test_a_bare_crystal_has_no_modes():
+def test_a_state_without_modes_has_no_correction():
     assert harmonic_correction([], 313.15, 50.0) == 0.0
 
 
@@ -120,7 +120,7 @@ def test_oscillators_and_hindered_motion_are_those_of_ase(temperature):
     water, internal = molecule("H2O"), WATER[0] * INVERSE_CM_EV
     vibrations = [*internal, *[SETTINGS.frustrated_mode_cm * INVERSE_CM_EV] * 3]
     thermo = HinderedThermo(vibrations, 0.1, 0.02, 5e14, 3, atoms=water, symmetrynumber=1)
-    # ASE adds the entropy of a two-dimensional gas at 1 bar over the area of a site; here the kinetics mixes
+    # ASE adds the entropy of a two-dimensional gas at 1 bar over the area of a site; here it is part of the kinetics
     n = np.exp(1 / 3) * (1e5 / (units._k * temperature)) ** (2 / 3)
     mixing = BOLTZMANN_EV_PER_K * (1 - np.log(n * thermo.area))
     expected = thermo.get_helmholtz_energy(temperature, verbose=False) + temperature * mixing
@@ -128,12 +128,12 @@ def test_oscillators_and_hindered_motion_are_those_of_ase(temperature):
     assert adsorbed_correction(water, modes, temperature, 5.0, SETTINGS) == pytest.approx(expected, abs=1e-6)
 
 
-def test_hindered_motion_ends_as_an_oscillator_and_as_a_rotor():
+def test_hindered_motion_has_the_limits_of_an_oscillator_and_of_a_rotor():
     frequency, temperature = 2e12, 313.15
     quantum, kT = PLANCK_EV_S * frequency, BOLTZMANN_EV_PER_K * temperature
     oscillator = quantum / 2 + kT * np.log(1 - np.exp(-quantum / kT))
     assert hindered_free_energy(30.0, frequency, temperature) == pytest.approx(oscillator, abs=2e-4)
-    # a barrier of nothing: a free rotor whose q = sqrt(pi B / kT) kT / h nu stays finite as nu falls with sqrt(B)
+    # small barrier: a free rotor, whose q = sqrt(pi B / kT) kT / h nu remains finite because nu decreases with sqrt(B)
     low = 1e-6
     free = -kT * np.log(np.sqrt(np.pi * low / kT) * kT / (quantum * np.sqrt(low)))
     assert hindered_free_energy(low, frequency * np.sqrt(low), temperature) == pytest.approx(free, abs=1e-3)
@@ -146,14 +146,14 @@ def test_soft_modes_are_those_of_ase(wavenumber):
     internal = mode.get_internal_energy(temperature, contributions=False) + energy / 2
     expected = internal - temperature * mode.get_entropy(temperature, contributions=False)
     harmonic = harmonic_correction([energy], temperature, 0.0)
-    zero_point_is_in = abs(mode.get_internal_energy(1e-3, contributions=False) - energy / 2) < 1e-9
-    expected -= energy / 2 if zero_point_is_in else 0.0
+    includes_zero_point = abs(mode.get_internal_energy(1e-3, contributions=False) - energy / 2) < 1e-9
+    expected -= energy / 2 if includes_zero_point else 0.0
     got = soft_mode_correction(np.array([energy]), temperature, 100.0, 50.0)
     assert got == pytest.approx(expected, abs=1e-6)
     if wavenumber > 1000:
         assert got == pytest.approx(harmonic, abs=1e-6)
     if wavenumber < 10:
-        assert got > harmonic + 0.02, "a free rotor has less entropy than an oscillator without stiffness"
+        assert got > harmonic + 0.02, "a free rotor has less entropy than a soft oscillator"
 
 
 def test_soft_modes_need_no_molecule_and_no_cell():
@@ -168,7 +168,7 @@ def test_soft_modes_need_no_molecule_and_no_cell():
 
 @pytest.mark.parametrize("temperature", [291.15, 313.15, 673.15])
 def test_cycles_over_three_states_close(temperature):
-    """Covered surface, adduct, film, and the overall step with both gases: three steps, one set of levels."""
+    """Adsorption, elimination, and the overall step from the covered surface to the film, with both gases."""
     rng = np.random.default_rng(0)
     levels = {name: -1e3 * k + state_correction(rng.uniform(0.001, 0.4, 30), temperature, SETTINGS)
               for k, name in enumerate(("ligated", "adduct", "film"))}  # fmt: skip

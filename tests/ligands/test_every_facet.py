@@ -1,6 +1,7 @@
-"""Every facet on record carries a ligand, and every ligand on record finds a facet; all of them hold the invariants.
+"""Ligands on all facets on record: valid models, or an expected reason why the ligand does not fit.
 
-The default suite goes through the two lists side by side; marker `slow` takes every ligand to every facet.
+The default tests combine each facet with one ligand and each ligand with a few facets. The tests with the marker `slow`
+combine all ligands with all facets.
 """
 
 import re
@@ -18,19 +19,20 @@ from qdsurf.records.models import Facet, Ligand
 from qdsurf.surfaces.slab import cut_wide_slab
 
 LIGANDS = library.names("ligands")
-CARBONS = 3  # the shortest that leaves every head group whole (mercaptopropionate)
+# The shortest chain that contains every head group completely (mercaptopropionate).
+CARBONS = 3
 WIDTH_A = 10.0
-# What may be said instead of a covered slab, and why that is right.
+# Expected error messages, and the situations in which they are correct.
 REFUSALS = {
-    "has no place on": "an ion meets a surface that has none of its charge to give",
-    "no free anion|no anion that is free": "an acid's proton finds no open anion, as where hydroxyl covers the oxide",
-    "springs": "short ligands on the densest oxides do not fit without strain",
-    "clash": "the same",
-    "finds? room": "a chain in so small a cell",
-    "no second cation": "a bridge needs two",
-    "cations of a bridge": "these are too far apart",
-    "for 0 sites": "an L-type ligand on a face whose cations are all covered",
-    "nothing that can bind": "a head group longer than the chain",
+    "has no place on": "a charged ligand on a surface without ions of its charge",
+    "no anion is free": "the proton of an acid on a surface without free anions, such as a hydroxylated oxide",
+    "springs": "short ligands on the densest oxides",
+    "clash": "short ligands on the densest oxides",
+    "without a contact": "a chain in a small cell",
+    "no second cation": "a bridge on a surface with one suitable cation",
+    "cations of a bridge": "a bridge between cations that are too far apart",
+    "only 0 sites": "an L-type ligand on a facet whose cations are all covered",
+    "complete anchor group": "a head group that is longer than the chain",
 }
 
 
@@ -39,8 +41,8 @@ def wide_slab(name: str, facet: Facet) -> Atoms:
     return cut_wide_slab(library.material(name), facet, WIDTH_A, 4, 20.0)
 
 
-def cover(name: str, facet, ligand: Ligand, carbons: int = CARBONS) -> int:
-    """Attach one ligand in all its modes, check each, and count them."""
+def count_valid_modes(name: str, facet, ligand: Ligand, carbons: int = CARBONS) -> int:
+    """Attach one ligand in all binding modes, check the models, and count them."""
     slab = wide_slab(name, facet)
     candidates, refusal = [], ""
     try:
@@ -54,12 +56,12 @@ def cover(name: str, facet, ligand: Ligand, carbons: int = CARBONS) -> int:
 
 
 @pytest.mark.parametrize(("number", "place"), list(enumerate(FACETS)), ids=FACET_IDS)
-def test_every_facet_takes_a_ligand_or_says_why_not(number, place):
-    cover(*place, library.ligand(LIGANDS[number % len(LIGANDS)]))
+def test_each_facet_with_one_ligand(number, place):
+    count_valid_modes(*place, library.ligand(LIGANDS[number % len(LIGANDS)]))
 
 
 @pytest.mark.parametrize("name", LIGANDS)
-def test_every_ligand_finds_a_facet(name):
+def test_each_ligand_binds_to_a_facet(name):
     places = [
         ("PbS", (1, 0, 0)),
         ("CsPbBr3", (1, 0, 0)),
@@ -70,14 +72,14 @@ def test_every_ligand_finds_a_facet(name):
     found = 0
     for material, index in places:
         facet = next(f for f in library.material(material).facets if f.miller_index == index)
-        found += cover(material, facet, library.ligand(name))
+        found += count_valid_modes(material, facet, library.ligand(name))
         if found:
             return
-    raise AssertionError(f"{name} binds nowhere")
+    pytest.fail(f"{name} binds to none of the facets")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("material", "facet"), FACETS, ids=FACET_IDS)
 @pytest.mark.parametrize("name", LIGANDS)
 def test_every_ligand_on_every_facet(name, material, facet):
-    cover(material, facet, library.ligand(name))
+    count_valid_modes(material, facet, library.ligand(name))

@@ -1,4 +1,4 @@
-"""Ligands without charge on nanocrystals: where they bind, how many, and what is refused."""
+"""Neutral ligands on nanocrystals: binding ions, numbers and errors."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def capped(material: str, diameter_nm: float, ligand: str | None = None, **keys)
     ("material", "ligand", "host", "anchor"),
     [("PbS", "methylamine", "Pb", "N"), ("CdSe", "butylamine", "Cd", "N"), ("CdSe", "lead_acetate", "Se", "Pb")],
 )
-def test_amines_bind_to_cations_and_salts_to_anions(material, ligand, host, anchor):
+def test_amines_bind_to_cations_and_z_type_ligands_to_anions(material, ligand, host, anchor):
     bare = capped(material, 2.5)
     covered = attach_dative(bare, {"*": library.ligand(ligand)}, 1.0)
     assert covered.info["ligands"] > 5
@@ -38,7 +38,7 @@ def test_amines_bind_to_cations_and_salts_to_anions(material, ligand, host, anch
     assert (apart >= limit - 1e-6)[other & chain].all()
 
 
-def test_a_face_gets_its_share_and_others_nothing():
+def test_ligands_of_one_face_bind_only_there():
     bare = capped("PbS", 3)
     covered = attach_dative(bare, {"100": library.ligand("methylamine")}, 1.0)
     hosts = {
@@ -49,7 +49,7 @@ def test_a_face_gets_its_share_and_others_nothing():
     assert covered.info["ligands"] < round(particle_area(bare))
 
 
-def test_a_charged_ligand_and_one_without_an_open_ion_are_refused():
+def test_charged_ligand_and_absent_ion_are_errors():
     bare = capped("CsPbBr3", 2.5)
     with pytest.raises(InputError, match="acetate has charge -1; give one that binds without charge"):
         attach_dative(bare, {"*": library.ligand("acetate")}, 1.0)
@@ -58,7 +58,7 @@ def test_a_charged_ligand_and_one_without_an_open_ion_are_refused():
 
 
 @pytest.mark.parametrize("coverage", [0.5, 1.0])
-def test_less_than_the_charge_asks_for_leaves_stand_ins(coverage):
+def test_passivating_ions_replace_ligands_at_low_coverage(coverage):
     full, part = capped("PbS", 2.5, "acetate"), capped("PbS", 2.5, "acetate", coverage=coverage)
     area = particle_area(build_nanocrystal(library.material("PbS"), 2.5)[0])
     assert part.info["ligands"] == round(coverage * area) < full.info["ligands"]

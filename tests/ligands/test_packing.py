@@ -1,4 +1,4 @@
-"""Chains: shaped as molecules are, heads where the surface wants them, and none in the way of another."""
+"""Conformers of chains and their packing on surfaces without contacts below the limit."""
 
 from functools import cache
 from itertools import product
@@ -16,8 +16,8 @@ from qdsurf.atomistic.bonding_criteria import LONGEST_CONTACT_A
 from qdsurf.atomistic.contacts import contact_limits
 from qdsurf.atomistic.molecules import ligand_molecule
 from qdsurf.errors import BuildError, InputError
-from qdsurf.ligands.conformers import bound_form, chain_conformers, stand_up
-from qdsurf.ligands.packing import Chains, Seat, pack, turns
+from qdsurf.ligands.conformers import bound_form, chain_conformers, orient_upright
+from qdsurf.ligands.packing import BindingSite, ChainConformers, head_rotations, pack
 from qdsurf.ligands.slab_ligands import anchor_distance, attach_ligands
 from qdsurf.records import library
 from qdsurf.surfaces.site_density import surface_area
@@ -29,27 +29,27 @@ DENSE = [("PbS", (4, 4), 6), ("PbS", (4, 4), 8), ("CdSe", (4, 3), 6), ("CdSe", (
 
 
 def close_contacts(atoms: Atoms, head: np.ndarray) -> list[str]:
-    """Pairs, periodic images included, that are nearer than the limit; heads may touch the crystal."""
+    """Pairs of atoms, periodic images included, that are closer than the limit; head groups may touch the crystal."""
     crystal, fragment = atoms.arrays["role"] == "substrate", atoms.arrays["fragment"]
     limits, tree, found = contact_limits(atoms.numbers), cKDTree(atoms.positions), []
-    images = range(-3, 4) if atoms.pbc[:2].all() else (0,)  # a chain of 24 A leans over two cells at most
+    images = range(-3, 4) if atoms.pbc[:2].all() else (0,)  # a chain of 24 A reaches over two cells at most
     for m, n in product(images, images):
         image = cKDTree(atoms.positions + m * atoms.cell.array[0] + n * atoms.cell.array[1])
         near = tree.sparse_distance_matrix(image, LONGEST_CONTACT_A, output_type="ndarray")
         i, j, d = near["i"], near["j"], near["v"]
-        judged = d < limits[i, j] - 1e-6
-        judged &= ~(crystal[i] & crystal[j]) & ~(head[i] & crystal[j]) & ~(crystal[i] & head[j])
+        checked = d < limits[i, j] - 1e-6
+        checked &= ~(crystal[i] & crystal[j]) & ~(head[i] & crystal[j]) & ~(crystal[i] & head[j])
         if (m, n) == (0, 0):
-            judged &= fragment[i] != fragment[j]
+            checked &= fragment[i] != fragment[j]
         found += [
             f"{atoms.symbols[a]}{a}-{atoms.symbols[b]}{b} {x:.2f} A"
-            for a, b, x in zip(i[judged], j[judged], d[judged], strict=True)
+            for a, b, x in zip(i[checked], j[checked], d[checked], strict=True)
         ]
     return found
 
 
 def heads(atoms: Atoms) -> np.ndarray:
-    """Anchors, and what is bonded to them in their own molecule."""
+    """Mask of the anchors and the atoms that are bonded to them in the same molecule."""
     anchor, fragment = atoms.arrays["anchor"], atoms.arrays["fragment"]
     own = fragment[:, None] == fragment[None, anchor]
     near = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None, anchor], axis=-1) < 1.9  # S-C 1.8 A
@@ -72,7 +72,7 @@ def covered_slabs(material: str, cells: tuple[int, int], count: int, seed: int |
 
 
 def bonds_of(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Bonds and bond orders among the atoms that a bound ligand keeps."""
+    """Bonds and bond orders of a bound ligand."""
     molecule, _, gone = ligand_molecule(library.ligand(name), None)
     number = {int(k): n for n, k in enumerate(np.setdiff1d(np.arange(molecule.GetNumAtoms()), gone))}
     kept = [b for b in molecule.GetBonds() if b.GetBeginAtomIdx() in number and b.GetEndAtomIdx() in number]
@@ -84,19 +84,19 @@ def bonds_of(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("a", "b", "limit"), [(1, 1, 1.80), (1, 6, 2.23), (6, 6, 2.66), (1, 8, 2.03)])
-def test_limits_are_three_quarters_of_the_radii_of_alvarez(a, b, limit):
+def test_limits_are_three_quarters_of_the_sum_of_the_alvarez_radii(a, b, limit):
     limits = contact_limits(np.array([a, b]))
     assert limits[0, 1] == limits[1, 0] == pytest.approx(limit, abs=0.006)
 
 
-def test_limits_grow_with_the_radii_up_to_the_widest():
+def test_limits_increase_with_the_radii_up_to_the_largest_limit():
     numbers = np.array([1, 6, 8, 16, 34, 55, 82])
     limits = contact_limits(numbers)
     assert limits.max() == LONGEST_CONTACT_A and limits[0, 0] == limits.min()
     assert (np.diff(limits[np.ix_(*[np.argsort(vdw_radii[numbers])] * 2)], axis=1) >= 0).all()
 
 
-def test_an_element_without_a_radius_is_named():
+def test_element_without_radius_is_an_error():
     with pytest.raises(InputError, match="no van der Waals radius is known for At"):
         contact_limits(np.array([1, 85]))
 
@@ -105,7 +105,7 @@ def test_an_element_without_a_radius_is_named():
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_bond_lengths_and_angles_are_those_of_the_molecule(name):
+def test_conformers_keep_bond_lengths_and_angles(name):
     ligand = library.ligand(name)
     reference = bound_form(ligand, None)[0].positions
     pairs, _ = bonds_of(name)
@@ -117,7 +117,7 @@ def test_bond_lengths_and_angles_are_those_of_the_molecule(name):
 
 
 def _corner(a: np.ndarray, b: np.ndarray) -> list[tuple[int, int, int]]:
-    """Ends of two bonds that share one atom, which comes second."""
+    """The three atoms of an angle between two bonds; empty if the bonds share no atom."""
     shared = set(a.tolist()) & set(b.tolist())
     if len(shared) != 1:
         return []
@@ -126,7 +126,7 @@ def _corner(a: np.ndarray, b: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("bound", [1, 2])
-def test_the_double_bond_of_oleate_stays_cis(bound):
+def test_double_bond_of_oleate_is_cis(bound):
     ligand = library.ligand("oleate")
     chains = chain_conformers(ligand, None, bound)
     pairs, order = bonds_of("oleate")
@@ -143,7 +143,7 @@ def test_the_double_bond_of_oleate_stays_cis(bound):
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_no_conformer_meets_itself(name):
+def test_conformers_have_no_internal_contacts(name):
     molecule, _, gone = ligand_molecule(library.ligand(name), None)
     kept = np.setdiff1d(np.arange(molecule.GetNumAtoms()), gone)
     far = Chem.GetDistanceMatrix(molecule)[np.ix_(kept, kept)] > 3
@@ -155,107 +155,107 @@ def test_no_conformer_meets_itself(name):
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_a_long_chain_has_many_shapes_and_the_first_is_upright(name):
+def test_long_chains_have_many_conformers_and_the_first_is_straight(name):
     chains = chain_conformers(library.ligand(name), None, 1)
     carbons = int((chains.numbers == 6).sum())
     assert len(chains.conformers) > 20
-    # 1.27 A a C-C bond of a stretched chain; a cis bond and the lean of the head take a quarter
+    # A C-C bond of a straight chain is 1.27 A high. A cis bond and the tilt of the head group reduce this by a quarter.
     assert np.ptp(chains.conformers[0][:, 2]) > 0.75 * 1.27 * (carbons - 1)
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_no_shape_is_kept_twice(name):
+def test_conformers_are_distinct(name):
     shapes = chain_conformers(library.ligand(name), None, 1).conformers
     assert len({tuple(shape.round(2).ravel().tolist()) for shape in shapes}) == len(shapes)
 
 
 @pytest.mark.parametrize(("name", "bound"), [(n, 1) for n in LONG] + [("oleate", 2), ("myristate", 2), ("acetate", 2)])
-def test_heads_are_at_the_origin_with_the_chain_above(name, bound):
+def test_head_group_is_at_the_origin_and_the_chain_above(name, bound):
     ligand = library.ligand(name)
     chains, anchors = chain_conformers(ligand, None, bound), bound_form(ligand, None)[1][:bound]
     assert chains.head[list(anchors)].all() and chains.head.sum() < len(chains.numbers)
     for shape in chains.conformers:
         np.testing.assert_allclose(shape[list(anchors)].mean(axis=0), 0, atol=1e-9)
         assert shape[~chains.head, 2].mean() > 1.0
-        if bound == 2:  # along x, level as nearly as the chain allows
+        if bound == 2:  # nearly along x
             across = shape[anchors[1]] - shape[anchors[0]]
             assert abs(across[0]) > 0.95 * np.linalg.norm(across)
 
 
-def test_two_anchors_stand_along_x_and_the_rest_above():
+def test_orient_upright_aligns_two_anchors_along_x():
     bent = np.array([[0, 1.1, 0], [0, -1.1, 0], [-0.6, 0, 0], [-2.1, 0, 0]])  # a carboxylate that lies along -x
-    turned = stand_up(bent, (0, 1), np.array([2, 3]))
+    turned = orient_upright(bent, (0, 1), np.array([2, 3]))
     np.testing.assert_allclose(np.abs(turned[:2]), [[1.1, 0, 0]] * 2, atol=1e-9)
     np.testing.assert_allclose(turned[2:], [[0, 0, 0.6], [0, 0, 2.1]], atol=1e-9)
 
 
-# Packing by hand.
+# Packing of simple chains.
 
-ROD = Chains(
+ROD = ChainConformers(
     np.array([6, 6, 6]), np.array([[[0, 0, 0], [0, 0, 1.5], [0, 0, 3.0]]], float), np.array([True, False, False])
 )
 
 
 def rods(places: list[list[float]], cell: float) -> list[np.ndarray | None]:
-    """Upright rods of carbon on an empty periodic square."""
+    """Pack upright rods of three carbon atoms in an empty periodic cell."""
     core = Atoms("C", [[cell / 2, cell / 2, -9.0]], cell=[cell, cell, 40], pbc=(1, 1, 0))
-    seats = [Seat(np.array(place, float), np.eye(3), np.eye(3)[None]) for place in places]
-    return pack(core, seats, [ROD] * len(seats))
+    sites = [BindingSite(np.array(place, float), np.eye(3), np.eye(3)[None]) for place in places]
+    return pack(core, sites, [ROD] * len(sites))
 
 
 @pytest.mark.parametrize(("apart", "fits"), [(2.65, False), (2.67, True)])
-def test_two_rods_need_the_distance_of_their_limit(apart, fits):
+def test_two_rods_need_the_distance_of_the_limit(apart, fits):
     first, second = rods([[0, 0, 0], [apart, 0, 0]], 20.0)
     np.testing.assert_allclose(first, ROD.conformers[0])
     assert (second is not None) == fits
 
 
 @pytest.mark.parametrize(("cell", "fits"), [(2.65, False), (2.67, True)])
-def test_a_rod_needs_the_distance_from_its_own_image(cell, fits):
+def test_rod_needs_the_distance_of_the_limit_from_its_image(cell, fits):
     (rod,) = rods([[0, 0, 0]], cell)
     assert (rod is not None) == fits
 
 
 @pytest.mark.parametrize(("apart", "fits"), [(2.65, False), (2.67, True)])
-def test_two_rods_meet_across_the_cell(apart, fits):
+def test_two_rods_need_the_distance_of_the_limit_across_the_cell_boundary(apart, fits):
     second = rods([[0, 0, 0], [20 - apart, 0, 0]], 20.0)[1]
     assert (second is not None) == fits
 
 
-def test_only_the_head_may_touch_the_crystal():
+def test_only_the_head_group_may_touch_the_crystal():
     core = Atoms("Pb", [[0, 0, -2.0]], cell=[20, 20, 40], pbc=(1, 1, 0))
-    seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None])
-    assert pack(core, [seat], [ROD])[0] is not None
-    core.numbers[0] = 17  # what the head does not bind stays out of it
-    assert pack(core, [seat], [ROD])[0] is None
+    site = BindingSite(np.zeros(3), np.eye(3), np.eye(3)[None])
+    assert pack(core, [site], [ROD])[0] is not None
+    core.numbers[0] = 17  # the head group cannot bind to Cl, so the larger limit applies
+    assert pack(core, [site], [ROD])[0] is None
     core.positions[0] = [2.0, 0, 3.0]
-    assert pack(core, [seat], [ROD])[0] is None
-    seat = Seat(np.zeros(3), np.eye(3), np.eye(3)[None], replaces=0)
-    assert pack(core, [seat], [ROD])[0] is not None
+    assert pack(core, [site], [ROD])[0] is None
+    site = BindingSite(np.zeros(3), np.eye(3), np.eye(3)[None], replaces=0)
+    assert pack(core, [site], [ROD])[0] is not None
 
 
-def test_turns_are_rotations_and_the_upright_come_first():
-    found = turns([0.0, np.pi / 2])
+def test_head_rotations_are_rotations_and_those_without_tilt_come_first():
+    found = head_rotations([0.0, np.pi / 2])
     np.testing.assert_allclose(found @ found.transpose(0, 2, 1), np.broadcast_to(np.eye(3), found.shape), atol=1e-12)
     np.testing.assert_allclose(np.linalg.det(found), 1)
     np.testing.assert_allclose(found[:2, 2, 2], 1)
-    # Two anchors along x stay level: a tilt turns about the line through them.
+    # A tilt rotates about x, so that two anchors along x keep their heights.
     np.testing.assert_allclose(found[:, 2, 0], 0, atol=1e-12)
 
 
 # Quaternary ammonium.
 
 
-def test_a_quaternary_ammonium_turns_its_short_branches_to_the_surface():
+def test_short_branches_of_a_quaternary_ammonium_point_to_the_surface():
     for shape in chain_conformers(library.ligand("didodecyldimethylammonium"), None, 1).conformers:
         assert shape[:, 2].min() > -2.2 and shape[:, 2].mean() > 1.0  # a hydrogen of methyl is 2.1 A from N
     for shape in chain_conformers(library.ligand("tetrabutylammonium"), None, 1).conformers:
         assert shape[:, 2].min() > -3.0, "a butyl chain points down: its end is 6 A from N"
 
 
-def test_ammonium_enters_the_hole_of_caesium_as_far_as_its_branches_let_it():
-    # 10.1021/acs.chemmater.1c01081: what counts is how far the head group enters the binding pocket, and
-    # dimethyldidodecylammonium binds as well as a primary ammonium. Cs-Br is 4.15 A.
+def test_depth_of_ammonium_in_a_caesium_vacancy_depends_on_its_branches():
+    # 10.1021/acs.chemmater.1c01081: the binding depends on how deep the head group enters the binding pocket, and
+    # dimethyldidodecylammonium binds as strongly as a primary ammonium. The distance Cs-Br is 4.15 A.
     distance = {}
     for name in ("oleylammonium", "didodecyldimethylammonium", "tetrabutylammonium"):
         (covered,) = attach_ligands(plain_slab("CsPbBr3", (3, 3)), library.ligand(name))
@@ -263,16 +263,16 @@ def test_ammonium_enters_the_hole_of_caesium_as_far_as_its_branches_let_it():
         assert covered.arrays["formal_charge"].sum() == pytest.approx(0)
         distance[name] = anchor_distance(covered)
     assert distance["oleylammonium"] < distance["didodecyldimethylammonium"] < 4.5
-    assert 5.0 < distance["tetrabutylammonium"] < 6.0, "it stands over the hole"
+    assert 5.0 < distance["tetrabutylammonium"] < 6.0, "it is above the vacancy"
 
 
-def test_a_cation_without_room_is_refused_with_the_height_that_was_tried():
-    with pytest.raises(BuildError, match=r"none of 1 finds room up to 6\.8 A over the ion it replaces"):
+def test_error_for_a_cation_that_does_not_fit_states_the_largest_height():
+    with pytest.raises(BuildError, match=r"none of 1 ligands fits up to 6\.8 A above the ion that it replaces"):
         attach_ligands(plain_slab("CsPbBr3", (1, 1)), library.ligand("tetrabutylammonium"))
 
 
 @pytest.mark.parametrize(("termination", "ligand"), [("OH", "TCPP"), ("Ce", "TCPP"), ("Ce", "benzoate")])
-def test_a_head_stands_in_no_ion_that_it_does_not_bind(termination, ligand):
+def test_head_group_does_not_clash_with_other_ions(termination, ligand):
     ceria = library.material("CeO2")
     facet = next(f for f in ceria.facets if f.name == f"100_{termination}")
     for covered in attach_ligands(cut_wide_slab(ceria, facet, 10.0, 4, 20.0), library.ligand(ligand), 1, 3):
@@ -297,14 +297,14 @@ def test_packed_chains_have_no_contact_below_the_limit(material, cells, count, s
 
 @pytest.mark.parametrize("seed", [None, 1])
 @pytest.mark.parametrize(("material", "cells", "count"), DENSE)
-def test_the_protons_of_packed_acids_keep_clear_of_other_ligands(material, cells, count, seed):
+def test_acid_protons_have_no_contact_with_other_ligands(material, cells, count, seed):
     for covered in covered_slabs(material, cells, count, seed):
-        # A proton is bonded to its anion; all other atoms of ligands are judged.
+        # A proton is bonded to its anion. All other atoms of the ligands are checked.
         assert close_contacts(covered, heads(covered) | protons(covered)) == [], covered.info["binding_mode"]
 
 
 @pytest.mark.parametrize("mode", ["chelating", "monodentate"])
-def test_ligands_of_a_second_call_keep_clear_of_those_of_the_first(mode):
+def test_ligands_of_a_second_call_have_no_contact_with_those_of_the_first(mode):
     oleate = library.ligand("oleate")
     for seed in (0, 3, 5):
         first = attach_ligands(plain_slab("PbS", (5, 5)), oleate, 2, None, [mode], seed=seed)[0]
@@ -314,30 +314,30 @@ def test_ligands_of_a_second_call_keep_clear_of_those_of_the_first(mode):
 
 
 @pytest.mark.parametrize(("material", "cells"), [("PbS", (5, 5))])
-def test_a_coverage_that_fits_one_cell_fits_a_larger_one(material, cells):
-    # 2 nm^-2 is less than the densest case above, and half of what dots carry
+def test_coverage_that_fits_in_one_cell_fits_in_a_larger_cell(material, cells):
+    # 2 nm^-2 is less than the densest case above, and half of the coverage of quantum dots.
     count = round(2.0 * surface_area(plain_slab(material, cells)))
     assert len(covered_slabs(material, cells, count, None)) > 0
 
 
-def test_a_seed_packs_the_same_again():
+def test_equal_seeds_give_equal_packing():
     first, again = (attach_ligands(plain_slab("PbS", (4, 4)), library.ligand("oleate"), 4, seed=2) for _ in range(2))
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a.positions, b.positions)
 
 
-def test_a_packed_slab_has_room_above_its_chains():
+def test_packed_slab_has_vacuum_above_its_chains():
     for covered in covered_slabs("PbS", (4, 4), 6, None):
         assert covered.cell[2, 2] - np.ptp(covered.positions[:, 2]) > 10
 
 
 @pytest.mark.parametrize(("material", "cells", "count"), [("PbS", (4, 4), 14), ("PbS", (4, 4), 16)])
-def test_a_coverage_that_does_not_fit_says_how_many_did(material, cells, count):
-    words = rf"{count} oleate do not fit on \S+: chelating: [1-9]\d* of {count} find room without a contact; give fewer"
+def test_error_for_a_dense_coverage_states_how_many_ligands_fit(material, cells, count):
+    words = rf"{count} oleate do not fit on \S+: chelating: only [1-9]\d* of {count} ligands fit without a contact"
     with pytest.raises(BuildError, match=words):
         attach_ligands(plain_slab(material, cells), library.ligand("oleate"), count)
 
 
-def test_a_cell_too_small_for_one_chain_says_so():
-    with pytest.raises(BuildError, match="none of 1 finds room without a contact; take a larger cell"):
+def test_error_for_a_cell_that_is_too_small_for_one_chain():
+    with pytest.raises(BuildError, match="none of 1 ligands fits without a contact below its limit; build a larger"):
         attach_ligands(plain_slab("PbS", (1, 1)), library.ligand("benzoate"))

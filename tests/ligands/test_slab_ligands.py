@@ -1,4 +1,4 @@
-"""Every covered slab is neutral, its ligands bound and clear of everything else."""
+"""Covered slabs are neutral, and their ligands are bound without contacts to other atoms."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def modes(material: str, ligand: str, **keys) -> list[str]:
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(("material", "ligand"), SHORT)
-def test_covered_slabs_are_valid_again_after_a_file(material, ligand, count, tmp_path):
+def test_covered_slabs_are_valid_before_and_after_a_file(material, ligand, count, tmp_path):
     for covered in make_ligated(material, ligand, count):
         assert_valid_ligated(covered, make_slab(material), count)
         assert_valid_ligated(through_file(covered, tmp_path), make_slab(material), count)
@@ -42,7 +42,7 @@ def test_covered_slabs_are_valid_again_after_a_file(material, ligand, count, tmp
         ("Ag", "methylamine", "dative", {"C": 1, "H": 5, "N": 1}),
     ],
 )
-def test_ligands_come_as_their_entry_says(material, ligand, entry, change):
+def test_ligand_entry_determines_the_change_of_composition(material, ligand, entry, change):
     for covered in make_ligated(material, ligand):
         counts = [atoms.symbols.formula.count() for atoms in (covered, make_slab(material))]
         found = {s: counts[0].get(s, 0) - counts[1].get(s, 0) for s in counts[0].keys() | counts[1].keys()}
@@ -59,18 +59,18 @@ def test_ligands_come_as_their_entry_says(material, ligand, entry, change):
         ("PbS", "methylamine", {"monodentate"}),
     ],
 )
-def test_binding_modes_are_enumerated(material, ligand, expected):
+def test_all_possible_binding_modes_are_built(material, ligand, expected):
     assert set(modes(material, ligand)) == expected
 
 
 @pytest.mark.parametrize("ligand", ["formamidinium", "methylammonium"])
-def test_a_cation_that_fills_a_vacancy_is_not_called_a_bridge(ligand):
+def test_cation_in_a_vacancy_is_not_bridging(ligand):
     assert modes("CsPbBr3", ligand) == ["monodentate"]
 
 
 @pytest.mark.parametrize("ligand", ["methanethiolate", "dodecanethiolate"])
 @pytest.mark.parametrize("material", ["PbS", "CdSe"])
-def test_one_sulfur_bridges_two_cations(material, ligand):
+def test_sulfur_of_a_thiolate_bridges_two_cations(material, ligand):
     for covered in make_ligated(material, ligand):
         (sulfur,) = find_role(covered, "ligand.anchor")
         nearest = np.sort(covered.get_distances(sulfur, find_role(covered, "surface.cation"), mic=True))
@@ -83,7 +83,7 @@ def test_one_sulfur_bridges_two_cations(material, ligand):
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz"])
-def test_a_bridge_stands_on_two_cations_of_the_outermost_layer(material):
+def test_bridging_ligand_binds_to_two_cations_of_the_outermost_layer(material):
     (bridge,) = (atoms for atoms in make_ligated(material, "acetate") if atoms.info["binding_mode"] == "bridging")
     cations = np.flatnonzero((bridge.arrays["role"] == "substrate") & (bridge.arrays["formal_charge"] > 0))
     partners = {
@@ -94,11 +94,11 @@ def test_a_bridge_stands_on_two_cations_of_the_outermost_layer(material):
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe"])
-def test_binding_modes_have_the_anchors_and_cations_of_their_name(material):
+def test_number_of_anchors_and_cations_of_each_binding_mode(material):
     for covered in make_ligated(material, "acetate"):
         cations, anchors = find_role(covered, "surface.cation"), find_role(covered, "ligand.anchor")
-        held = [(a, c) for i, j, _ in contacts(covered, 1.25) for a, c in ((i, j), (j, i)) if a in anchors]
-        bound = {a for a, c in held if c in cations}
+        bonds = [(a, c) for i, j, _ in contacts(covered, 1.25) for a, c in ((i, j), (j, i)) if a in anchors]
+        bound = {a for a, c in bonds if c in cations}
         nearest = {int(cations[covered.get_distances(a, cations, mic=True).argmin()]) for a in bound}
         counts = (len(bound), len(nearest))
         expected = {"chelating": (2, 1), "bridging": (2, 2), "monodentate": (1, 1)}[covered.info["binding_mode"]]
@@ -106,7 +106,7 @@ def test_binding_modes_have_the_anchors_and_cations_of_their_name(material):
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz", "Ag"])
-def test_the_proton_of_an_acid_sits_on_an_anion(material):
+def test_acid_proton_is_bonded_to_an_anion(material):
     for covered in make_ligated(material, "acetate"):
         (proton,) = find_role(covered, "ligand.proton")
         anions = find_role(covered, "surface.anion")
@@ -117,7 +117,7 @@ def test_the_proton_of_an_acid_sits_on_an_anion(material):
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CsPbBr3"])
-def test_a_full_ligand_has_its_full_chain(material):
+def test_full_ligand_has_its_full_chain_above_the_surface(material):
     for covered in make_ligated(material, "oleate", 1, None):
         assert (covered.symbols == "C").sum() == 18
         top = covered.positions[covered.arrays["role"] == "substrate", 2].max()
@@ -125,13 +125,13 @@ def test_a_full_ligand_has_its_full_chain(material):
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CsPbBr3"])
-def test_a_full_ligand_clears_its_own_images(material):
+def test_full_ligand_has_no_contact_with_its_images(material):
     for covered in make_ligated(material, "oleate", 1, None):
         assert_valid_ligated(covered, make_slab(material), 1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_ligands_are_counted_and_spread(count):
+def test_several_ligands_are_evenly_distributed(count):
     for covered in make_ligated("PbS", "methylamine", count):
         anchors = find_role(covered, "ligand.anchor")
         assert len(list(iter_ligands(covered))) == len(anchors) == count
@@ -140,14 +140,14 @@ def test_ligands_are_counted_and_spread(count):
             assert apart[np.triu_indices(count, 1)].min() > 4.0  # the next cation is 4.2 A away
 
 
-def test_the_answer_is_the_same_every_time():
+def test_result_is_deterministic():
     slab, ligand = make_slab("CdSe"), library.ligand("acetate")
     first, again = (attach_ligands(slab, ligand) for _ in range(2))
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a.positions, b.positions)
 
 
-def test_the_slab_is_not_changed():
+def test_slab_is_not_modified():
     slab = make_slab("CsPbBr3").copy()
     before = slab.copy()
     attach_ligands(slab, library.ligand("acetate"), 2)
@@ -155,19 +155,19 @@ def test_the_slab_is_not_changed():
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "Ag"])
-def test_a_ligand_without_a_place_is_refused(material):
+def test_cationic_ligand_on_a_surface_without_cations_of_charge_one_is_an_error(material):
     with pytest.raises(InputError, match="has no place on"):
         attach_ligands(make_slab(material), library.ligand("oleylammonium"))
 
 
 @pytest.mark.parametrize("material", ["CsPbBr3", "CsPbBr3-Pnma"])
-def test_an_amine_finds_no_lewis_acid_under_a_layer_of_caesium_bromide(material):
+def test_amine_does_not_bind_to_a_layer_of_caesium_bromide(material):
     with pytest.raises(BuildError, match=r"1 methylamine do not fit on .*CsBr: monodentate: "):
         attach_ligands(make_slab(material), library.ligand("methylamine"))
 
 
 @pytest.mark.parametrize(("material", "index"), [("CdSe", (1, 1, 1)), ("InP", (1, 1, 1))])
-def test_an_amine_goes_to_a_cation_that_no_stand_in_covers(material, index):
+def test_amine_binds_to_a_cation_without_passivating_ion(material, index):
     record = library.material(material)
     slab = cut_wide_slab(record, next(f for f in record.facets if f.miller_index == index), 10.0, 4, 20.0)
     (covered,) = attach_ligands(slab, library.ligand("methylamine"))
@@ -178,15 +178,16 @@ def test_an_amine_goes_to_a_cation_that_no_stand_in_covers(material, index):
     assert covered.get_distances(host, chlorine, mic=True).min() > 3.0
 
 
-def test_more_ligands_than_sites_are_refused_with_the_number_that_fits():
+def test_error_for_too_many_ligands_states_the_number_of_sites():
     with pytest.raises(
-        BuildError, match=r"10 methylamine do not fit on 100_PbS: .*10 ligands for 9 sites; at most 9 fit"
+        BuildError,
+        match=r"10 methylamine do not fit on 100_PbS: .*10 ligands requested, but only 9 sites are available",
     ):
         attach_ligands(make_slab("PbS"), library.ligand("methylamine"), 10)
 
 
 @pytest.mark.parametrize("count", [4, 6])
-def test_a_crowded_cell_is_refused_or_clear(count):
+def test_dense_coverage_is_valid_or_an_error(count):
     try:
         candidates = attach_ligands(make_slab("PbS"), library.ligand("oleate"), count, 4)
     except BuildError:

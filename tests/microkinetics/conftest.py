@@ -1,16 +1,22 @@
-"""Synthetic tables: the columns of states.csv, steps.csv and sites.csv, from a few numbers each."""
+"""Synthetic tables with the columns of states.csv, steps.csv and sites.csv, and the net rates of a network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from qdsurf.microkinetics.network import tables as kinetics_tables
 from qdsurf.microkinetics.network.assembly import build_network
 from qdsurf.microkinetics.network.model import Model
 from qdsurf.microkinetics.network.reaction_network import Network
+from qdsurf.microkinetics.network.tables import Tables
 from qdsurf.microkinetics.rates.landscape import Landscape, read_landscape, sample_shifts
+from qdsurf.microkinetics.rates.rate_constants import RateConstants
+from qdsurf.microkinetics.solver import lsoda
+from qdsurf.microkinetics.solver.integration import activities
+from qdsurf.microkinetics.solver.rate_law import compile_law
+from qdsurf.units import BOLTZMANN_EV_PER_K
 
 SYSTEM = "PbS_111_Pb~acetate~TMA"
 STEP_DEFAULTS = {
@@ -28,8 +34,8 @@ STATE_DEFAULTS = {"system": SYSTEM, "sigma_eV": 0.0, "pressure_Pa": 1e5, "flags"
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The three tables of one system, which tests change before they use them."""
+class SyntheticTables:
+    """Tables of one system, which a test may change before it uses them."""
 
     states: pd.DataFrame
     steps: pd.DataFrame
@@ -39,8 +45,8 @@ class Tables:
     interactions: pd.DataFrame | None = None
 
     @property
-    def tables(self) -> kinetics_tables.Tables:
-        return kinetics_tables.Tables(self.states, self.steps, self.sites, self.gibbs, self.factors, self.interactions)
+    def tables(self) -> Tables:
+        return Tables(self.states, self.steps, self.sites, self.gibbs, self.factors, self.interactions)
 
     @property
     def network(self) -> Network:
@@ -66,10 +72,10 @@ def make_tables(
     temperature_K: float = 300.0,
     sigma_eV: float = 0.0,
     entropy_eV: float = 0.6,
-) -> Tables:
+) -> SyntheticTables:
     """Make tables: free energies of states in eV, gases as (mass in amu, G in eV), sites as density in nm^-2.
 
-    `entropy_eV` is -TS of a gas: electronic energies differ from free energies by this much for gases only.
+    `entropy_eV` is TS of a gas. Electronic energies differ from free energies by this amount, for gases only.
     """
     rows = [
         STATE_DEFAULTS
@@ -83,7 +89,7 @@ def make_tables(
         | {"temperature_K": temperature_K}
         for name, (mass, level) in (gases or {}).items()
     ]
-    return Tables(
+    return SyntheticTables(
         states=pd.DataFrame(rows).reindex(columns=[*rows[0], "mass_amu"] if not gases else None),
         steps=pd.DataFrame([STEP_DEFAULTS | {"final_state": step.get("step")} | step for step in steps]),
         sites=pd.DataFrame(
@@ -100,8 +106,8 @@ def make_tables(
     )
 
 
-def make_trimethylaluminium(**levels: float) -> Tables:
-    """Make the eight steps of the shipped templates with plausible energies; `levels` replace some of them."""
+def make_trimethylaluminium(**levels: float) -> SyntheticTables:
+    """Make the eight steps of the shipped templates with plausible energies; `levels` replaces some of them."""
     surface, ligand, desorption = "precursor-surface", "precursor-ligand", "ligand-surface"
     both = "adduct@surface + intact@ligand -> film@surface + deprotonated@ligand + CH4(g)"
     rows = [
@@ -152,13 +158,24 @@ def make_trimethylaluminium(**levels: float) -> Tables:
     return make_tables(states | levels, steps, gases, sites, temperature_K=313.15, sigma_eV=0.2)
 
 
+def net_rates_per_site(
+    network: Network, rates: RateConstants, coverages: np.ndarray, pressures_Pa: dict[str, float], temperature_K: float
+) -> np.ndarray:
+    """Net rate of every step per reference site at given coverages and pressures, s^-1, shape (S,)."""
+    gas = activities(network, pressures_Pa)
+    thermal_eV = BOLTZMANN_EV_PER_K * temperature_K
+    derivative, _ = lsoda.derivatives(compile_law(network), rates, thermal_eV, gas, 0.0, 0.0)
+    state = np.concatenate([coverages, gas, np.zeros(len(network.steps))])
+    return derivative(state)[len(coverages) + len(gas) :]
+
+
 @pytest.fixture(scope="session")
-def tables() -> Callable[..., Tables]:
-    """Maker of synthetic tables."""
+def tables() -> Callable[..., SyntheticTables]:
+    """Function that makes synthetic tables."""
     return make_tables
 
 
 @pytest.fixture(scope="session")
-def templates() -> Callable[..., Tables]:
-    """Maker of the tables of the shipped templates."""
+def templates() -> Callable[..., SyntheticTables]:
+    """Function that makes the tables of the shipped templates."""
     return make_trimethylaluminium

@@ -1,10 +1,12 @@
-"""Cantera as an independent implementation of collision theory, detailed balance and mass action."""
+"""Comparison with Cantera, an independent implementation of collision theory, detailed balance and mass action."""
 
 import numpy as np
 import pytest
+from microkinetics.conftest import net_rates_per_site
 
 from qdsurf.microkinetics.rates.rate_constants import rate_constants
-from qdsurf.microkinetics.solver.integration import integrate, net_turnover
+from qdsurf.microkinetics.rates.schedule import SupplyPeriod
+from qdsurf.microkinetics.solver.integration import integrate
 from qdsurf.units import BOLTZMANN_EV_PER_K, PLANCK_EV_S
 
 cantera = pytest.importorskip("cantera")
@@ -91,7 +93,7 @@ def test_net_rates_at_arbitrary_coverages(made, surface):
     rates, gases = rate_constants(made.network, made.landscape), {"A_gas": 15.0, "P": 5.0}
     for coverages in np.random.default_rng(1).dirichlet(np.ones(4), size=20):
         surface.coverages = coverages  # free, As, Bs, Es: the order of appearance in both codes
-        events = net_turnover(made.network, rates, coverages, gases, T) * DENSITY  # m^-2 s^-1
+        events = net_rates_per_site(made.network, rates, coverages, gases, T) * DENSITY  # m^-2 s^-1
         scale = surface.forward_rates_of_progress * 6.02214076e26
         assert events == pytest.approx(surface.net_rates_of_progress * 6.02214076e26, abs=1e-7 * scale.max(), rel=1e-7)
 
@@ -102,5 +104,5 @@ def test_coverages_in_time(made, surface):
     for duration in (1e-4, 1e-2, 1.0):
         surface.coverages = [1.0, 0.0, 0.0, 0.0]
         surface.advance_coverages(duration)
-        end = integrate(made.network, rates, [(duration, {"A_gas": 15.0, "P": 5.0})], T)
+        end = integrate(made.network, rates, [SupplyPeriod(duration, {"A_gas": 15.0, "P": 5.0})], T)
         assert end.coverages[-1] == pytest.approx(surface.coverages, rel=1e-4, abs=1e-9)

@@ -1,3 +1,5 @@
+"""Energies of states and saddle points, and their samples."""
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_every_sample_of_a_cycle_closes(tables):
     assert_cycles_close(made.network, landscape.reaction_gibbs_eV)
 
 
-def test_a_state_shared_by_steps_moves_once_and_keeps_its_sigma(templates):
+def test_a_state_of_several_steps_has_one_shift_with_its_sigma(templates):
     made = templates()
     landscape = sample(made, 1024)
     network = made.network
@@ -45,7 +47,7 @@ def test_a_state_shared_by_steps_moves_once_and_keeps_its_sigma(templates):
     assert np.all(landscape.initial_gibbs_eV[:, adduct] == made.landscape.initial_gibbs_eV[adduct])  # ligated
 
 
-def test_saddles_move_with_the_mean_of_their_ends_and_barrierless_steps_have_none(templates):
+def test_saddle_points_shift_by_the_mean_of_their_ends_and_barrierless_steps_have_none(templates):
     made = templates()
     made.steps["activation_sigma_eV"] = 0.0
     landscape, network = sample(made), made.network
@@ -64,10 +66,10 @@ def test_seed_fixes_the_samples(templates):
 @pytest.mark.parametrize(
     ("state", "column", "value", "message"),
     [
-        ("adduct_surface", "gibbs_eV", np.nan, r"state 'adduct_surface' has no energy \(\), yet a step .* needs it"),
+        ("adduct_surface", "gibbs_eV", np.nan, r"state 'adduct_surface' has no energy \(\), but a step .* needs it"),
         ("adduct_surface", "state", "adduct_x", "unknown state 'adduct_surface'; did you mean"),
         ("adduct_surface", "temperature_K", 500.0, r"temperatures \[313.15, 500.0\] K; it must have one"),
-        ("adduct_surface", "state", "ligated", "state 'ligated' stands twice"),
+        ("adduct_surface", "state", "ligated", "state 'ligated' is given twice"),
         ("TMA", "mass_amu", np.nan, "mass_amu of gas 'TMA' is nan; it must be positive"),
     ],
 )

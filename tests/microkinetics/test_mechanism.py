@@ -1,4 +1,4 @@
-"""A mechanism by hand: what it becomes, and what is said of one that is wrong."""
+"""Mechanisms written by hand: their tables, and error messages for wrong ones."""
 
 import copy
 import warnings
@@ -11,6 +11,7 @@ import yaml
 from qdsurf.errors import BalanceError, InputError
 from qdsurf.microkinetics.network.mechanism import read_mechanism
 from qdsurf.microkinetics.network.model import prepare
+from qdsurf.microkinetics.rates.landscape import sample_shifts
 from qdsurf.units import BOLTZMANN_EV_PER_K
 
 ALUMINA = Path(__file__).parents[2] / "config" / "mechanisms" / "alumina_OH.yaml"
@@ -31,7 +32,7 @@ def read(tmp_path):
     return write_and_read
 
 
-def test_the_example_is_read_and_balances():
+def test_the_example_mechanism_balances():
     model = prepare(*read_mechanism(ALUMINA))
     network = model.network
     assert network.species[0] == "OH@surface" and network.initial.tolist() == [1.0] + [0.0] * 5
@@ -41,10 +42,8 @@ def test_the_example_is_read_and_balances():
     assert reaction["third_methane"] == pytest.approx(-4.5 + 3.655 - 400 * (1.931e-3 - 1.09e-3))
 
 
-def test_errors_that_species_share_move_them_together():
+def test_shared_errors_shift_species_together():
     model = prepare(*read_mechanism(ALUMINA))
-    from qdsurf.microkinetics.rates.landscape import sample_shifts
-
     shifts = sample_shifts(model.network, model.tables, 1024, 0)
     reaction = shifts.final_eV - shifts.initial_eV
     spread = dict(zip(model.network.steps, reaction.std(axis=0), strict=True))
@@ -72,6 +71,7 @@ def changed(raw: dict, path: tuple, value) -> dict:
             r"step 'first_methane' \(.*\) does not balance: H: 10 -> 9",
         ),
         (("species", 2, "charge"), 1, BalanceError, "'first_methane' .* charge: 0 -> 1"),
+        (("species", 2, "charge"), -1, BalanceError, "'first_methane' .* charge: 0 -> -1"),
         (("steps", 1, "equation"), "TMA_OH@surface -> AlMe2@surface", BalanceError, "does not balance: C: 3 -> 2; H"),
         (
             ("steps", 0, "equation"),
@@ -93,23 +93,23 @@ def changed(raw: dict, path: tuple, value) -> dict:
         ),
         (("sites", "surface", "density_per_nm2"), -8.0, InputError, "sites.surface.density_per_nm2.*greater than 0"),
         (("species", 1, "name"), "OH@surface", InputError, "species: 'OH@surface' is defined twice"),
-        (("species", 1, "name"), "TMA_OH@edge", InputError, "no sites 'edge'; there are surface"),
+        (("species", 1, "name"), "TMA_OH@edge", InputError, "unknown family of sites 'edge'; accepted: surface"),
         (("species", 0, "initial_coverage"), 0.7, InputError, "occupy 0.7 of family 'surface' instead of 1"),
         (("species", 0, "blocks"), {"surface": 1}, InputError, "sites.surface.empty must name a species"),
-        (("species", 0, "formula"), "Qx2", InputError, "formula 'Qx2' is not one; write it like AlC3H9"),
-        (("steps", 0, "activation_entropy_eV_per_K"), 1e-4, InputError, "collision theory holds the entropy"),
-        (("steps", 1, "sticking_coefficient"), 0.5, InputError, "no gas arrives, so there is no sticking_coefficient"),
+        (("species", 0, "formula"), "Qx2", InputError, "cannot read the formula 'Qx2'; write it like AlC3H9"),
+        (("steps", 0, "activation_entropy_eV_per_K"), 1e-4, InputError, "collision theory includes the entropy"),
+        (("steps", 1, "sticking_coefficient"), 0.5, InputError, "no gas molecule adsorbs; omit sticking_coefficient"),
         (("shared_errors", 0, "loadings_eV"), {"TMA@surface": 0.1}, InputError, "unknown species 'TMA@surface'"),
         (("temperature_range_K",), [500.0, 300.0], InputError, "give the lower one first"),
         (("steps", 1, "barrier"), 1.0, InputError, "steps.1.barrier"),
     ],
 )
-def test_what_is_wrong_is_named(raw, read, path, value, error, message):
+def test_errors_of_a_mechanism_are_named(raw, read, path, value, error, message):
     with pytest.raises(error, match=message):
         read(changed(raw, path, value))
 
 
-def test_a_saddle_below_an_end_is_raised_with_a_warning(raw, read):
+def test_a_saddle_point_below_an_end_gives_a_warning(raw, read):
     data = changed(raw, ("species", 2, "energy_eV"), 0.3)
     data["species"][3]["energy_eV"] = data["species"][2]["energy_eV"] - 0.655
     with pytest.warns(
@@ -121,13 +121,15 @@ def test_a_saddle_below_an_end_is_raised_with_a_warning(raw, read):
     assert rates.reverse_per_s[step] <= BOLTZMANN_EV_PER_K * 400 / 4.135667696e-15 * (1 + 1e-12)
 
 
-def test_nothing_is_said_of_a_sound_mechanism(raw, read):
+def test_a_correct_mechanism_gives_no_warning(raw, read):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read(raw)
 
 
-def test_a_temperature_outside_the_range_is_refused():
+def test_a_temperature_outside_the_range_is_rejected():
     model = prepare(*read_mechanism(ALUMINA))
-    with pytest.raises(InputError, match=r"asked for 250.0 K, but gibbs_eV of the tables holds at 291.15 to 673.15 K"):
+    with pytest.raises(
+        InputError, match=r"no free energies at 250.0 K. Column gibbs_eV of the tables is known from 291.15 to 673.15 K"
+    ):
         model.rates(250.0)

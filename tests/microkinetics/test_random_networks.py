@@ -1,4 +1,4 @@
-"""Properties that hold for every balanced network."""
+"""Properties of all balanced networks."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from qdsurf.microkinetics.network.mechanism import Mechanism, tabulate_mechanism
 from qdsurf.microkinetics.network.model import prepare
 from qdsurf.microkinetics.network.reaction_network import conservation_laws, find_cycles
 from qdsurf.microkinetics.rates.landscape import sample_shifts
-from qdsurf.microkinetics.rates.schedule import Piece
+from qdsurf.microkinetics.rates.schedule import SupplyPeriod
 from qdsurf.microkinetics.solver.integration import integrate, integrate_many
 from qdsurf.units import BOLTZMANN_EV_PER_K
 
@@ -18,7 +18,7 @@ KT = BOLTZMANN_EV_PER_K * T
 
 @st.composite
 def mechanisms(draw) -> Mechanism:
-    """Species on two families, adsorption, isomers and pair reactions, all reachable, any start."""
+    """Species on two families, adsorption, isomers and pair reactions, all reachable, with random initial coverages."""
     count = draw(st.integers(2, 4))
     levels = st.floats(-0.8, 0.2)
     species, lines = [], []
@@ -64,7 +64,9 @@ def mechanisms(draw) -> Mechanism:
 @given(mechanism=mechanisms(), pressure=st.floats(1e-2, 1e4), duration=st.floats(1e-6, 10.0))
 def test_coverages_stay_between_zero_and_one_and_sums_are_conserved(mechanism, pressure, duration):
     model = prepare("random", tabulate_mechanism(mechanism))
-    run = integrate(model.network, model.rates(T), [Piece(duration, {"A": pressure}), Piece(duration, {})], T)
+    run = integrate(
+        model.network, model.rates(T), [SupplyPeriod(duration, {"A": pressure}), SupplyPeriod(duration, {})], T
+    )
     assert run.coverages.min() >= -1e-9 and run.coverages.max() <= 1 + 1e-9
     laws = conservation_laws(model.network)
     assert len(laws) >= 2
@@ -75,7 +77,7 @@ def test_coverages_stay_between_zero_and_one_and_sums_are_conserved(mechanism, p
 @given(mechanism=mechanisms(), pressure=st.floats(1.0, 1e4))
 def test_equilibrium_is_reached_from_any_start(mechanism, pressure):
     model = prepare("random", tabulate_mechanism(mechanism))
-    end = integrate(model.network, model.rates(T), [Piece(1e12, {"A": pressure})], T).coverages[-1]
+    end = integrate(model.network, model.rates(T), [SupplyPeriod(1e12, {"A": pressure})], T).coverages[-1]
     network, states = model.network, model.tables.states.set_index("state")["gibbs_eV"]
     activity = pressure / 1e5 * np.exp(states["A"] / KT)
     weight = {
@@ -96,5 +98,5 @@ def test_the_product_of_equilibrium_constants_around_a_cycle_is_one_in_every_sam
     cycles = find_cycles(model.network)
     assert len(cycles)
     assert np.abs(log_k @ cycles.T).max() < 1e-12 * np.abs(log_k).max() * len(log_k[0]) ** 0.5
-    ends = integrate_many(model.network, rates, [[Piece(1.0, {"A": 10.0})]], T)
+    ends = integrate_many(model.network, rates, [[SupplyPeriod(1.0, {"A": 10.0})]], T)
     assert not ends.problems

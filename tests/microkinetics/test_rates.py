@@ -1,3 +1,5 @@
+"""Rate constants against closed forms, and detailed balance."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -35,7 +37,7 @@ def test_adsorption_and_desorption_closed_form(tables):
 @pytest.mark.parametrize(
     ("barrier", "final", "saddle"), [(0.5, -1.0, 0.5), (-0.2, -1.0, 0.0), (0.5, 0.8, 0.8), (0.0, 0.3, 0.3)]
 )
-def test_a_saddle_is_never_below_either_end(tables, barrier, final, saddle):
+def test_a_saddle_point_is_never_below_either_end(tables, barrier, final, saddle):
     step = {"step": "B", "lattice": "A@surface -> B@surface", "initial_state": "A", "activation_energy_eV": barrier}
     made = tables({"A": 0.2, "B": 0.2 + final}, [step], sites={"A@surface": 4.0})
     forward, reverse = rates_of(made)["B"]
@@ -50,16 +52,16 @@ def test_an_endothermic_adsorption_has_at_least_its_energy_as_barrier(tables):
     assert uphill / free == pytest.approx(np.exp(-0.3 / KT))  # dE = 0.4 - 0.1
 
 
-def test_nothing_desorbs_faster_than_a_vibration(tables):
-    """A complex at dG = +0.9 eV would leave 1e6 times faster than kT/h; arrival and departure fall together."""
+def test_no_desorption_is_faster_than_the_attempt_frequency(tables):
+    """A complex at dG = +0.9 eV would desorb 1e6 times faster than kT/h; both rate constants are reduced together."""
     step = {"step": "ads", "lattice": "A(g) + free@surface -> A@surface", "initial_state": "ligated"}
     forward, reverse = rates_of(tables({"ligated": 0.0, "ads": 0.9}, [step], {"A": (72.0, 0.0)}, entropy_eV=0.9))["ads"]
     assert reverse == pytest.approx(ATTEMPT, rel=1e-12)
     assert forward == pytest.approx(ATTEMPT * np.exp(-0.9 / KT), rel=1e-12)
 
 
-def test_desorption_written_forward_is_adsorption_written_backward(tables):
-    """Transition state theory alone would put it a factor kT/h / collision rate = 1e4 higher."""
+def test_a_desorption_step_is_the_reverse_of_the_adsorption_step(tables):
+    """With transition state theory alone, the rate would be higher by a factor kT/h / collision rate = 1e4."""
     gases, sites = {"A": (60.0, 0.0)}, {"A@surface": 4.0, "other@ligand": 2.0}
     out = {"step": "out", "lattice": "A@surface -> free@surface + A(g)", "initial_state": "full", "final_state": "free"}
     into = {"step": "in", "lattice": "A(g) + free@surface -> A@surface", "initial_state": "free", "final_state": "full"}
@@ -70,14 +72,14 @@ def test_desorption_written_forward_is_adsorption_written_backward(tables):
     assert reverse == pytest.approx(landing, rel=1e-12)
 
 
-def test_a_real_barrier_of_a_release_is_transition_state_theory(tables):
+def test_a_desorption_with_a_barrier_follows_transition_state_theory(tables):
     step = {"step": "B", "lattice": "A@surface -> B@surface + CH4(g)", "initial_state": "A"}
     step |= {"activation_energy_eV": 0.9, "barrier_source": "bep"}
     made = tables({"A": 0.0, "B": -1.5}, [step], {"CH4": (16.0, 0.0)}, {"A@surface": 4.0})
     assert rates_of(made)["B"][0] == pytest.approx(ATTEMPT * np.exp(-0.9 / KT), rel=1e-12)
 
 
-def test_no_more_molecules_stick_than_arrive(tables):
+def test_no_more_molecules_adsorb_than_collide(tables):
     lines = ["A(g) + free@surface -> A@surface", "A(g) + free@surface -> B@surface", "A(g) + intact@ligand -> C@ligand"]
     steps = [
         {"step": line[-9:], "lattice": line, "initial_state": "ligated", "final_state": "ligated"} for line in lines
@@ -99,7 +101,7 @@ def test_detailed_balance_holds_for_all_samples(templates, seed, sigma):
     assert ratio == pytest.approx(-landscape.reaction_gibbs_eV, rel=1e-12, abs=1e-12)
 
 
-def test_samples_are_the_same_as_one_by_one(templates):
+def test_a_batch_of_samples_agrees_with_single_ones(templates):
     made = templates()
     network, central = made.network, made.landscape
     batch = rate_constants(network, made.sampled(4, 0))

@@ -1,3 +1,5 @@
+"""Selectivity, its uncertainty, losses and uptake."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,12 +55,12 @@ def run(made, samples=8, seed=0, **kwargs):
     return result.coverages, result.selectivity.iloc[0]
 
 
-def drop(made, *names, reason="not_converged"):
+def without_steps(made, *names, reason="not_converged"):
     made.steps.loc[made.steps["step"].isin(names), "status"] = reason
     return made
 
 
-def test_tables_have_the_columns_of_the_contract(templates):
+def test_tables_have_the_documented_columns(templates):
     coverages, row = run(templates(), samples=33)
     assert row.index.tolist() == COLUMNS
     assert coverages.columns[:4].tolist() == ["system", "time_s", "free@surface", "intact@ligand"]
@@ -81,7 +83,7 @@ def test_losses_and_uptake_agree_with_the_coverages(templates):
     assert 0 < row["cation_loss"] < 1e-6
 
 
-def test_the_answer_survives_a_csv_file_and_other_systems_in_it(templates, tmp_path):
+def test_tables_from_csv_files_with_other_systems_give_the_same_result(templates, tmp_path):
     made = templates()
     _, expected = run(made)
     for name in ("states", "steps", "sites"):
@@ -92,8 +94,8 @@ def test_the_answer_survives_a_csv_file_and_other_systems_in_it(templates, tmp_p
     pd.testing.assert_series_equal(again.selectivity.iloc[0], expected)
 
 
-def test_equal_routes_win_equally_often(tables):
-    """Two mirror images: the share is a half, and each wins in half of the samples."""
+def test_symmetric_routes_win_equally_often(tables):
+    """Two symmetric routes: the share is one half, and each wins in half of the samples."""
     sides = [("precursor-surface", "free@surface", "s"), ("precursor-ligand", "intact@ligand", "l")]
     steps = []
     for reaction_class, site, mark in sides:
@@ -118,22 +120,22 @@ def test_equal_routes_win_equally_often(tables):
     width = 2**0.5 * 0.1 / (8.617333e-5 * 313.15)
     assert row["precursor_ligand_p84"] == pytest.approx(1 / (1 + np.exp(-0.9945 * width)), abs=0.05)
     assert row["missing_steps"] == "class ligand-surface"
-    assert np.isnan(row["ligand_loss"]) and np.isnan(row["cation_loss"])  # no step could have shown a loss
+    assert np.isnan(row["ligand_loss"]) and np.isnan(row["cation_loss"])  # because no step removes a ligand or a cation
 
 
-def test_a_class_without_number_is_named_and_makes_all_shares_unknown(templates):
-    _, row = run(drop(templates(), "carboxylate_transfer", "protonolysis_ligand"))
+def test_without_energies_of_a_class_all_shares_are_nan_and_the_class_is_named(templates):
+    _, row = run(without_steps(templates(), "carboxylate_transfer", "protonolysis_ligand"))
     assert np.isnan([row[share] for share in ("precursor_surface", "precursor_ligand", "ligand_surface")]).all()
     assert row["missing_steps"] == "carboxylate_transfer;protonolysis_ligand;class precursor-ligand"
     assert np.isnan(row["p_ligand_wins"])
 
 
-def test_cation_loss_is_missing_and_not_zero_without_its_step(templates):
-    _, row = run(drop(templates(), "ligand_desorption_salt"))
+def test_cation_loss_without_its_step_is_nan_and_not_zero(templates):
+    _, row = run(without_steps(templates(), "ligand_desorption_salt"))
     assert np.isnan(row["cation_loss"]) and row["ligand_loss"] > 0
 
 
-def test_without_any_reactive_number_the_shares_are_missing(templates):
+def test_without_any_reactive_step_the_shares_are_nan(templates):
     made = templates()
     made.steps.loc[made.steps["reactive"], "status"] = "ligated: not_converged"
     _, row = run(made)
@@ -144,22 +146,22 @@ def test_without_any_reactive_number_the_shares_are_missing(templates):
     assert row["uptake_per_nm2"] >= 0
 
 
-def test_pressure_may_be_given(templates):
+def test_a_given_pressure_replaces_that_of_the_recipe(templates):
     _, low = run(templates(), pressure_Pa=1e-4)
     _, high = run(templates())
     assert low["pressure_Pa"] == 1e-4 and low["uptake_per_nm2"] < high["uptake_per_nm2"]
 
 
-def test_failed_samples_are_counted_and_the_others_kept(templates, monkeypatch):
-    """A sample with an infinite rate cannot be integrated by anyone."""
+def test_failed_samples_are_counted_and_the_others_are_used(templates, monkeypatch):
+    """A sample with rate constants that are not finite cannot be integrated."""
     shifts = uncertainty.sample_shifts
 
-    def two_broken(*args):
+    def with_two_invalid(*args):
         made = shifts(*args)
         made.barrier_eV[[2, 4]] = np.nan
         return made
 
-    monkeypatch.setattr(uncertainty, "sample_shifts", two_broken)
+    monkeypatch.setattr(uncertainty, "sample_shifts", with_two_invalid)
     _, row = run(templates())
     assert row["failed_samples"] == 2 and np.isfinite(row["p_ligand_wins"])
 
@@ -173,23 +175,24 @@ def test_a_step_that_runs_backwards_counts_as_zero(templates):
     assert branching.class_flux(network, flux) == pytest.approx([0.2, 0.0, 0.0])
 
 
-def test_very_uncertain_energies_make_very_stiff_samples_and_none_is_lost(templates, monkeypatch):
-    rescued, rescue = [], solver.lsoda.follow
-    monkeypatch.setattr(solver.lsoda, "follow", lambda *a, **k: rescued.append(1) or rescue(*a, **k))
+def test_stiff_samples_of_uncertain_energies_do_not_fail(templates, monkeypatch):
+    rescued, rescue = [], solver.lsoda.integrate_periods
+    monkeypatch.setattr(solver.lsoda, "integrate_periods", lambda *a, **k: rescued.append(1) or rescue(*a, **k))
     made = templates()
     made.states.loc[made.states["sigma_eV"] > 0, "sigma_eV"] = 0.6
     _, row = run(made, samples=512, seed=1)
     assert row["failed_samples"] == 0 and not rescued
 
 
-def test_a_temperature_at_which_the_free_energies_do_not_hold_is_refused(templates):
+def test_a_temperature_without_free_energies_is_rejected(templates):
     with pytest.raises(
-        InputError, match=r"asked for 400.0 K, but gibbs_eV .* holds at 313.15 K; give a temperature there"
+        InputError,
+        match=r"no free energies at 400.0 K. Column gibbs_eV .* is known only at 313.15 K; give this temperature",
     ):
         run(templates(), temperature_K=400.0)
 
 
-def test_states_that_disagree_about_a_species_are_refused(templates):
+def test_different_states_for_one_species_are_rejected(templates):
     made = templates()
     extra = made.steps[made.steps["step"] == "dissociation_surface"].assign(
         step="again", final_state="protonolysis_ligand"
@@ -199,6 +202,6 @@ def test_states_that_disagree_about_a_species_are_refused(templates):
         run(made)
 
 
-def test_at_least_one_sample(templates):
+def test_at_least_one_sample_is_required(templates):
     with pytest.raises(InputError, match="samples is 0; give 1 or more"):
         run(templates(), samples=0)

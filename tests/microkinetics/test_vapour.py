@@ -1,3 +1,5 @@
+"""Dissociation equilibrium of precursor vapour."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def oligomer(entropy_cal_per_mol_K: float = 43.0, units: int = 2) -> Oligomer:
 def test_tma_is_mostly_dimer_at_40_C_and_80_mTorr(entropy, fraction):
     pressure = 0.080 * TORR_PA
     monomer, dimer = speciate(oligomer(entropy), kelvin(40), pressure)
-    assert monomer / pressure == pytest.approx(fraction, abs=0.005)  # given with two digits
+    assert monomer / pressure == pytest.approx(fraction, abs=0.005)  # the reference has two digits
     assert monomer + dimer == pytest.approx(pressure, rel=1e-14)
 
 
@@ -39,10 +41,10 @@ def test_mass_action_holds_with_the_standard_pressure(units, temperature, pressu
     assert monomer + other == pytest.approx(pressure, rel=1e-12)
 
 
-def test_no_pressure_no_molecules():
+def test_zero_pressure_gives_zero_partial_pressures():
     assert speciate(oligomer(), 300.0, 0.0) == (0.0, 0.0)
 
 
-def test_negative_pressure_is_refused():
+def test_negative_pressure_is_rejected():
     with pytest.raises(InputError, match=r"at 300.0 K and -1.0 Pa: give T > 0 and p >= 0"):
         speciate(oligomer(), 300.0, -1.0)

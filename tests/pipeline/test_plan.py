@@ -1,17 +1,20 @@
 """What follows from a configuration: one calculator for each slab, and never a difference between two."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from ase import Atoms
 
-from qdsurf.elementary_steps.selection import refine_state
 from qdsurf.errors import InputError, QDSurfError, UnsupportedElementError
+from qdsurf.pipeline import layout, tables
 from qdsurf.pipeline.config import load_config
 from qdsurf.pipeline.plan import Plan
 from qdsurf.records import library
 from qdsurf.records.systems import System
-from qdsurf.storage.files import write_json
+from qdsurf.relaxation.result import RelaxationResult
+from qdsurf.relaxation.selection import State, refine_state
 
 ROOT = Path(__file__).parents[2]
 GFN2 = {"name": "tblite", "parameters": {"method": "GFN2-xTB"}}
@@ -29,11 +32,11 @@ def config(**keys) -> dict:
 
 def test_everything_that_a_slab_is_compared_with_is_at_its_level():
     plan = Plan.check(config())
-    assert set(plan.calculators) == {"tblite-GFN2-xTB", "mopac-PM7"}
+    assert set(plan.requirements.calculators) == {"tblite-GFN2-xTB", "mopac-PM7"}
     for name, folder in (("PbS_100_PbS", "tblite-GFN2-xTB"), ("CsPbBr3_100_CsBr", "mopac-PM7")):
-        paths = plan.molecule_room(name, "TMA"), plan.qualification(name), *plan.errors(name)
+        paths = plan.molecule(name, "TMA").folder, plan.qualification(name).folder, *plan.error_files(name)
         assert all(path.split("/")[2] == folder for path in paths)
-        assert plan.qualifications[plan.qualification(name)] == name
+        assert plan.qualifications[plan.qualification(name).folder] == name
 
 
 def test_one_name_cannot_mean_two_calculators():
@@ -47,7 +50,7 @@ def test_one_name_cannot_mean_two_calculators():
 
 def test_a_slab_is_refused_by_its_own_calculator_only():
     slabs = {"Ag_111_Ag": slab(supercell=[4, 4], ligands=["none"], calculator={"name": "emt"})}
-    assert "emt" in Plan.check(config(slabs=slabs)).calculators
+    assert "emt" in Plan.check(config(slabs=slabs)).requirements.calculators
     with pytest.raises(UnsupportedElementError, match="emt has no parameters for .*Pb"):
         Plan.check(config(slabs={"PbS_100_PbS": slab(calculator={"name": "emt"})}))
 
@@ -55,9 +58,10 @@ def test_a_slab_is_refused_by_its_own_calculator_only():
 def test_better_energies_are_asked_of_every_state_molecule_and_reference_reaction():
     slabs = {"Ag_111_Ag": slab(supercell=[4, 4], ligands=["none"], calculator={"name": "emt"})}
     plain, refined = (Plan.check(config(slabs=slabs, **more)) for more in ({}, {"refine": {"name": "emt"}}))
-    assert plain.state_files("room") == ["room/state.json"] and len(plain.errors("Ag_111_Ag")) == 1
-    assert refined.state_files("room") == ["room/state.json", "room/refined.json"]
-    assert refined.errors("Ag_111_Ag")[-1].endswith("refined_errors.csv")
+    job = layout.slab("Ag_111_Ag")
+    assert plain.state_files(job) == [job.state] and len(plain.error_files("Ag_111_Ag")) == 1
+    assert refined.state_files(job) == [job.state, "results/slabs/Ag_111_Ag/refined.json"]
+    assert refined.error_files("Ag_111_Ag")[-1].endswith("refined_errors.csv")
     with pytest.raises(InputError, match="barriers: verified saddles are not refined yet"):
         Plan.check(config(slabs=slabs, refine={"name": "emt"}, barriers="verified"))
     with pytest.raises(InputError, match="refine.name: pyscf computes molecules only"):
@@ -65,42 +69,35 @@ def test_better_energies_are_asked_of_every_state_molecule_and_reference_reactio
 
 
 def test_a_state_keeps_its_reason_or_takes_the_better_energy():
-    state = {"status": "ok", "energy_eV": -1.0, "converged": True, "calculator": {"name": "cheap"}}
-    single = {"energy_eV": -2.0, "reason": "not converged in 0 steps", "calculator": {"name": "dear"}}
+    state = State("ok", -1.0, True, calculator={"name": "cheap"})
+    single = RelaxationResult(Atoms(), -2.0, None, False, "not converged in 0 steps", calculator={"name": "dear"})
     better = refine_state(state, single)
-    assert better["energy_eV"] == -2.0 and better["converged"] and better["status"] == "ok"
-    assert better["calculator"] == {"name": "dear", "geometry": {"name": "cheap"}}
-    failed = refine_state(state, single | {"energy_eV": None, "reason": "failed: SCF"})
-    assert failed["energy_eV"] is None and failed["status"] == "refinement failed: SCF" and not failed["converged"]
-    lost = {"status": "dissociated", "energy_eV": None, "converged": False}
+    assert better.energy_eV == -2.0 and better.converged and better.status == "ok"
+    assert better.calculator == {"name": "dear", "geometry": {"name": "cheap"}}
+    failed = refine_state(state, replace(single, energy_eV=None, reason="failed: SCF"))
+    assert failed.energy_eV is None and failed.status == "refinement failed: SCF" and not failed.converged
+    lost = State("dissociated")
     assert refine_state(lost, single) == lost
-
-
-def test_partial_hessians_are_made_where_they_are_asked_for():
-    system = System("PbS_100_PbS", "oleate", "TMA")
-    assert Plan.check(config()).mode_files(system) == []
-    plan = Plan.check(config(thermochemistry={"adsorbates": "partial_hessian"}))
-    assert len(plan.mode_files(system)) == len(plan.states(system)) > 5
-    assert "results/ligated/PbS_100_PbS~oleate/modes.json" in plan.mode_files(system)
 
 
 def test_saddles_are_searched_where_they_are_asked_for():
     system = System("PbS_100_PbS", "oleate", "TMA")
-    assert Plan.check(config()).saddle_files(system) == {}
+    assert Plan.check(config()).steps.saddles(system) == {}
     plan = Plan.check(config(barriers="verified"))
-    files, reactions = plan.saddle_files(system), plan.reactions(system)
-    assert files["protonolysis_acid"] == "results/reactions/PbS_100_PbS~oleate~TMA/protonolysis_acid/saddle.json"
-    assert set(files) == {name for name, reaction in reactions.items() if reaction.barrier}
+    jobs, reactions = plan.steps.saddles(system), plan.steps.reactions(system)
+    saddle = jobs["protonolysis_acid"].saddle["saddle"]
+    assert saddle == "results/reactions/PbS_100_PbS~oleate~TMA/protonolysis_acid/saddle.json"
+    assert set(jobs) == {name for name, reaction in reactions.items() if reaction.barrier}
     with pytest.raises(InputError, match="barriers"):
         Plan.check(config(barriers="neb"))
 
 
 def test_a_dissociated_acid_may_protonate_the_precursor_that_its_anion_binds():
     plan = Plan.check(config())
-    acid = plan.reactions(System("PbS_100_PbS", "oleate", "TMA"))
+    acid = plan.steps.reactions(System("PbS_100_PbS", "oleate", "TMA"))
     assert {"protonolysis_acid", "carboxylate_transfer"} <= acid.keys()
     assert acid["protonolysis_acid"].reaction_class == "precursor-ligand"
-    assert "protonolysis_acid" not in plan.reactions(System("CsPbBr3_100_CsBr", "oleate", "TMA"))
+    assert "protonolysis_acid" not in plan.steps.reactions(System("CsPbBr3_100_CsBr", "oleate", "TMA"))
 
 
 TODAY = {
@@ -114,33 +111,44 @@ def test_a_run_computes_the_default_templates_unless_it_names_others():
     assert set(library.chosen_reactions(("default",))) == TODAY | {"ligand_desorption_acceptor"}
     plan = Plan.check(config())
     for system in plan.config.systems:
-        assert set(plan.reactions(system)) <= TODAY
-        assert set(plan.gas_roles(system)) <= {"precursor", "by_product", "ligand", "salt"}
+        assert set(plan.steps.reactions(system)) <= TODAY
+        assert set(plan.gases.by_role(system)) <= {"precursor", "by_product", "ligand", "salt"}
     system = System("PbS_100_PbS", "oleate", "TMA")
     metal = Plan.check(config(reactions=["cation_exchange"]))
-    assert list(metal.reactions(system)) == [
+    assert list(metal.steps.reactions(system)) == [
         "adduct_surface", "dissociation_surface", "cation_exchange", "reductive_coupling",
     ]  # fmt: skip
-    gases = metal.gas_roles(system)
+    gases = metal.gases.by_role(system)
     assert (gases["alkyl"].smiles, gases["coupled"].smiles) == ("[CH3][Pb][CH3]", "CC")
     assert gases["coupled"].symmetry_number == 6
     water = Plan.check(config(reactions=["default", "hydrolysis_film"]))
-    assert set(water.reactions(system)) == set(plan.reactions(system)) | {"adduct_coreactant_film", "hydrolysis_film"}
-    assert water.gas_roles(system)["coreactant"].name == water.arriving(system, "adduct_coreactant_film").name == "H2O"
+    assert set(water.steps.reactions(system)) == set(plan.steps.reactions(system)) | {
+        "adduct_coreactant_film",
+        "hydrolysis_film",
+    }
+    assert (
+        water.gases.by_role(system)["coreactant"].name
+        == water.steps.arriving(system, "adduct_coreactant_film").name
+        == "H2O"
+    )
 
 
 def test_a_z_type_ligand_leaves_as_it_came():
     plan = Plan.check(config(slabs={"PbS_100_PbS": slab(ligands=["cadmium_chloride"])}))
     system = System("PbS_100_PbS", "cadmium_chloride", "TMA")
-    assert plan.entry(system.slab, system.ligand) == "acceptor"
-    assert plan.gas_roles(system)["ligand"].name == "cadmium_chloride"
-    assert list(plan.reactions(system)) == ["adduct_surface", "ligand_desorption_acceptor", "dissociation_surface"]
+    assert plan.requirements.entry(system.slab, system.ligand) == "acceptor"
+    assert plan.gases.by_role(system)["ligand"].name == "cadmium_chloride"
+    assert list(plan.steps.reactions(system)) == [
+        "adduct_surface",
+        "ligand_desorption_acceptor",
+        "dissociation_surface",
+    ]
 
 
 def test_a_leaving_group_that_a_template_does_not_know_keeps_it_out():
     plan = Plan.check(config(reactions=["default", "reductive_coupling"], precursors=["TMA", "TDMAT"]))
-    assert "reductive_coupling" in plan.reactions(System("PbS_100_PbS", "oleate", "TMA"))
-    assert "reductive_coupling" not in plan.reactions(System("PbS_100_PbS", "oleate", "TDMAT"))
+    assert "reductive_coupling" in plan.steps.reactions(System("PbS_100_PbS", "oleate", "TMA"))
+    assert "reductive_coupling" not in plan.steps.reactions(System("PbS_100_PbS", "oleate", "TDMAT"))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +181,7 @@ def test_what_cannot_be_built_is_refused_before_anything_runs(name, keys, messag
 
 def test_a_plane_that_is_not_on_record_can_be_asked_for():
     plan = Plan.check(config(slabs={"PbS_210_PbS": slab(supercell=[1, 1], ligands=["none"])}))
-    assert set(plan.cut("PbS_210_PbS").symbols) == {"Pb", "S"}
+    assert set(plan.requirements.cut("PbS_210_PbS").symbols) == {"Pb", "S"}
 
 
 @pytest.mark.parametrize(
@@ -200,15 +208,17 @@ def test_all_that_does_not_fit_is_refused_at_once_with_the_way_out():
 
 def test_what_systems_share_is_computed_once():
     plan = Plan.check(library.read_yaml(ROOT / "config/examples/screen.yaml"))
-    systems, rooms = plan.systems, plan.rooms
+    systems, jobs = plan.systems, plan.jobs
     assert len(systems) == 625 and len(set(systems)) == len(systems)
     pairs = {system.ligated for system in systems}
-    assert sorted(rooms["slabs"]) == sorted(f"slabs/{slab}" for slab in plan.config.slabs)
-    assert len(rooms["bulk"]) == len({slab.split("_")[0] for slab in plan.config.slabs}) < len(plan.config.slabs)
-    assert sorted(rooms["ligated"]) == sorted(f"ligated/{pair}" for pair in pairs) and 3 * len(pairs) < len(systems)
-    assert sorted(rooms["molecules"]) == sorted(f"molecules/sevennet-7net-l3i5-D3/{name}" for name in plan.molecules)
-    assert len(rooms["reference"]) == 1
-    desorptions = [job for job in rooms["reactions"] if "desorption" in job]
+    assert sorted(jobs["slabs"]) == sorted(f"slabs/{slab}" for slab in plan.config.slabs)
+    assert len(jobs["bulk"]) == len({slab.split("_")[0] for slab in plan.config.slabs}) < len(plan.config.slabs)
+    assert sorted(jobs["ligated"]) == sorted(f"ligated/{pair}" for pair in pairs) and 3 * len(pairs) < len(systems)
+    assert sorted(jobs["molecules"]) == sorted(
+        f"molecules/sevennet-7net-l3i5-D3/{name}" for name in plan.gases.molecules
+    )
+    assert len(jobs["reference"]) == 1
+    desorptions = [job for job in jobs["reactions"] if "desorption" in job]
     assert 0 < len(desorptions) <= len(pairs), "a ligand leaves each surface once, whatever the precursor"
 
 
@@ -216,16 +226,19 @@ def test_ions_and_ozone_of_the_example_have_the_gas_molecules_that_they_release(
     plan = Plan.check(library.read_yaml(ROOT / "config/examples/exchange.yaml"))
     iodide, sulfide, tma = plan.systems
     for system in (iodide, sulfide):
-        assert "exchange_ligand" in plan.reactions(system) and plan.gas_roles(system)["metal_salt"].name == "NaC2H3O2"
-    released = {name for template in plan.reactions(sulfide).values() for name in template.releases}
-    assert "by_product" in plan.gas_roles(iodide) and "by_product" not in released  # Na-S-H is no H2S
-    assert {"oxygen_insertion", "ozone_transfer"} <= plan.reactions(tma).keys()
+        assert (
+            "exchange_ligand" in plan.steps.reactions(system)
+            and plan.gases.by_role(system)["metal_salt"].name == "NaC2H3O2"
+        )
+    released = {name for template in plan.steps.reactions(sulfide).values() for name in template.releases}
+    assert "by_product" in plan.gases.by_role(iodide) and "by_product" not in released  # Na-S-H is no H2S
+    assert {"oxygen_insertion", "ozone_transfer"} <= plan.steps.reactions(tma).keys()
     on_perovskite = config(
         slabs={"CsPbBr3_100_CsBr": slab(layers=3, calculator=PM7)}, precursors=["NaI"], reactions=["ion_exchange"]
     )
     (system,) = (plan := Plan.check(on_perovskite)).systems
-    assert {"exchange_halide", "exchange_monovalent"} <= plan.reactions(system).keys()
-    gases = plan.gas_roles(system)
+    assert {"exchange_halide", "exchange_monovalent"} <= plan.steps.reactions(system).keys()
+    gases = plan.gases.by_role(system)
     assert (gases["metal_halide"].name, gases["precursor_salt"].name) == ("NaBr", "CsI")
 
 
@@ -234,29 +247,26 @@ def test_a_system_carries_its_own_part_of_the_configuration():
     system = System("PbS_100_PbS", "oleate", "TMA")
     alone = {"PbS_100_PbS": slab()}
     more = {"slabs": alone | {"PbS_110_PbS": slab()}, "precursors": ["TMA", "DEZ"]}
-    parts = [Plan(load_config(config(**keys))).part(system) for keys in ({"slabs": alone}, more)]
+    parts = [Plan(load_config(config(**keys))).requirements.part(system) for keys in ({"slabs": alone}, more)]
     assert parts[0] == parts[1]
     (only,) = Plan(load_config(parts[0])).systems
     assert only == system
-    assert Plan(load_config(config(slabs=alone, seed=7))).part(system) != parts[0]
+    assert Plan(load_config(config(slabs=alone, seed=7))).requirements.part(system) != parts[0]
 
 
 def test_a_molecular_ion_leaves_in_no_salt():
     slabs = {"FAPbBr3_100_FABr": slab(layers=3, ligands=["none", "oleate"], calculator=PM7)}
     plan = Plan.check(config(slabs=slabs))
-    assert "salt" not in plan.gas_roles(System("FAPbBr3_100_FABr", "oleate", "TMA"))
+    assert "salt" not in plan.gases.by_role(System("FAPbBr3_100_FABr", "oleate", "TMA"))
 
 
-def test_what_a_calculator_is_not_fit_for_stands_beside_every_number(tmp_path, monkeypatch):
-    plan = Plan.check(config(note="a trial"))
-    monkeypatch.chdir(tmp_path)
+def test_what_a_calculator_is_not_fit_for_stands_beside_every_number():
     uses = {
         "geometry": {"fit": False, "reason": "lattice constant off by -3.1% (limit 3.0%)"},
-        "substrate_relaxation": {"fit": True, "reason": "shaken slab shifts by 0.16 A (limit 0.70 A)"},
+        "substrate_relaxation": {"fit": True, "reason": "rattled slab shifts by 0.16 A (limit 0.70 A)"},
         "reaction_energies": {"fit": False, "reason": "not tested"},
     }
-    write_json(tmp_path / plan.qualification("PbS_100_PbS") / "qualification.json", {"uses": uses})
-    assert plan.note("PbS_100_PbS") == (
+    assert tables._note(Plan.check(config(note="a trial")), uses) == (
         "a trial; not qualified for geometry: lattice constant off by -3.1% (limit 3.0%); "
         "not qualified for reaction energies: not tested"
     )

@@ -13,13 +13,15 @@ from ase import Atoms
 
 from qdsurf import cli
 from qdsurf.atomistic.annotation import annotate
-from qdsurf.elementary_steps.selection import select_state
 from qdsurf.errors import InputError
+from qdsurf.pipeline import layout
 from qdsurf.pipeline.provenance import file_hash
-from qdsurf.pipeline.status import summarise_results, verify_results
+from qdsurf.pipeline.status import summarise_status, verify_results
 from qdsurf.pipeline.trace import trace_row
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.relax import relax_batch
+from qdsurf.relaxation.result import read_results, write_results
+from qdsurf.relaxation.selection import select_state, write_state
 from qdsurf.storage.files import write_json, write_table
 from qdsurf.storage.structures import read_structures, write_structures
 
@@ -37,15 +39,12 @@ def run_job(folder: Path, max_steps: int = 50) -> None:
     stretched = [annotate(Atoms("Ag2", [[0, 0, 0], [0, 0, length]]), "adsorbate") for length in (2.7, 2.5)]
     for atoms in stretched:
         atoms.info["name"] = folder.name
-    write_structures(folder / "candidates.extxyz", stretched)
-    relaxed, results = relax_batch(
-        read_structures(folder / "candidates.extxyz"), CalculatorSpec(name="emt"), max_steps=max_steps
-    )
-    write_structures(folder / "relaxed.extxyz", relaxed)
-    write_json(folder / "result.json", results)
-    selected, state = select_state(stretched, read_structures(folder / "relaxed.extxyz"), results)
-    write_structures(folder / "selected.extxyz", selected, "none")
-    write_json(folder / "state.json", state)
+    files = layout.JobFiles(str(folder))
+    write_structures(files.candidates, stretched)
+    results = relax_batch(read_structures(files.candidates), CalculatorSpec(name="emt"), max_steps=max_steps)
+    write_results(results, files.relaxed, files.result)
+    state, structure = select_state(stretched, read_results(files.relaxed, files.result))
+    write_state(state, structure, files.structure, files.state, "none")
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +83,18 @@ def results(finished, tmp_path) -> Path:
     return tmp_path / "results"
 
 
-def fates(summary: dict) -> dict[str, tuple[str, str]]:
-    return {job["job"]: (job["fate"], job["reason"]) for job in summary["jobs"]}
+def statuses(summary: dict) -> dict[str, tuple[str, str]]:
+    return {job["job"]: (job["status"], job["reason"]) for job in summary["jobs"]}
 
 
-def test_every_job_is_counted_once_in_its_room(finished):
-    summary = summarise_results(finished)
-    rooms = {"molecules": 3, "bulk": 1, "slabs": 1, "ligated": 1, "adsorbed": 1, "reactions": 2, "reference": 1}
-    assert {room: counts["done"] for room, counts in summary["rooms"].items()} == rooms | {
+def test_every_job_is_counted_once_in_its_stage(finished):
+    summary = summarise_status(finished)
+    stages = {"molecules": 3, "bulk": 1, "slabs": 1, "ligated": 1, "adsorbed": 1, "reactions": 2, "reference": 1}
+    assert {stage: counts["done"] for stage, counts in summary["stages"].items()} == stages | {
         "energetics": 1,
         "kinetics": 1,
     }
-    assert summary["jobs"] == [] and "missing" not in summary["rooms"]["bulk"]
+    assert summary["jobs"] == [] and "missing" not in summary["stages"]["bulk"]
     every = [r for path in finished.rglob("result.json") for r in json.loads(path.read_text())]
     assert summary["force_calls"] == sum(r["force_calls"] for r in every) > 2 * len(JOBS)
     assert summary["wall_s"] == pytest.approx(sum(r["wall_s"] for r in every), abs=0.1)
@@ -109,26 +108,24 @@ def test_what_failed_is_unfinished_or_missing_is_named_with_its_reason(results):
     flagged = results / f"adsorbed/{SYSTEM}/adduct_surface/state.json"
     write_json(flagged, json.loads(flagged.read_text()) | {"flags": ["loose_scf"]})
     (results / "slabs/Ag_111_Ag/result.json").write_text('[{"energy_eV": -1')
-    summary = summarise_results(
-        results, {room: ["molecules/emt/HNMe2"] * (room == "molecules") for room in summarise_results(results)["rooms"]}
-    )
-    found = fates(summary)
+    summary = summarise_status(results, {"molecules": ["molecules/emt/HNMe2"]})
+    found = statuses(summary)
     assert found["molecules/emt/CH4"] == ("failed", "not converged in 1 steps")
-    assert found["molecules/emt/HNMe2"] == ("missing", "not begun")
+    assert found["molecules/emt/HNMe2"] == ("missing", "not started")
     assert found["ligated/Ag_111_Ag~methylamine"] == ("unfinished", "2 relaxations done")
     assert found[f"adsorbed/{SYSTEM}/adduct_surface"] == ("flagged", "loose_scf")
     assert (
         found["slabs/Ag_111_Ag"][0] == "failed"
         and "result.json: other content instead of" in found["slabs/Ag_111_Ag"][1]
     )
-    assert summary["rooms"]["molecules"] == {"done": 2, "flagged": 0, "failed": 1, "unfinished": 0, "missing": 1}
+    assert summary["stages"]["molecules"] == {"done": 2, "flagged": 0, "failed": 1, "unfinished": 0, "missing": 1}
 
 
 def test_a_file_that_is_no_json_fails_its_job_without_a_check_file_too(results):
     write_json(results / "slabs/Ag_111_Ag/result.json", [], checked=False)
     (results / "slabs/Ag_111_Ag/result.json").write_text('[{"energy_eV": -1')
-    fate, reason = fates(summarise_results(results))["slabs/Ag_111_Ag"]
-    assert fate == "failed" and "result.json: not readable as JSON" in reason
+    status, reason = statuses(summarise_status(results))["slabs/Ag_111_Ag"]
+    assert status == "failed" and "result.json: not readable as JSON" in reason
 
 
 def test_verification_names_what_was_found_and_what_was_written(results, capsys):
@@ -176,7 +173,8 @@ def test_verification_compares_the_kinetic_tables_of_each_system(tmp_path, capsy
     write_table(folder / "coverages.csv", coverages.iloc[:1])
     assert cli.main(["status", str(tmp_path), "--verify"]) == 1
     words = capsys.readouterr().out
-    assert f"  kinetics/{SYSTEM}: {SYSTEM}: end of the run in s: 0 by coverages.csv, but 2 by selectivity.csv" in words
+    reason = "end of the simulation in s: 0 in coverages.csv, but 2 in selectivity.csv"
+    assert f"  kinetics/{SYSTEM}: {SYSTEM}: {reason}" in words
     (folder / "coverages.csv").write_text("system,time_s\n")
     data = verify_results(tmp_path)
     assert len(data["damaged"]) == 1 and data["compared"] == 0, "a damaged table is named once"
@@ -191,15 +189,15 @@ def test_the_age_is_that_of_the_newest_file(results):
     for path in results.rglob("*"):
         os.utime(path, (time.time() - 9000,) * 2)
     os.utime(results / "slabs/Ag_111_Ag/state.json", (time.time() - 600,) * 2)
-    summary = summarise_results(results)
+    summary = summarise_status(results)
     assert summary["last_result"] == "slabs/Ag_111_Ag/state.json"
     assert summary["last_result_age_s"] == pytest.approx(600, abs=60)
 
 
 @pytest.mark.parametrize("name", ["gone", "."])
 def test_a_folder_without_results_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match="no results here; give the folder that holds molecules, bulk"):
-        summarise_results(tmp_path / name)
+    with pytest.raises(InputError, match="no results here; give the folder that contains molecules, bulk"):
+        summarise_status(tmp_path / name)
 
 
 def test_a_step_leads_to_its_states_and_to_all_they_were_built_from(finished):
@@ -267,7 +265,7 @@ def test_a_record_that_was_changed_since_the_run_is_named(results):
         ("energetics/states.csv", ["phase=gas"], "phase=gas leaves 3 of 5 rows; it must leave one"),
         ("energetics/states.csv", ["phase=gas", "1"], "'1': write COLUMN=VALUE, or one number of a row"),
         ("energetics/gone.csv", ["0"], r"gone\.csv: no such file"),
-        ("../elsewhere.csv", ["0"], "not in a folder of results"),
+        ("../elsewhere.csv", ["0"], "not in the results of a run"),
     ],
 )
 def test_a_row_that_cannot_be_found_is_explained(results, table, words, message):
@@ -283,7 +281,7 @@ def test_the_command_line_says_it_in_words_and_as_data(finished, capsys):
     config = str(ROOT / "config/smoke.yaml")
     assert cli.main(["status", str(finished), "--config", config, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["total"]["missing"] == sum(job["fate"] == "missing" for job in data["jobs"]) > 3
+    assert data["total"]["missing"] == sum(job["status"] == "missing" for job in data["jobs"]) > 3
     table = str(finished / "energetics/steps.csv")
     assert cli.main(["trace", table, "0"]) == 0
     words = capsys.readouterr().out

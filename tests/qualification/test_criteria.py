@@ -1,8 +1,8 @@
-"""Verdicts: one number decides each use, and a test that failed is never a pass."""
+"""Criteria: one number decides each use, and a calculator is never fit after a failed test."""
 
 import pytest
 
-from qdsurf.qualification.criteria import LATTICE_ERROR, LIMITS, judge_uses
+from qdsurf.qualification.criteria import LATTICE_ERROR, LIMITS, assess_uses
 
 GOOD = {
     "lattice_constant_error": 0.01,
@@ -25,39 +25,39 @@ def changed(path: str, value) -> dict:
 
 
 def test_a_good_calculator_is_fit_for_everything():
-    uses = judge_uses(GOOD)
+    uses = assess_uses(GOOD)
     assert set(uses) == {"geometry", "substrate_relaxation", "reaction_energies"}
-    assert all(verdict["fit"] for verdict in uses.values())
-    assert uses["geometry"]["reason"] == "bulk modulus off by -20% (limit 50%)"  # nearest its limit
-    assert uses["substrate_relaxation"]["reason"] == "shaken slab shifts by 0.20 A (limit 0.70 A)"
+    assert all(assessment["fit"] for assessment in uses.values())
+    assert uses["geometry"]["reason"] == "bulk modulus off by -20% (limit 50%)"  # the number closest to its limit
+    assert uses["substrate_relaxation"]["reason"] == "rattled slab shifts by 0.20 A (limit 0.70 A)"
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.path)
-def test_every_limit_decides_its_own_use_and_no_other(limit):
+def test_every_limit_decides_only_its_own_use(limit):
     beyond = 0 if limit.path.endswith("fewest") else 1.5 * limit.limit
-    uses = judge_uses(changed(limit.path, beyond))
-    assert [use for use, verdict in uses.items() if not verdict["fit"]] == [limit.use]
+    uses = assess_uses(changed(limit.path, beyond))
+    assert [use for use, assessment in uses.items() if not assessment["fit"]] == [limit.use]
     assert uses[limit.use]["reason"].startswith(limit.name)
     assert uses[limit.use]["number"] == beyond and uses[limit.use]["limit"] == limit.limit
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.path)
-def test_a_test_that_failed_is_no_pass(limit):
-    verdict = judge_uses(changed(limit.path, None))[limit.use]
-    assert not verdict["fit"] and "no number" in verdict["reason"]
+def test_a_calculator_is_not_fit_after_a_failed_test(limit):
+    assessment = assess_uses(changed(limit.path, None))[limit.use]
+    assert not assessment["fit"] and "no number" in assessment["reason"]
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_a_lattice_constant_may_be_off_either_way(sign):
-    assert judge_uses(changed("lattice_constant_error", sign * 0.99 * LATTICE_ERROR))["geometry"]["fit"]
-    assert not judge_uses(changed("lattice_constant_error", sign * 1.01 * LATTICE_ERROR))["geometry"]["fit"]
+def test_the_lattice_constant_is_limited_in_both_directions(sign):
+    assert assess_uses(changed("lattice_constant_error", sign * 0.99 * LATTICE_ERROR))["geometry"]["fit"]
+    assert not assess_uses(changed("lattice_constant_error", sign * 1.01 * LATTICE_ERROR))["geometry"]["fit"]
 
 
-def test_an_uphill_end_is_no_melting():
-    assert judge_uses(changed("stability.energy_drop_eV_per_moving_atom", 5.0))["substrate_relaxation"]["fit"]
+def test_a_rattled_structure_that_ends_higher_is_not_unstable():
+    assert assess_uses(changed("stability.energy_drop_eV_per_moving_atom", 5.0))["substrate_relaxation"]["fit"]
 
 
-def test_what_was_not_tested_is_not_fit():
-    uses = judge_uses({key: part for key, part in GOOD.items() if key != "reactions"})
+def test_a_calculator_is_not_fit_for_an_untested_use():
+    uses = assess_uses({key: part for key, part in GOOD.items() if key != "reactions"})
     assert uses["reaction_energies"] == {"fit": False, "reason": "not tested", "number": None, "limit": None}
     assert uses["geometry"]["fit"]

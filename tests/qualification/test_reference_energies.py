@@ -1,4 +1,4 @@
-"""Structures of a run become those of the reference set."""
+"""Structures of a run are copied to the reference set."""
 
 from ase.build import fcc111
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -8,7 +8,7 @@ from qdsurf.qualification.reference_energies import strip_states
 from qdsurf.records.reference_set import PointLevel
 
 
-def test_only_geometry_and_energy_are_stored_and_what_has_none_is_left_out():
+def test_only_geometry_and_energy_are_stored_and_structures_without_energy_are_left_out():
     slab = fcc111("Ag", (1, 1, 2), vacuum=5)
     slab.set_constraint(FixAtoms([0]))
     slab.info["candidate"] = 1

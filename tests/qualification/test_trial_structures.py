@@ -1,4 +1,4 @@
-"""Test structures of the qualification: what is strained, rattled or cut, and what is left alone."""
+"""Test structures of the qualification: strained, rattled and cut."""
 
 from collections import Counter
 
@@ -25,13 +25,13 @@ def test_strained_cells_scale_every_length(name):
         np.testing.assert_allclose(atoms.positions, reference.positions * (1 + strain), atol=1e-9)
 
 
-def test_a_mixed_crystal_is_mixed_and_the_same_at_every_strain():
+def test_a_mixed_crystal_has_the_same_substitution_at_every_strain():
     small, large = strained_cells(library.material("CdSe0.5Te0.5"), (-0.02, 0.02), 11.0)
     assert list(small.symbols) == list(large.symbols)
     assert abs(Counter(small.symbols)["Se"] - Counter(small.symbols)["Te"]) <= 1
 
 
-def test_molecular_ions_are_there_and_keep_their_shape():
+def test_molecular_ions_keep_their_shape():
     small, large = strained_cells(library.material("FAPbBr3"), (-0.05, 0.05), 11.0)
     for atoms in (small, large):
         formula = atoms.symbols.formula.count()
@@ -41,7 +41,7 @@ def test_molecular_ions_are_there_and_keep_their_shape():
     assert apart[0] == pytest.approx(apart[1]) and apart[0] < 1.5
 
 
-def test_a_rattled_slab_moves_above_and_stands_below(slab_of):
+def test_only_the_upper_half_of_a_slab_is_rattled(slab_of):
     ideal, rattled = rattle(free_upper_half(slab_of("CdSe-wz")), 0.1, seed=3)
     moved = np.linalg.norm(rattled.positions - ideal.positions, axis=1) > 0
     fixed = np.zeros(len(ideal), dtype=bool)
@@ -52,7 +52,7 @@ def test_a_rattled_slab_moves_above_and_stands_below(slab_of):
     assert np.std((rattled.positions - ideal.positions)[moved]) == pytest.approx(0.1, rel=0.3)
 
 
-def test_every_atom_of_a_rattled_bulk_moves():
+def test_every_atom_of_a_bulk_cell_is_rattled():
     material, settings = library.material("PbS"), QualificationSpec(shortest_vector_A=8.0)
     ideal, rattled = build_test("rattled_bulk", material, Atoms(), settings, seed=3)
     assert not ideal.constraints and (np.abs(rattled.positions - ideal.positions).max(axis=1) > 0).all()
@@ -64,7 +64,7 @@ def test_every_atom_of_a_rattled_bulk_moves():
     [
         ("PbS", ["100_PbS", "110_PbS"]),
         ("CdSe", ["110_CdSe"]),  # its other facets are polar
-        ("CsPbBr3", ["100_CsBr"]),  # CsBr above, PbBr2 below: their mean
+        ("CsPbBr3", ["100_CsBr"]),  # CsBr at the top, PbBr2 at the bottom: mean of both
         ("Cd0.5Zn0.5S", []),
         ("FAPbBr3", []),
     ],
@@ -83,9 +83,9 @@ def test_facets_come_in_pairs_with_the_composition_of_the_crystal(name, facets):
         assert gaps[0] == pytest.approx(gaps[1])
 
 
-def test_both_sides_of_a_prism_face_are_the_one_with_fewer_broken_bonds():
+def test_both_sides_of_a_prism_facet_have_the_fewest_broken_bonds():
     thin, _, other, _ = facet_pairs(library.material("CdSe-wz"), 5.0)
     assert thin.info["facet"] == "10-10_CdSe" and other.info["facet"] == "11-20_CdSe"
     distances = thin.get_all_distances(mic=True)
     bonds = (distances < 1.2 * distances[distances > 0.1].min()).sum(axis=1) - 1
-    assert bonds.min() == 3 and bonds.max() == 4  # with the other cut a surface atom would keep two
+    assert bonds.min() == 3 and bonds.max() == 4  # with the other termination a surface atom would have two

@@ -1,4 +1,4 @@
-"""Records: what ships is valid, and what is wrong is refused with file, key and what would be accepted."""
+"""Records: all records of `structures/` are valid, and an invalid one is refused with file, key and accepted values."""
 
 import copy
 import re
@@ -14,18 +14,18 @@ from qdsurf.records.reaction_templates import Reaction
 from qdsurf.records.reference_set import read_reference
 
 FILES = [(kind, path) for kind in library.KINDS for path in sorted((library.STRUCTURES / kind).glob("*.yaml"))]
-IDS = [f"{kind}/{path.stem}" for kind, path in FILES]
 
 
 def raw(kind: str, name: str) -> dict:
     return yaml.safe_load((library.STRUCTURES / kind / f"{name}.yaml").read_text())
 
 
+# Dictionaries whose keys are names of elements, molecules or roles.
 FREE_KEYS = [(key,) for key in ("formal_charges", "stoichiometry", "substitutions", "releases", "elements")]
 
 
 def nested_keys(data: object, path: tuple = ()) -> list[tuple]:
-    """Places of all records inside a record; dictionaries with free keys are none."""
+    """Paths of all records inside a record; dictionaries with free keys are not records."""
     if isinstance(data, list):
         return [key for i, item in enumerate(data) for key in nested_keys(item, (*path, i))]
     if not isinstance(data, dict) or path[-1:] in FREE_KEYS:
@@ -33,14 +33,18 @@ def nested_keys(data: object, path: tuple = ()) -> list[tuple]:
     return [path, *(key for name, item in data.items() for key in nested_keys(item, (*path, name)))]
 
 
-@pytest.mark.parametrize(("kind", "path"), FILES, ids=IDS)
-def test_every_shipped_record_is_valid_and_found_by_name(kind, path):
-    record = library.get(kind, path.stem)
-    assert record.name == path.stem
-    assert path.stem in library.names(kind)
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_every_shipped_record_is_valid_and_found_by_name(kind):
+    names = [path.stem for path in files(kind)]
+    assert [library.get(kind, name).name for name in names] == names
+    assert library.names(kind) == sorted(names)
 
 
-def test_every_kind_has_records_and_nothing_else_is_lying_about():
+def files(kind: str) -> list:
+    return [path for other, path in FILES if other == kind]
+
+
+def test_every_kind_has_records_and_there_are_no_other_folders():
     assert {path.parent.name for _, path in FILES} == set(library.KINDS)
     assert {p.name for p in library.STRUCTURES.iterdir() if p.is_dir()} == {*library.KINDS, "reference"}
 
@@ -51,12 +55,14 @@ def test_geometries_named_in_records_exist():
     assert names <= {path.name for path in (library.STRUCTURES / "reference").iterdir()}
 
 
-@pytest.mark.parametrize(("kind", "path"), FILES, ids=IDS)
-def test_an_unknown_key_anywhere_names_file_key_and_what_is_accepted(kind, path):
-    for place in nested_keys(raw(kind, path.stem)):
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_an_unknown_key_is_refused_with_file_key_and_accepted_keys(kind):
+    """One record of each kind is enough: the one with the most nested keys."""
+    path = max(files(kind), key=lambda path: len(nested_keys(raw(kind, path.stem))))
+    for location in nested_keys(raw(kind, path.stem)):
         data = copy.deepcopy(raw(kind, path.stem))
         inner = data
-        for part in place:
+        for part in location:
             inner = inner[part]
         inner["colour"] = 1
         with pytest.raises(InputError) as caught:
@@ -64,7 +70,7 @@ def test_an_unknown_key_anywhere_names_file_key_and_what_is_accepted(kind, path)
         message = str(caught.value)
         assert str(path) in message and "unknown key 'colour'" in message
         accepted = re.search(r"Accepted: (.*)\.$", message, flags=re.M)[1].split(", ")
-        assert set(inner) - {"colour"} <= set(accepted), f"{place}: {message}"
+        assert set(inner) - {"colour"} <= set(accepted), f"{location}: {message}"
 
 
 def test_a_close_key_is_suggested():
@@ -73,25 +79,54 @@ def test_a_close_key_is_suggested():
         library.validate(Material, data, "PbS.yaml")
 
 
-@pytest.mark.parametrize(("kind", "path"), FILES, ids=IDS)
-def test_records_are_frozen(kind, path):
-    record = library.get(kind, path.stem)
-    field = next(iter(type(record).model_fields))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"routine": True}, "routine: 'routine' is now called 'default'"),
+        ({"chemistry": ["D7"]}, r"chemistry\.0: 'D7' is now called 'cation_exchange'"),
+    ],
+)
+def test_an_old_word_in_a_template_is_refused_with_its_present_name(tmp_path, change, message):
+    """A key and a kind of chemistry of version 0.1."""
+    path = tmp_path / "cation_exchange.yaml"
+    path.write_text(yaml.safe_dump(raw("reactions", "cation_exchange") | change))
+    with pytest.raises(InputError, match=rf"cation_exchange\.yaml: {message}"):
+        library.reactions(tmp_path)
+
+
+def test_an_old_kind_of_chemistry_in_a_selection_is_refused_with_its_present_name():
+    with pytest.raises(InputError, match="reactions: 'D7' is now called 'cation_exchange'"):
+        library.chosen_reactions(["default", "D7"])
+
+
+def test_each_selected_template_follows_the_template_of_its_initial_state():
+    chosen = library.chosen_reactions(["hydrolysis_film"])
+    seen = {"ligated"}
+    for name, template in chosen.items():
+        assert template.reactant in seen
+        seen.add(name)
+    assert list(chosen)[-1] == "hydrolysis_film" and len(chosen) > 1
+
+
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_records_are_frozen(kind):
+    record = library.get(kind, files(kind)[0].stem)
     with pytest.raises(ValidationError, match="frozen"):
-        setattr(record, field, None)
+        record.name = "another"
 
 
 def all_records(cls=Record):
     return [cls, *(sub for child in cls.__subclasses__() for sub in all_records(child))]
 
 
-@pytest.mark.parametrize("model", all_records(), ids=lambda model: model.__name__)
-def test_every_record_type_is_frozen_and_forbids_unknown_keys(model):
-    assert model.model_config["frozen"] and model.model_config["extra"] == "forbid"
+def test_every_record_type_is_frozen_and_forbids_unknown_keys():
+    models = all_records()
+    assert [m for m in models if not (m.model_config["frozen"] and m.model_config["extra"] == "forbid")] == []
 
 
-@pytest.mark.parametrize(("kind", "path"), FILES, ids=IDS)
-def test_a_missing_source_is_refused(kind, path):
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_a_missing_source_is_refused(kind):
+    path = files(kind)[0]
     data = raw(kind, path.stem)
     del data["source"]
     with pytest.raises(InputError, match=r"source: Field required"):
@@ -99,7 +134,7 @@ def test_a_missing_source_is_refused(kind, path):
 
 
 @pytest.mark.parametrize("kind", library.KINDS)
-def test_unknown_names_list_what_exists(kind):
+def test_an_unknown_name_is_refused_with_all_known_names(kind):
     with pytest.raises(InputError) as caught:
         library.get(kind, "unobtainium")
     assert all(name in str(caught.value) for name in library.names(kind))
@@ -134,14 +169,14 @@ def test_a_record_must_be_named_like_its_file(tmp_path):
     ("text", "message"),
     [("a: [1\nb: 2", "line 2"), ("\xff\xfe", "YAML"), ("- 1", "whole record"), ("", "whole record")],
 )
-def test_files_that_are_no_record_are_refused_by_name(tmp_path, text, message):
+def test_a_file_that_is_not_a_record_is_refused_with_its_name(tmp_path, text, message):
     path = tmp_path / "bad.yaml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=rf"bad\.yaml.*{message}"):
         library.read_record(path, Material)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_refused_with_its_name(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.yaml: no such file"):
         library.read_yaml(tmp_path / "nothing.yaml")
 
@@ -152,11 +187,11 @@ def test_a_molecule_has_exactly_one_geometry(given):
         library.validate(Molecule, {"name": "X", **given}, "x.yaml")
 
 
-# Templates: balance is a law.
+# Reaction templates.
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "ledger"),
+    ("name", "change", "message"),
     [
         ("ligand_desorption_acid", {"releases": {"ligand": ["ligand.anchor"]}}, r"ligand\.anchor -1"),
         ("ligand_desorption_acid", {"ligand_entry": ["acid", "cation"]}, r"ligand\.anchor \+1"),
@@ -175,29 +210,27 @@ def test_a_molecule_has_exactly_one_geometry(given):
         ("dissociation_surface", {"takes": "precursor"}, r"disagree on precursor\(g\)"),
     ],
 )
-def test_a_template_that_does_not_balance_is_refused_with_its_ledger(name, change, ledger):
+def test_a_template_that_does_not_balance_is_refused_with_its_charges(name, change, message):
     library.validate(Reaction, raw("reactions", name), name)
-    with pytest.raises(InputError, match=ledger):
+    with pytest.raises(InputError, match=message):
         library.validate(Reaction, raw("reactions", name) | change, name)
 
 
-@pytest.mark.parametrize("name", library.names("reactions"))
-def test_templates_keep_the_number_of_sites_of_each_family(name):
-    sides = library.reactions()[name].lattice.split("->")
-    families = [sorted(re.findall(r"[@&](\w+)", side)) for side in sides]
-    assert families[0] == families[1] and families[0]
+def test_a_template_conserves_the_number_of_sites_of_each_family():
+    for name, template in library.reactions().items():
+        left, right = (sorted(re.findall(r"[@&](\w+)", side)) for side in template.lattice.split("->"))
+        assert left == right and left, name
 
 
-@pytest.mark.parametrize("name", library.names("reactions"))
-def test_a_template_applies_only_where_its_reactant_exists(name):
+def test_a_template_applies_only_to_ligands_of_its_initial_state():
     templates = library.reactions()
-    reaction = templates[name]
-    if reaction.reactant != "ligated":
-        assert set(reaction.ligand_entry) <= set(templates[reaction.reactant].ligand_entry)
-    assert not set(reaction.breaks) & set(reaction.forms)
+    for name, template in templates.items():
+        if template.reactant != "ligated":
+            assert set(template.ligand_entry) <= set(templates[template.reactant].ligand_entry), name
+        assert not set(template.breaks) & set(template.forms), name
 
 
-def test_a_template_that_starts_nowhere_is_refused(monkeypatch):
+def test_a_template_with_an_unknown_initial_state_is_refused(monkeypatch):
     orphan = library.reactions()["dissociation_surface"].model_copy(update={"reactant": "adduct_srface"})
     real = library.get
     monkeypatch.setattr(library, "get", lambda kind, name: orphan if name == orphan.name else real(kind, name))
@@ -205,7 +238,7 @@ def test_a_template_that_starts_nowhere_is_refused(monkeypatch):
         library.reactions()
 
 
-# How a ligand comes to a crystal.
+# Binding of a ligand to a crystal.
 
 
 @pytest.mark.parametrize(
@@ -220,17 +253,17 @@ def test_a_template_that_starts_nowhere_is_refused(monkeypatch):
         ("Ag", None, "none"),
     ],
 )
-def test_formal_charges_decide_how_a_ligand_comes(material, ligand, entry):
+def test_formal_charges_decide_how_a_ligand_binds(material, ligand, entry):
     charges = set(library.material(material).formal_charges.values())
     assert library.ligand_entry(charges, library.ligand(ligand) if ligand else None, material) == entry
 
 
-def test_stand_ins_of_a_polar_facet_are_exchanged():
+def test_a_ligand_replaces_the_passivating_ions_of_a_polar_facet():
     assert library.ligand_entry({2, -2, -1}, library.ligand("oleate"), "PbS(111)") == "anion"
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe", "CdSe-wz", "Ag"])
-def test_a_cationic_ligand_has_no_place_where_no_cation_of_charge_one_can_leave(material):
+def test_a_cationic_ligand_is_refused_on_a_surface_without_cations_of_charge_one(material):
     charges = set(library.material(material).formal_charges.values())
     with pytest.raises(InputError, match=rf"oleylammonium \(charge \+1\) has no place on {material}, whose ions have"):
         library.ligand_entry(charges, library.ligand("oleylammonium"), material)

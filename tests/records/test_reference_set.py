@@ -1,4 +1,4 @@
-"""The reference set is read whole, balanced and at one level, or refused by the name of the entry."""
+"""The reference set is complete, balanced and at one level of theory, or refused with the name of the wrong entry."""
 
 from shutil import copytree
 
@@ -15,7 +15,7 @@ from qdsurf.records.reference_set import FOLDER, GEOMETRIES, REACTIONS, SURFACE_
 
 @pytest.fixture
 def broken(tmp_path):
-    """Write a copy of the set with records and frames changed by a function."""
+    """Return a function that writes a copy of the set after a change of records and frames."""
 
     def make(change):
         data = yaml.safe_load((FOLDER / REACTIONS).read_text())
@@ -29,8 +29,8 @@ def broken(tmp_path):
 
 
 @pytest.fixture
-def broken_faces(tmp_path):
-    """Write a copy of the set with the steps on faces and their structures changed by a function."""
+def broken_facets(tmp_path):
+    """Return a function that writes a copy of the set after a change of the steps on facets and their structures."""
 
     def make(change):
         copytree(FOLDER, tmp_path, dirs_exist_ok=True)
@@ -44,16 +44,16 @@ def broken_faces(tmp_path):
     return make
 
 
-def test_the_set_is_read_and_balanced():
+def test_the_set_is_complete_and_balanced():
     reference = read_reference()
-    on_faces = {name for step in reference.surfaces.steps for name in step.stoichiometry}
-    assert set(reference.geometries) == set(reference.molecules) | on_faces
+    on_facets = {name for step in reference.surfaces.steps for name in step.stoichiometry}
+    assert set(reference.geometries) == set(reference.molecules) | on_facets
     water = reference.energies["H2O"]
     assert water == pytest.approx(-76.43 * 27.2114, abs=1.0)  # exact non-relativistic energy of water -76.438 Hartree
 
 
-def test_every_metal_has_its_bonds_at_the_reference_level():
-    """A molecule that only touches, as HCOOMe does Ti(NH2)4 (Ti-O 3.6 A), says nothing about a dative bond."""
+def test_every_metal_has_its_recorded_bonds_in_the_reference_geometry():
+    """A molecule in van der Waals contact, as HCOOMe with Ti(NH2)4 (Ti-O 3.6 A), is not a measure of a dative bond."""
     reference = read_reference()
     for name, molecule in reference.molecules.items():
         atoms, bonds = reference.geometries[name], molecule_bonds(molecule)
@@ -63,7 +63,7 @@ def test_every_metal_has_its_bonds_at_the_reference_level():
             assert near[:, atoms.numbers > 1].sum() >= wanted, name
 
 
-def test_a_reaction_that_does_not_balance(broken):
+def test_a_reaction_that_does_not_balance_is_refused(broken):
     def change(data, by_name, frames):
         reaction = data["reactions"][0]
         reaction["stoichiometry"]["H2O"] = reaction["stoichiometry"].get("H2O", 0) + 1
@@ -72,12 +72,12 @@ def test_a_reaction_that_does_not_balance(broken):
         read_reference(broken(change))
 
 
-def test_a_species_that_is_missing(broken):
+def test_an_unknown_molecule_is_refused(broken):
     with pytest.raises(InputError, match="unknown molecule 'H2O_'; did you mean 'H2O'"):
         read_reference(broken(lambda data, *_: data["reactions"][0]["stoichiometry"].update(H2O_=1)))
 
 
-def test_a_molecule_without_energy(broken):
+def test_a_molecule_without_energy_is_refused(broken):
     def change(data, by_name, frames):
         frames[:] = [atoms for atoms in frames if atoms.info["name"] != "H2O"]
 
@@ -85,39 +85,39 @@ def test_a_molecule_without_energy(broken):
         read_reference(broken(change))
 
 
-def test_two_levels(broken):
+def test_two_levels_of_theory_are_refused(broken):
     with pytest.raises(InputError, match="H2O is at pbe/def2-svp, the set at wb97m-v"):
         read_reference(broken(lambda data, by_name, frames: by_name["H2O"].info.update(level="pbe/def2-svp")))
 
 
-def test_an_energy_that_is_none(broken):
+def test_an_energy_that_is_not_finite_is_refused(broken):
     with pytest.raises(InputError, match="H2O: energy_eV is nan"):
         read_reference(broken(lambda data, by_name, frames: by_name["H2O"].info.update(energy_eV=float("nan"))))
 
 
-def test_a_molecule_that_stands_twice(broken):
-    with pytest.raises(InputError, match="molecule CH4 stands twice"):
+def test_a_molecule_that_occurs_twice_is_refused(broken):
+    with pytest.raises(InputError, match="molecule CH4 occurs 2 times"):
         read_reference(broken(lambda data, *_: data["molecules"].append(dict(data["molecules"][0]))))
 
 
-def test_a_step_on_a_face_that_does_not_balance(broken_faces):
+def test_a_step_on_a_facet_that_does_not_balance_is_refused(broken_facets):
     def change(data, frames):
         data["steps"][0]["stoichiometry"].popitem()
 
     with pytest.raises(BalanceError, match="surfaces.yaml: TMA on PbS.100. does not balance"):
-        read_reference(broken_faces(change))
+        read_reference(broken_facets(change))
 
 
-def test_a_face_without_its_structure(broken_faces):
+def test_a_facet_without_structure_is_refused(broken_facets):
     with pytest.raises(InputError, match="unknown molecule|has no energy"):
-        read_reference(broken_faces(lambda data, frames: frames.pop(0)))
+        read_reference(broken_facets(lambda data, frames: frames.pop(0)))
 
 
-def test_a_face_at_another_level(broken_faces):
+def test_a_facet_at_another_level_of_theory_is_refused(broken_facets):
     with pytest.raises(InputError, match="surfaces.extxyz: .* is at blyp, the set at pbe-d3bj"):
-        read_reference(broken_faces(lambda data, frames: frames[0].info.update(level="blyp")))
+        read_reference(broken_facets(lambda data, frames: frames[0].info.update(level="blyp")))
 
 
-def test_a_step_on_a_face_that_stands_twice(broken_faces):
-    with pytest.raises(InputError, match="surfaces.yaml: step TMA on PbS.100. stands twice"):
-        read_reference(broken_faces(lambda data, frames: data["steps"].append(dict(data["steps"][0]))))
+def test_a_step_on_a_facet_that_occurs_twice_is_refused(broken_facets):
+    with pytest.raises(InputError, match="surfaces.yaml: step TMA on PbS.100. occurs 2 times"):
+        read_reference(broken_facets(lambda data, frames: data["steps"].append(dict(data["steps"][0]))))

@@ -17,6 +17,7 @@ from qdsurf.errors import KilledError
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.checkpoint import Checkpoint
 from qdsurf.relaxation.relax import relax_batch
+from qdsurf.relaxation.result import RelaxationResult
 
 COST = ("wall_s", "cpu_s")
 
@@ -44,9 +45,13 @@ def dimers(*elements: str) -> list[Atoms]:
     return [Atoms(element * 2, [[0, 0, 0], [0, 0, 2.4]]) for element in elements]
 
 
-def relax(path: Path, spec: CalculatorSpec, code: str = "") -> tuple[list[Atoms], list[dict]]:
+def relax(path: Path, spec: CalculatorSpec, code: str = "") -> list[RelaxationResult]:
     """Relax two dimers; the checkpoint stays, as after a kill, because nobody leaves its context."""
     return relax_batch(dimers("Cu", "Ag"), spec, checkpoint=Checkpoint(path, code))
+
+
+def records(results: list[RelaxationResult]) -> list[dict]:
+    return [result.as_record() for result in results]
 
 
 def test_a_second_run_computes_nothing_and_says_the_same(counted, tmp_path):
@@ -54,11 +59,11 @@ def test_a_second_run_computes_nothing_and_says_the_same(counted, tmp_path):
     before = Counted.calls
     with Checkpoint(tmp_path / "x.part") as checkpoint:
         second = relax_batch(dimers("Cu", "Ag"), counted, checkpoint=checkpoint)
-    assert Counted.calls == before and second[1] == first[1]
-    for a, b in zip(first[0], second[0], strict=True):
-        np.testing.assert_array_equal(a.positions, b.positions)
-        np.testing.assert_array_equal(a.get_forces(), b.get_forces())
-        assert a.get_potential_energy() == b.get_potential_energy()
+    assert Counted.calls == before and records(second) == records(first)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.atoms.positions, b.atoms.positions)
+        np.testing.assert_array_equal(a.atoms.get_forces(), b.atoms.get_forces())
+        assert a.atoms.get_potential_energy() == b.atoms.get_potential_energy()
     assert not (tmp_path / "x.part").exists()
 
 
@@ -69,7 +74,7 @@ def test_a_choice_among_candidates_is_taken_up_too(counted, tmp_path):
     first = relax_batch(candidates, counted, keep=1, checkpoint=Checkpoint(tmp_path / "x.part"))
     before = Counted.calls
     second = relax_batch(candidates, counted, keep=1, checkpoint=Checkpoint(tmp_path / "x.part"))
-    assert Counted.calls == before and second[1] == first[1]
+    assert Counted.calls == before and records(second) == records(first)
 
 
 @pytest.mark.parametrize("change", ["code", "settings", "structure"])
@@ -92,18 +97,18 @@ def test_another_question_is_not_answered_by_an_old_line(counted, tmp_path, chan
 def test_a_damaged_line_is_noticed_by_its_hash_and_computed_again(counted, tmp_path, where, flip):
     path = tmp_path / "x.part"
     path.unlink(missing_ok=True)
-    _, first = relax(path, counted)
+    first = records(relax(path, counted))
     raw = bytearray(path.read_bytes())
     place = 1 + int(where * (len(raw) - 1))  # a share of the length: wall times make it differ
     raw[place] ^= flip
     path.write_bytes(raw if flip else raw[:place])
     before = Counted.calls
-    _, second = relax(path, counted)
+    second = records(relax(path, counted))
     assert Counted.calls > before
     without_cost = [[{k: v for k, v in r.items() if k not in COST} for r in results] for results in (first, second)]
     assert without_cost[0] == without_cost[1]
     before = Counted.calls
-    assert relax(path, counted)[1] == second and Counted.calls == before, "the mended checkpoint is not whole"
+    assert records(relax(path, counted)) == second and Counted.calls == before, "the mended checkpoint is not whole"
 
 
 def test_a_kill_from_outside_is_no_result(counted, tmp_path):

@@ -1,4 +1,4 @@
-"""The starting Hessian saves steps and changes no minimum."""
+"""The model Hessian saves steps and does not change the minimum."""
 
 import numpy as np
 import pytest
@@ -24,15 +24,15 @@ def start(name: str):
 
 
 @pytest.mark.parametrize("make", [lambda: molecule("CH3COOH"), lambda: bulk("Cu", cubic=True).repeat((2, 2, 1))])
-def test_the_guess_is_symmetric_positive_and_free_of_translations(make):
+def test_the_model_is_symmetric_and_positive_definite_and_its_springs_ignore_translations(make):
     hessian = model_hessian(annotate(make(), "adsorbate"))
     np.testing.assert_allclose(hessian, hessian.T, atol=1e-9)
     assert np.linalg.eigvalsh(hessian).min() > 0
     shift = np.tile([0.3, -0.5, 0.8], len(make()))
-    np.testing.assert_allclose(hessian @ shift, FLOOR * shift, atol=1e-9)  # springs pull on nothing that moves as one
+    np.testing.assert_allclose(hessian @ shift, FLOOR * shift, atol=1e-9)  # no spring acts on a translation
 
 
-def test_the_guess_turns_with_the_molecule():
+def test_the_model_rotates_with_the_molecule():
     atoms = annotate(molecule("CH3COOH"), "adsorbate")
     turned = atoms.copy()
     turned.rotate(37, (1, 2, 3))
@@ -41,7 +41,7 @@ def test_the_guess_turns_with_the_molecule():
 
 
 @pytest.mark.parametrize("name", MOLECULES)
-def test_the_minimum_is_that_of_plain_bfgs_in_no_more_steps(name):
+def test_the_minimum_is_that_of_bfgs_in_no_more_steps(name):
     ours, theirs = start(name), start(name)
     steps = []
     for optimiser in (ModelNewton(ours), BFGS(theirs, logfile=None)):
@@ -59,8 +59,8 @@ def test_fixed_atoms_stay():
     np.testing.assert_array_equal(atoms.positions[0], before)
 
 
-def test_a_corrected_hessian_knows_the_last_step_and_stays_symmetric():
-    """Also where the curvature along a step is negative, which BFGS cannot hold."""
+def test_an_updated_hessian_reproduces_the_last_step_and_stays_symmetric():
+    """Also if the curvature along a step is negative, where BFGS fails."""
     rng = np.random.default_rng(3)
     true = np.diag([-2.0, 0.3, 1.0, 5.0, 20.0])
     steps = list(rng.normal(size=(8, 5)))
@@ -71,15 +71,14 @@ def test_a_corrected_hessian_knows_the_last_step_and_stays_symmetric():
     assert values[0] == pytest.approx(-2, abs=0.5) and values[-1] == pytest.approx(20, abs=1)
 
 
-def test_a_ridge_is_left_at_once():
-    """An adatom beside the bridge between two hollows, where BFGS, whose Hessian fell to -1e5 eV/A^2, took 70 steps."""
+def test_a_relaxation_leaves_a_ridge_in_few_steps():
+    """An adatom beside the bridge between two hollows. BFGS took 70 steps; its Hessian reached -1e5 eV/A^2."""
     slab = fcc100("Al", (2, 2, 2), vacuum=8)
     add_adsorbate(slab, "Au", 1.9, "bridge")
     slab.set_constraint(FixAtoms(range(4)))
     slab.calc = make_calculator(CalculatorSpec(name="emt"))
     slab.positions[-1, 1] += 0.15
-    walk = ModelNewton(slab)
-    assert walk.run(fmax=0.02, steps=40)
+    assert ModelNewton(slab).run(fmax=0.02, steps=40)
     hollow = fcc100("Al", (2, 2, 2), vacuum=8)
     add_adsorbate(hollow, "Au", 1.7, "hollow")
     hollow.set_constraint(FixAtoms(range(4)))

@@ -1,4 +1,4 @@
-"""Synthetic tables for nine systems, shaped as `energetics` and `kinetics` write them."""
+"""Synthetic tables of nine systems with the columns of `results/energetics` and `results/kinetics`."""
 
 import itertools
 
@@ -12,8 +12,8 @@ SURFACES = ("PbS_100_PbS", "CdSe_110_CdSe", "CsPbBr3_100_CsBr")
 PRECURSORS = ("TMA", "DEZ", "TDMAT")
 GASES = {"TMA": "CH4", "DEZ": "C2H6", "TDMAT": "HNMe2"}
 SYSTEMS = tuple(f"{surface}~oleate~{precursor}" for surface in SURFACES for precursor in PRECURSORS)
-MISSING = "PbS_100_PbS~oleate~DEZ"  # its dissociation has no number
-NO_NUMBER = "CsPbBr3_100_CsBr~oleate~TDMAT"  # has no selectivity at all
+MISSING = "PbS_100_PbS~oleate~DEZ"  # its dissociation has no energy
+NO_NUMBER = "CsPbBr3_100_CsBr~oleate~TDMAT"  # none of its shares are known
 TEMPERATURE_K = 313.15
 
 # step: class, initial state, energy in eV, spread between systems in eV, intrinsic barrier in eV, lattice
@@ -77,7 +77,7 @@ def energetics() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @pytest.fixture(scope="session")
 def selectivity() -> pd.DataFrame:
-    """Selectivity of nine systems; the last has no number."""
+    """Selectivity of nine systems; the shares of the last one are missing."""
     rng = np.random.default_rng(2)
     rows = []
     for system in SYSTEMS:
@@ -102,7 +102,7 @@ def selectivity() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    """The one published cycle: TMA and water at 40 C, 10.1002/adom.202000900."""
+    """Published cycle of TMA and water at 40 C, 10.1002/adom.202000900."""
     steps = [("precursor", "TMA", 10.67, 0.025), ("purge", "inert", 0.0, 5.0),
              ("coreactant", "H2O", 10.67, 0.030), ("purge", "inert", 0.0, 7.0)]  # fmt: skip
     keys = ("role", "species", "pressure_Pa", "duration_s")
@@ -112,7 +112,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def coverages() -> pd.DataFrame:
-    """Two coupled site families through the whole cycle, smooth and with both time scales in it."""
+    """Coverages of two coupled site families over the whole cycle, with fast pulses and slow purges."""
     edges = np.cumsum([0, 0.025, 5.0, 0.030, 7.0])
     time = np.unique(np.concatenate([np.linspace(*pair, 80) for pair in itertools.pairwise(edges)]))
     pulse = np.minimum(time, 0.025)

@@ -1,4 +1,4 @@
-"""Figures show what the tables say: units on the axes, missing numbers as missing, the same bytes twice."""
+"""Tests of the figures: values and units of the tables, missing numbers, and files that are identical in every run."""
 
 import numpy as np
 import pandas as pd
@@ -8,20 +8,18 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from matplotlib.text import Text
 
 from qdsurf.errors import InputError
-from qdsurf.report.figures.kinetics import (
-    plot_control,
-    plot_coverages,
-    plot_energy_profile,
-    plot_ranking,
-    plot_saddle,
-    plot_saturation,
-    plot_selectivity,
-    plot_selectivity_map,
-    save,
-    write,
-)
-from qdsurf.report.pages.viewer import draw_structure
-from qdsurf.report.system_names import label_of
+from qdsurf.report.figures.control import plot_control
+from qdsurf.report.figures.coverages import plot_coverages
+from qdsurf.report.figures.profile import plot_energy_profile
+from qdsurf.report.figures.ranking import plot_ranking
+from qdsurf.report.figures.saddle import plot_saddle
+from qdsurf.report.figures.saturation import plot_saturation
+from qdsurf.report.figures.selectivity import plot_selectivity
+from qdsurf.report.figures.selectivity_map import plot_selectivity_map
+from qdsurf.report.figures.structure import draw_structure
+from qdsurf.report.figures.style import write_figure, write_svg_and_png
+from qdsurf.report.system_names import system_label
+from qdsurf.saddles.result import SaddleResult
 
 MISSING = "PbS_100_PbS~oleate~DEZ"
 NO_NUMBER = "CsPbBr3_100_CsBr~oleate~TDMAT"
@@ -31,7 +29,7 @@ def texts(figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(match=Text))
 
 
-def test_the_bars_are_the_shares_of_the_table(selectivity):
+def test_bar_widths_are_the_shares_of_the_table(selectivity):
     (axes,) = plot_selectivity(selectivity).axes
     given = selectivity.dropna(subset=["precursor_surface"])
     for share in ("precursor_surface", "precursor_ligand", "ligand_surface"):
@@ -39,25 +37,25 @@ def test_the_bars_are_the_shares_of_the_table(selectivity):
         np.testing.assert_allclose(widths, given[share])
 
 
-def test_a_row_without_a_number_has_no_bar_and_says_why(selectivity):
+def test_a_system_without_shares_has_no_bar_but_a_reason(selectivity):
     figure = plot_selectivity(selectivity)
     assert len(figure.axes[0].containers) == 3 * (len(selectivity) - 1)
     assert "no number: adduct surface; dissociation surface" in texts(figure).replace("\n", " ")
 
 
-def test_probabilities_are_printed(selectivity):
+def test_the_selectivity_figure_contains_all_probabilities(selectivity):
     words = texts(plot_selectivity(selectivity))
     for value in selectivity.p_ligand_wins.dropna():
         assert f"P = {value:.2f}" in words
 
 
-def test_a_missing_state_is_drawn_as_missing(energetics):
+def test_the_profile_marks_missing_states(energetics):
     states, steps = energetics
     assert "not found" in texts(plot_energy_profile(states, steps, MISSING))
     assert "not found" not in texts(plot_energy_profile(states, steps, "PbS_100_PbS~oleate~TMA"))
 
 
-def test_a_profile_shows_every_state_before_and_after_its_correction(energetics):
+def test_the_profile_shows_energies_before_and_after_correction(energetics):
     states, steps = energetics
     figure = plot_energy_profile(states, steps, "PbS_100_PbS~oleate~TMA")
     bars = {line.get_gid(): line.get_ydata()[0] for line in figure.axes[0].lines if line.get_gid()}
@@ -70,7 +68,7 @@ def test_a_profile_shows_every_state_before_and_after_its_correction(energetics)
     assert not any(str(line.get_gid()).startswith("raw:") for line in figure.axes[0].lines)
 
 
-def test_a_profile_shows_the_level_of_the_geometries_beside_the_better_one(energetics):
+def test_the_profile_shows_unrefined_energies_beside_refined_ones(energetics):
     states, steps = energetics
     unrefined = states, steps.assign(reaction_energy_eV=steps.reaction_energy_eV + 0.3)
     figure = plot_energy_profile(states, steps, "PbS_100_PbS~oleate~TMA", unrefined)
@@ -81,7 +79,7 @@ def test_a_profile_shows_the_level_of_the_geometries_beside_the_better_one(energ
     assert "unrefined" in texts(figure)
 
 
-def test_every_axis_has_its_unit(energetics, selectivity, coverages, recipe):
+def test_axes_have_units(energetics, selectivity, coverages, recipe):
     states, steps = energetics
     assert "(eV)" in texts(plot_energy_profile(states, steps, MISSING))
     assert "(dimensionless)" in plot_selectivity(selectivity).axes[0].get_xlabel()
@@ -90,42 +88,42 @@ def test_every_axis_has_its_unit(energetics, selectivity, coverages, recipe):
     assert "x (Å)" in texts(draw_structure(fcc111("Ag", (2, 2, 2), vacuum=5)))
 
 
-def test_coverages_have_a_panel_for_each_family_and_step(coverages, recipe):
+def test_coverages_have_one_panel_for_each_site_family_and_recipe_step(coverages, recipe):
     figure = plot_coverages(coverages, recipe, MISSING)
     assert len(figure.axes) == 2 * len(recipe.steps)
     assert "DEZ pulse" in texts(figure) and "H2O pulse" in texts(figure)
 
 
-def test_a_system_without_coverages_says_so(recipe, coverages):
-    assert "no step has a number" in texts(plot_coverages(coverages[["time_s"]], recipe, MISSING))
+def test_a_table_without_species_gives_a_message(recipe, coverages):
+    assert "no step could be computed" in texts(plot_coverages(coverages[["time_s"]], recipe, MISSING))
 
 
-def test_an_unknown_system_is_named(energetics):
+def test_an_unknown_system_is_an_error_that_lists_the_systems(energetics):
     with pytest.raises(InputError, match="unknown system 'PbS_100_PbS~oleate~X'.*PbS_100_PbS~oleate~TMA"):
         plot_energy_profile(*energetics, "PbS_100_PbS~oleate~X")
 
 
-def test_a_missing_column_is_named(selectivity):
+def test_a_missing_column_is_an_error_that_names_it(selectivity):
     with pytest.raises(InputError, match="missing column p_ligand_wins"):
         plot_selectivity(selectivity.drop(columns="p_ligand_wins"))
 
 
-def test_two_saves_are_identical(selectivity, tmp_path):
+def test_writing_a_figure_twice_gives_identical_files(selectivity, tmp_path):
     for folder in ("a", "b"):
-        save(plot_selectivity(selectivity), tmp_path / folder / "figure")
+        write_svg_and_png(plot_selectivity(selectivity), tmp_path / folder / "figure")
     for ending in ("svg", "png"):
         first, second = (tmp_path / folder / f"figure.{ending}" for folder in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_an_unknown_format_is_refused(selectivity, tmp_path):
+def test_an_unknown_suffix_is_an_error(selectivity, tmp_path):
     with pytest.raises(InputError, match=r"written as \.svg or \.png"):
-        write(plot_selectivity(selectivity), tmp_path / "figure.pdf")
+        write_figure(plot_selectivity(selectivity), tmp_path / "figure.pdf")
 
 
 @pytest.fixture
 def points() -> pd.DataFrame:
-    """A map on which the ligand route takes over as it gets hotter."""
+    """Map on which the share of the ligand route increases with temperature."""
     rows = []
     for temperature in np.linspace(290, 670, 6):
         for pressure in np.geomspace(0.1, 1e5, 5):
@@ -135,7 +133,7 @@ def points() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_the_map_marks_the_recipe_and_the_contours(points, selectivity):
+def test_the_map_has_a_ring_at_the_recipe_and_labelled_contours(points, selectivity):
     row = selectivity[selectivity.system == MISSING]
     figure = plot_selectivity_map(points, row, MISSING)
     words = texts(figure)
@@ -147,7 +145,7 @@ def test_the_map_marks_the_recipe_and_the_contours(points, selectivity):
     assert "the recipe lies outside" in texts(outside)
 
 
-def test_the_map_is_grey_where_nothing_lasts(points, selectivity):
+def test_the_map_is_grey_where_no_reaction_remains_after_the_purge(points, selectivity):
     row = selectivity[selectivity.system == MISSING]
     hot = points.temperature_K > points.temperature_K.median()
     undone = points.assign(
@@ -156,24 +154,24 @@ def test_the_map_is_grey_where_nothing_lasts(points, selectivity):
         p_ligand_wins=points.p_ligand_wins.mask(hot, 1.0),
     )
     figure = plot_selectivity_map(undone, row, MISSING)
-    assert "grey: what the precursor does, the purge undoes" in texts(figure)
+    assert "grey: no reaction of the precursor remains after the purge" in texts(figure)
     assert figure.axes[0].collections[0].get_array().mask.any() and "P = 0.9" not in texts(figure)
     assert "grey" not in texts(plot_selectivity_map(points, row, MISSING))
 
 
-def test_bars_of_control_are_those_of_the_table_largest_on_top():
+def test_control_bars_have_the_values_of_the_table_with_the_largest_on_top():
     rows = [("step", "slow", 0.9, -0.8), ("step", "fast", 1e-6, 0.0), ("state", "adduct", -0.3, np.nan)]
     control = pd.DataFrame(rows, columns=["kind", "name", "uptake_control", "selectivity_control"]).assign(
         system=MISSING
     )
     figure = plot_control(control, MISSING)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == ["adduct (state)", "slow (step)"]  # what controls nothing is left out
+    assert names == ["adduct (state)", "slow (step)"]  # negligible degrees of control are not drawn
     np.testing.assert_allclose([bar.get_width() for bar in figure.axes[0].patches], [-0.3, 0.9])
     assert "not defined" in texts(figure) and "(dimensionless)" in texts(figure)
 
 
-def test_saturation_shows_both_units_and_both_doses():
+def test_the_saturation_figure_shows_both_units_and_both_doses():
     dose = np.geomspace(1e-6, 1e3, 40)
     taken = 4 * (1 - np.exp(-dose / 0.1))
     curve = pd.DataFrame({"dose_Pa_s": dose, "uptake_per_nm2": taken, "sticking": taken / dose / 1e3})
@@ -181,10 +179,10 @@ def test_saturation_shows_both_units_and_both_doses():
     words = texts(plot_saturation(curve, marks, MISSING))
     for label in ("dose (Pa s)", "dose (Langmuir)", "uptake (nm", "sticking so far (dimensionless)", "95 %", "recipe"):
         assert label in words
-    assert "nothing is taken up" in texts(plot_saturation(curve.assign(uptake_per_nm2=0.0), marks, MISSING))
+    assert "there is no uptake" in texts(plot_saturation(curve.assign(uptake_per_nm2=0.0), marks, MISSING))
 
 
-def test_the_ranking_names_every_precursor_and_lists_what_has_no_number(selectivity):
+def test_the_ranking_names_all_precursors_and_lists_systems_without_numbers(selectivity):
     figure = plot_ranking(selectivity)
     words = texts(figure)
     assert "no number:\nCsPbBr₃(100) CsBr  oleate  TDMAT" in words
@@ -192,11 +190,11 @@ def test_the_ranking_names_every_precursor_and_lists_what_has_no_number(selectiv
         assert label in words
 
 
-def test_the_ranking_lists_systems_without_uptake_apart_from_those_without_numbers(selectivity):
+def test_the_ranking_lists_systems_without_uptake_separately(selectivity):
     first = selectivity.system.iloc[0]
     uptake = selectivity.uptake_per_nm2.where(selectivity.system != first, 0.0)
     words = texts(plot_ranking(selectivity.assign(uptake_per_nm2=uptake)))
-    assert f"no number:\nCsPbBr₃(100) CsBr  oleate  TDMAT\n\nno uptake:\n{label_of(first)}" in words
+    assert f"no number:\nCsPbBr₃(100) CsBr  oleate  TDMAT\n\nno uptake:\n{system_label(first)}" in words
 
 
 @pytest.mark.parametrize(
@@ -207,12 +205,12 @@ def test_the_ranking_lists_systems_without_uptake_apart_from_those_without_numbe
         lambda: plot_selectivity_map(pd.DataFrame(columns=["temperature_K"]), pd.DataFrame(), MISSING),
     ],
 )
-def test_an_empty_table_makes_a_figure_that_says_so(draw):
+def test_an_empty_table_gives_a_figure_with_a_message(draw):
     assert "PbS(100)  oleate  DEZ" in texts(draw()) and "no " in texts(draw())
 
 
 def dissociation(bond_A: float, energy_eV: float, state: str):
-    """N2 across the edge of a periodic cell."""
+    """N2 above Cu(111), placed across the boundary of the periodic cell."""
     slab = fcc111("Cu", (3, 3, 2), vacuum=8)
     nitrogen = molecule("N2")
     nitrogen.set_distance(0, 1, bond_A)
@@ -224,10 +222,10 @@ def dissociation(bond_A: float, energy_eV: float, state: str):
     return slab
 
 
-def test_a_saddle_is_drawn_with_its_energies_and_the_bonds_that_change():
+def test_the_saddle_figure_shows_energies_and_lengths_of_the_changing_bonds():
     states = ("initial", "saddle", "final")
     path = [dissociation(*one) for one in zip((1.1, 1.8, 2.6), (-3.0, -1.75, -3.4), states, strict=True)]
-    result = {"status": "verified", "reason": "", "imaginary_modes_cm": [-523.4]}
+    result = SaddleResult("verified", "", imaginary_modes_cm=(-523.4,))
     figure = plot_saddle(path, result, "PbS_100_PbS~oleate~TMA", "dissociation_surface")
     words = texts(figure)
     for word in (
@@ -242,9 +240,9 @@ def test_a_saddle_is_drawn_with_its_energies_and_the_bonds_that_change():
     ):
         assert word in words, word
     lengths = [np.linalg.norm(np.diff(line.get_xydata(), axis=0)) for line in figure.axes[1].lines]
-    assert max(lengths) < 3 and any(length == pytest.approx(1.8) for length in lengths)  # whole, and in the page
+    assert max(lengths) < 3 and any(length == pytest.approx(1.8) for length in lengths)  # no bond crosses the view
 
 
-def test_a_step_without_a_saddle_says_why():
-    result = {"status": "wrong_ends", "reason": "downhill lie two others"}
-    assert "wrong ends): downhill" in texts(plot_saddle([], result, "PbS_100_PbS~oleate~TMA", "dissociation_surface"))
+def test_a_step_without_verified_saddle_shows_the_reason():
+    result = SaddleResult("wrong_ends", "the minima are others")
+    assert "wrong ends): the minima" in texts(plot_saddle([], result, "PbS_100_PbS~oleate~TMA", "dissociation_surface"))

@@ -1,4 +1,4 @@
-"""Pages that are complete in themselves, and files for other programs: what is in them is what was given."""
+"""Tests of the interactive pages, and of the exported structures and database."""
 
 import json
 import re
@@ -12,18 +12,18 @@ from ase.db import connect
 
 from qdsurf.atomistic.annotation import annotate, content_hash
 from qdsurf.pipeline.database import collect_structures, write_database
+from qdsurf.relaxation.result import RelaxationResult, write_results
 from qdsurf.report.pages.table_page import write_table_page
-from qdsurf.report.pages.viewer import write_page
-from qdsurf.storage.files import write_json
+from qdsurf.report.pages.viewer import write_structure_page
 from qdsurf.storage.structures import read_structures, write_structures
 
 
 def constant(page: str, name: str) -> object:
-    """Value of a constant of the page's script."""
+    """Value of a constant in the script of a page."""
     return json.JSONDecoder().raw_decode(page[re.search(rf"\b{name} = ", page).end() :])[0]
 
 
-def test_a_table_page_holds_every_value_as_it_is(tmp_path):
+def test_the_table_page_contains_all_values_unchanged(tmp_path):
     words = "</script><b>"
     table = pd.DataFrame({"name": ["a", words], "share": [1.25e-25, np.nan], "fit": [True, False], "n": [1, 2]})
     write_table_page("shares", table, tmp_path / "t.html")
@@ -33,12 +33,12 @@ def test_a_table_page_holds_every_value_as_it_is(tmp_path):
     assert "http" not in page
 
 
-def test_a_structure_page_names_what_was_found_and_what_was_not(tmp_path):
+def test_the_structure_page_contains_structures_and_reasons_of_missing_ones(tmp_path):
     slab = annotate(fcc111("Ag", (2, 2, 2), vacuum=5), "substrate")
-    write_page({"slab": slab, "adduct": "its forces did not fall"}, tmp_path / "s.html")
+    write_structure_page({"slab": slab, "adduct": "not converged"}, tmp_path / "s.html")
     page = (tmp_path / "s.html").read_text()
     scenes = constant(page, "scenes")
-    assert list(scenes) == ["slab", "adduct"] and scenes["adduct"] == {"reason": "its forces did not fall"}
+    assert list(scenes) == ["slab", "adduct"] and scenes["adduct"] == {"reason": "not converged"}
     assert scenes["slab"]["elements"] == ["Ag"] * 8 and all(scenes["slab"]["substrate"])
     drawn = np.array(scenes["slab"]["positions"])
     assert np.allclose(drawn - drawn[0], slab.positions - slab.positions[0], atol=1e-3)
@@ -47,25 +47,32 @@ def test_a_structure_page_names_what_was_found_and_what_was_not(tmp_path):
 
 @pytest.fixture
 def results(tmp_path):
-    """Two jobs; of three candidates one has no energy."""
+    """Two jobs, each with three candidates, one of them without an energy."""
     for job, name in (("molecules/emt/CH4", "CH4"), ("adsorbed/Ag_111_Ag~none~TMA/adduct_surface", "H2O")):
-        frames = [annotate(molecule(name), "adsorbate") for _ in range(3)]
-        records = []
-        for number, atoms in enumerate(frames):
-            energy = None if number == 1 else -1.5 - number
+        candidates = []
+        for number in range(3):
+            atoms = annotate(molecule(name), "adsorbate")
             atoms.positions += 0.01 * number
+            energy = None if number == 1 else -1.5 - number
             if energy is not None:
                 forces = np.full((len(atoms), 3), 0.01)
                 atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
-            calculator = {"name": "emt", "version": "3.29.0", "parameters": {}}
-            record = {"energy_eV": energy, "converged": number == 2, "calculator": calculator}
-            records.append(record | {"input_hash": "123e45678901", "qdsurf_version": "0.1.0"})
-        write_structures(tmp_path / job / "relaxed.extxyz", frames)
-        write_json(tmp_path / job / "result.json", records)
+            result = RelaxationResult(
+                atoms,
+                energy_eV=energy,
+                max_force_eV_per_A=None,
+                converged=number == 2,
+                reason="",
+                input_hash="123e45678901",
+                calculator={"name": "emt", "version": "3.29.0", "parameters": {}},
+                qdsurf_version="0.1.0",
+            )
+            candidates.append(result)
+        write_results(candidates, tmp_path / job / "relaxed.extxyz", tmp_path / job / "result.json")
     return tmp_path
 
 
-def test_every_structure_with_an_energy_is_exported_with_its_origin(results):
+def test_all_structures_with_an_energy_are_exported_with_their_origin(results):
     jobs = ["molecules/emt/CH4", "adsorbed/Ag_111_Ag~none~TMA/adduct_surface"]
     structures = collect_structures(results, jobs)
     write_structures(results / "structures.extxyz", structures)

@@ -1,4 +1,4 @@
-"""The answer in words says what the tables say, and says so where they hold no number."""
+"""Tests of the page with the answers in words."""
 
 import re
 
@@ -9,7 +9,7 @@ from docutils.core import publish_parts
 from report.conftest import MISSING, NO_NUMBER, SYSTEMS
 
 from qdsurf.errors import InputError
-from qdsurf.report.pages.summary import verdict, write_summary
+from qdsurf.report.pages.summary import Answer, classify_answer, write_summary
 
 SYSTEM = "CdSe_110_CdSe~oleate~TMA"
 
@@ -35,71 +35,75 @@ def page_of(tables: dict[str, pd.DataFrame], system: str = SYSTEM, **changes) ->
 @pytest.mark.parametrize(
     ("chance", "words"),
     [
-        (0.99, "The ligands win"),
-        (0.7, "Open, it leans to the ligands"),
-        (0.3, "Open, it leans to the crystal"),
-        (0.16, "The crystal wins"),
+        (0.99, "The precursor reacts mainly with the ligands"),
+        (0.7, "Undecided, but the ligands are more likely"),
+        (0.3, "Undecided, but the crystal is more likely"),
+        (0.16, "The precursor reacts mainly with the crystal"),
         (np.nan, "No answer"),
     ],
 )
-def test_the_words_follow_the_probability(tables, chance, words):
+def test_the_answer_depends_on_the_probability(tables, chance, words):
     page = page_of(tables, p_ligand_wins=chance)
-    assert f"*{words}.*" in page and f"1 x {words.lower()}." in page
+    assert f"*{words}.*" in page and f": {words.lower()} (1)." in page
 
 
-def test_the_shares_are_those_of_the_table(tables):
+def test_the_page_contains_the_shares_of_the_table(tables):
     shares = {"precursor_surface": 0.9, "precursor_ligand": 0.1, "ligand_surface": 1e-9}
     page = page_of(tables, **shares, precursor_ligand_p16=0.004, precursor_ligand_p84=0.4)
-    assert "90 % of what reacts goes to the crystal and 10 % to the ligands" in page
-    assert "(16th to 84th percentile: <1 % to 40 %)" in page and "leave by themselves" not in page
+    assert "90 % of the reactive flux goes to the crystal and 10 % to the ligands" in page
+    assert "(16th to 84th percentile of the ligand share: <1 % to 40 %)" in page and "desorption" not in page
     lost = {"precursor_surface": 1e-4, "precursor_ligand": 1e-3, "ligand_surface": 0.9989}
-    assert "But >99 % is ligands that leave by themselves" in page_of(tables, **lost)
+    assert "However, >99 % of the reactive flux is desorption of ligands" in page_of(tables, **lost)
 
 
-def test_what_would_change_the_answer_has_a_size_and_a_sign(tables):
+def test_the_energy_changes_that_make_the_routes_equal_have_the_right_size_and_sign(tables):
     page = page_of(tables, precursor_surface=0.9, precursor_ligand=0.1)
-    # kT ln 9 = 0.0593 eV at 313.15 K: a lower barrier of the ligand route, a less stable adduct on the crystal
-    turns = "0.06 eV lower makes the routes equal, known to 0.25 eV; degree of control +1"
-    assert f"the barrier of carboxylate transfer ({turns})" in page
-    assert "the state adduct surface (0.12 eV higher makes the routes equal, known to" in page
-    assert "adduct ligand" not in page  # it has no barrier: that is a matter of collisions, not of an energy
-    turned = page_of(tables, precursor_surface=0.1, precursor_ligand=0.9)
-    assert "carboxylate transfer (0.06 eV higher makes the routes equal" in turned
+    # kT ln 9 is 0.0593 eV at 313.15 K. The barrier of the ligand route must decrease, or the energy of the adduct on
+    # the crystal must increase.
+    words = "0.06 eV lower makes the routes equal, standard deviation 0.25 eV, degree of control +1"
+    assert f"the barrier of carboxylate transfer ({words})" in page
+    assert "the state adduct surface (0.12 eV higher makes the routes equal, standard deviation" in page
+    assert "adduct ligand" not in page  # a step without a barrier
+    opposite = page_of(tables, precursor_surface=0.1, precursor_ligand=0.9)
+    assert "carboxylate transfer (0.06 eV higher makes the routes equal" in opposite
 
 
-def test_collisions_that_decide_are_named(tables):
+def test_the_page_states_if_adsorption_decides_the_answer(tables):
     control = tables["control"].replace({"selectivity_control": {0.2: -3.0}})
-    assert "how fast the precursor lands and leaves" in page_of(tables | {"control": control})
-    assert "how fast the precursor lands" not in page_of(tables)
-    still = tables["control"].assign(selectivity_control=0.0)
-    assert "No single energy, moved a little, changes the ratio" in page_of(tables | {"control": still})
+    assert "how fast the precursor adsorbs and desorbs" in page_of(tables | {"control": control})
+    assert "how fast the precursor adsorbs" not in page_of(tables)
+    insensitive = tables["control"].assign(selectivity_control=0.0)
+    assert "A small change of a single energy does not change the ratio" in page_of(tables | {"control": insensitive})
 
 
-def test_a_missing_number_is_named_with_its_reason(tables):
+def test_missing_steps_have_a_reason(tables):
     page = page_of(tables, MISSING)
-    assert "they could change the answer: dissociation surface (SCF did not converge in step 12)" in page
-    lost = tables["steps"].assign(status="sank into the crystal")
+    assert "could change the answer: dissociation surface (SCF did not converge in step 12)" in page
+    lost = tables["steps"].assign(status="not converged")
     page = page_of(tables | {"steps": lost}, NO_NUMBER)
-    assert "*No answer.*" in page and "its rival is not: adduct surface (sank into the crystal)" in page
-    assert "What would change" not in page
+    assert "*No answer.*" in page and "could not be computed: adduct surface (not converged)" in page
+    assert "most sensitive" not in page
 
 
-def test_a_calculator_that_failed_its_qualification_is_in_the_sentence(tables):
+def test_the_page_contains_the_notes_of_the_qualification(tables):
     states = tables["states"].assign(note="not qualified for reaction energies: mean error 0.61 eV (limit 0.30)")
     assert "Caution: not qualified for reaction energies: mean error 0.61 eV (limit 0.30)." in page_of(
         tables | {"states": states}
     )
 
 
-def test_the_page_is_clean_restructured_text_whatever_the_words(tables):
-    odd = tables["states"].assign(note="a_ *b |c `d {{ e }} {% f")
-    page = write_summary(**{**tables, "states": odd}, recipe="r_")
+def test_special_characters_in_notes_give_valid_restructured_text(tables):
+    special = tables["states"].assign(note="a_ *b |c `d {{ e }} {% f")
+    page = write_summary(**{**tables, "states": special}, recipe="r_")
     html = publish_parts(page, writer_name="html", settings_overrides={"halt_level": 2})["body"]
     assert "Caution: a_ *b |c `d (( e )) (% f." in html and not re.search(r"\{[{%#]", page)
-    assert html.count("Computed with synthetic") == len(SYSTEMS) and html.count("*") == len(SYSTEMS)
+    assert html.count("Calculator: synthetic") == len(SYSTEMS) and html.count("*") == len(SYSTEMS)
 
 
-def test_a_table_without_a_column_is_refused(tables):
+def test_a_missing_column_is_an_error(tables):
     with pytest.raises(InputError, match="states: missing column total_sigma_eV"):
         page_of(tables | {"states": tables["states"].drop(columns="total_sigma_eV")})
-    assert verdict(pd.Series({"p_ligand_wins": 0.5})) == "leans ligand"
+
+
+def test_equal_probabilities_are_undecided():
+    assert classify_answer(0.5) is Answer.RATHER_LIGANDS

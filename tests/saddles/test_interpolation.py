@@ -1,4 +1,4 @@
-"""The first path bends bonds rather than stretch them, keeps what is fixed, and its gradient is that of its length."""
+"""Geodesic paths: bonds rotate rather than stretch, fixed atoms stay, and the gradient is that of the length."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from ase.constraints import FixAtoms
 
 from qdsurf.atomistic.bonding import bond_ratios
 from qdsurf.relaxation.coordinates import displacements, free_atoms
-from qdsurf.saddles.interpolation import _pairs, _squared_length, geodesic_path
+from qdsurf.saddles.interpolation import _find_pairs, _squared_length, geodesic_path
 
 
 def turned_methyl() -> tuple[Atoms, Atoms]:
@@ -22,18 +22,18 @@ def turned_methyl() -> tuple[Atoms, Atoms]:
     return initial, final
 
 
-def test_a_turn_keeps_the_bonds():
+def test_a_rotation_keeps_the_bond_lengths():
     initial, final = turned_methyl()
     path = geodesic_path(initial, final, images=9)
     lengths = [atoms.get_distance(0, 2) for atoms in path]
     assert np.ptp(lengths) < 0.03 < np.ptp([(initial.positions[2] + w * d)[0] for w, d in ((0, 0), (1, 0.1))])
     straight = initial.copy()
     straight.positions = (initial.positions + final.positions) / 2
-    assert straight.get_distance(0, 2) < 0.75 * initial.get_distance(0, 2)  # what a straight line would do
+    assert straight.get_distance(0, 2) < 0.75 * initial.get_distance(0, 2)  # on a straight line
     assert min(bond_ratios(atoms).min() for atoms in path) > 0.95
 
 
-def test_a_free_molecule_may_be_turned_and_shifted_and_its_path_is_the_same():
+def test_the_path_of_a_free_molecule_does_not_depend_on_its_position_and_orientation():
     initial, final = turned_methyl()
     moved = final.copy()
     moved.rotate(70, (1, 2, 3))
@@ -45,7 +45,7 @@ def test_a_free_molecule_may_be_turned_and_shifted_and_its_path_is_the_same():
     assert first.get_all_distances() == pytest.approx(second.get_all_distances(), abs=0.02)
 
 
-def test_fixed_atoms_stand_and_the_shortest_way_round_a_cell_is_taken():
+def test_fixed_atoms_stay_and_the_path_leads_to_the_nearest_image():
     slab = fcc100("Al", (2, 2, 2), vacuum=6)
     add_adsorbate(slab, "H", 1.5, "hollow")
     slab.set_constraint(FixAtoms(range(8)))
@@ -61,7 +61,7 @@ def test_fixed_atoms_stand_and_the_shortest_way_round_a_cell_is_taken():
     assert places[3, 2] >= places[0, 2] - 1e-3  # over the bridge, not through the surface
 
 
-def test_structures_on_the_way_choose_the_side_of_an_obstacle():
+def test_given_structures_decide_on_which_side_of_an_obstacle_the_path_leads():
     initial = Atoms("HAr", [(-2, 0, 0), (0, 0, 0)], constraint=FixAtoms([1]))
     final = initial.copy()
     final.positions[0] = 2, 0, 0
@@ -73,12 +73,12 @@ def test_structures_on_the_way_choose_the_side_of_an_obstacle():
         assert path[-1].positions[0] == pytest.approx([2, 0, 0])
 
 
-def test_the_gradient_is_that_of_the_length():
+def test_the_gradient_agrees_with_differences_of_the_length():
     initial, final = turned_methyl()
     path = geodesic_path(initial, final, images=5)
     rng = np.random.default_rng(0)
     positions = np.array([atoms.positions for atoms in path]) + rng.normal(scale=0.05, size=(5, 8, 3))
-    pairs = _pairs(path, np.arange(8))
+    pairs = _find_pairs(path, np.arange(8))
     along, h = rng.normal(size=positions.shape), 1e-6
     ahead, behind = (_squared_length(positions + sign * h * along, pairs)[0] for sign in (1, -1))
     assert (ahead - behind) / (2 * h) == pytest.approx(np.sum(_squared_length(positions, pairs)[1] * along), rel=1e-6)

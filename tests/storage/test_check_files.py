@@ -1,4 +1,4 @@
-"""A result that has changed since it was written is found, and a kill never makes a good one look damaged."""
+"""A result that has changed since it was written is found. A killed process never makes an intact file look damaged."""
 
 import json
 import os
@@ -24,19 +24,19 @@ WRITERS = {
 
 @pytest.fixture(params=WRITERS)
 def case(request, tmp_path):
-    """A path, a function that writes version n to it, and its reader."""
+    """A path, a function that writes version n of a file to it, and a function that reads the file."""
     write, read = WRITERS[request.param]
     path = tmp_path / request.param
     return path, lambda n: write(path, n), lambda: read(path)
 
 
 def killed_at(moment: int, write, number: int) -> None:
-    """Write in a process that dies without a word: before or after one of its two replacements."""
+    """Write in a process that is killed before or after one of its two replacements."""
     child = os.fork()
     if not child:
         calls, replace = [], os.replace
 
-        def replace_and_die(source, target):
+        def replace_and_exit(source, target):
             if moment == 2 * len(calls):
                 os._exit(9)
             replace(source, target)
@@ -44,7 +44,7 @@ def killed_at(moment: int, write, number: int) -> None:
             if moment == 2 * len(calls) - 1:
                 os._exit(9)
 
-        files.os.replace = replace_and_die
+        files.os.replace = replace_and_exit
         write(number)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -61,7 +61,7 @@ def test_the_check_file_is_one_line_beside_the_file(tmp_path):
     assert (entries[1]["rows"], entries[2]["frames"]) == (2, 3)
 
 
-def test_what_was_written_is_read_without_complaint(case):
+def test_an_intact_file_can_be_read(case):
     path, write, read = case
     for number, replaced in ((1, False), (2, True), (2, False)):
         write(number)
@@ -83,7 +83,7 @@ def test_what_was_written_is_read_without_complaint(case):
         ("state.json", lambda text: text[:5], "other content instead of the content that was written"),
     ],
 )
-def test_a_changed_file_is_refused_with_what_is_there_and_what_was_written(tmp_path, name, cut, message):
+def test_a_changed_file_is_refused_with_present_and_written_content(tmp_path, name, cut, message):
     write, read = WRITERS[name]
     path = tmp_path / name
     write(path, 1)
@@ -95,10 +95,10 @@ def test_a_changed_file_is_refused_with_what_is_there_and_what_was_written(tmp_p
     assert f"or delete {check_file(path)} to use it as it is" in str(refused.value)
     check_file(path).unlink()
     if message.startswith("1 row"):
-        assert len(read(path)) == 1  # as a user has asked for it
+        assert len(read(path)) == 1  # without its check file the file is accepted
 
 
-def test_a_file_of_a_user_is_not_checked(tmp_path):
+def test_a_file_without_check_file_is_not_checked(tmp_path):
     TABLE.to_csv(tmp_path / "own.csv", index=False)
     (tmp_path / "own.json").write_text("[1]")
     molecule("H2O").write(tmp_path / "own.xyz")
@@ -108,7 +108,7 @@ def test_a_file_of_a_user_is_not_checked(tmp_path):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_without_a_check_file_an_old_one_is_removed(tmp_path, name):
+def test_an_unchecked_write_removes_the_old_check_file(tmp_path, name):
     path = tmp_path / name
     write, read = WRITERS[name]
     write(path, 1)
@@ -120,7 +120,7 @@ def test_without_a_check_file_an_old_one_is_removed(tmp_path, name):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": null}', "\x00\x00"])
-def test_a_check_file_that_is_damaged_itself_is_named(tmp_path, text):
+def test_a_damaged_check_file_is_refused_with_its_name(tmp_path, text):
     write_json(tmp_path / "x.json", 1)
     check_file(tmp_path / "x.json").write_text(text)
     with pytest.raises(InputError, match=r"x\.json: .*Start snakemake again.*delete .*\.x\.json\.check"):
@@ -131,8 +131,8 @@ def test_a_check_file_that_is_damaged_itself_is_named(tmp_path, text):
 
 @pytest.mark.parametrize("moment", range(4))
 @pytest.mark.parametrize("before", ["nothing", "checked", "unchecked"])
-def test_a_kill_at_any_moment_leaves_a_file_that_can_be_read(case, moment, before):
-    """Moments: before and after the check file is replaced, before and after the file itself is."""
+def test_a_kill_at_any_moment_leaves_an_intact_file(case, moment, before):
+    """Moments 0 to 3: before and after the replacement of the check file, before and after that of the file."""
     path, write, read = case
     if before != "nothing":
         write(1)
@@ -151,7 +151,7 @@ def test_a_kill_at_any_moment_leaves_a_file_that_can_be_read(case, moment, befor
     assert find_damage(path) is None
 
 
-def test_a_kill_does_not_make_a_damaged_file_look_good(tmp_path):
+def test_a_kill_does_not_make_a_damaged_file_look_intact(tmp_path):
     path = tmp_path / "x.json"
     write_json(path, 1)
     path.write_text("2")
@@ -160,7 +160,7 @@ def test_a_kill_does_not_make_a_damaged_file_look_good(tmp_path):
         read_json(path)
 
 
-def test_a_file_that_is_replaced_while_it_is_checked_is_not_called_damaged(tmp_path, monkeypatch):
+def test_a_file_that_is_replaced_during_the_check_is_intact(tmp_path, monkeypatch):
     """The check file is read before a running job replaces both files, the content after it."""
     path = tmp_path / "x.json"
     write_json(path, 1)
@@ -177,7 +177,7 @@ def test_a_file_that_is_replaced_while_it_is_checked_is_not_called_damaged(tmp_p
     assert find_damage(path) is None and replaced
 
 
-def test_a_folder_is_verified_whole_and_check_files_without_a_file_mean_nothing(tmp_path):
+def test_a_folder_is_verified_and_check_files_without_a_file_are_ignored(tmp_path):
     for name in ("a/x.json", "a/b/y.json", "z.json"):
         write_json(tmp_path / name, name)
     (tmp_path / "z.json").unlink()

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and read back as they were."""
+"""Files are written completely or not at all, and their content does not change."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from invariants import assert_same_structure, through_file
 from qdsurf.atomistic.annotation import annotate, content_hash
 from qdsurf.errors import InputError
 from qdsurf.records import library
-from qdsurf.storage.files import read_json, write_atomically, write_json
+from qdsurf.storage.files import read_json, read_table, write_atomically, write_json
 from qdsurf.storage.structures import read_reason, read_structure, read_structures, write_structures
 
 ROOT = Path(__file__).parents[2]
@@ -32,21 +32,21 @@ def water() -> Atoms:
     return atoms
 
 
-def test_columns_and_constraints_survive_a_file(water, tmp_path):
+def test_columns_and_constraints_do_not_change_in_a_file(water, tmp_path):
     back = through_file(water, tmp_path)
     assert back.arrays["anchor"].dtype == bool and back.arrays["fragment"].dtype.kind == "i"
 
 
 @pytest.mark.parametrize("value", [[], [[1, 2]], [[1, 2], [3, 4]], [[0, 1], [2, 3], [4, 5]]])
-def test_bond_lists_survive_a_file(water, tmp_path, value):
+def test_bond_lists_do_not_change_in_a_file(water, tmp_path, value):
     from qdsurf.atomistic.bonding import recorded_pairs
 
     water.info["formed"] = value
     assert recorded_pairs(through_file(water, tmp_path), "formed") == [tuple(pair) for pair in value]
 
 
-def test_empty_words_and_lists_swallow_nothing(water, tmp_path):
-    """ASE alone reads the pbc of a slab as the value of an empty word before it, and calls the slab a crystal."""
+def test_empty_strings_and_lists_do_not_change_other_entries(water, tmp_path):
+    """Without this precaution, ASE reads the pbc of a slab as the value of an empty string before it."""
     from qdsurf.atomistic.bonding import recorded_pairs
 
     water.cell, water.pbc = [9, 9, 20], (True, True, False)
@@ -57,7 +57,7 @@ def test_empty_words_and_lists_swallow_nothing(water, tmp_path):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_any_number_of_frames_is_read_back_in_order(water, tmp_path, count):
+def test_frames_are_read_in_their_order(water, tmp_path, count):
     frames = [water.copy() for _ in range(count)]
     for i, frame in enumerate(frames):
         frame.positions += i
@@ -67,10 +67,10 @@ def test_any_number_of_frames_is_read_back_in_order(water, tmp_path, count):
     assert len(back) == count
     for a, b in zip(frames, back, strict=True):
         assert_same_structure(a, b)
-    assert {p.name for p in path.parent.iterdir()} == {"x.extxyz", ".x.extxyz.check"}, "temporary files stay behind"
+    assert {p.name for p in path.parent.iterdir()} == {"x.extxyz", ".x.extxyz.check"}, "there are temporary files"
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     write_json(path, {"a": 1})
     with pytest.raises(TypeError):
@@ -85,6 +85,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert read_json(path) == {"a": 1}
 
 
+@given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_numbers_of_a_table_are_read_exactly(tmp_path_factory, numbers):
+    path = tmp_path_factory.mktemp("tables") / "x.csv"
+    path.write_text("a\n" + "\n".join(map(repr, numbers)) + "\n")
+    assert read_table(path)["a"].tolist() == numbers
+
+
 def test_numpy_values_become_plain_json(tmp_path):
     data = {"a": np.float64(1.5), "b": np.arange(3), "c": np.bool_(True), "d": None}
     write_json(tmp_path / "x.json", data)
@@ -92,13 +99,13 @@ def test_numpy_values_become_plain_json(tmp_path):
 
 
 @pytest.mark.parametrize("reader", [read_json, read_structure, read_structures])
-def test_a_missing_file_is_named(tmp_path, reader):
+def test_a_missing_file_is_refused_with_its_name(tmp_path, reader):
     with pytest.raises(InputError, match=r"gone\.extxyz: no such file"):
         reader(tmp_path / "gone.extxyz")
 
 
 @pytest.mark.parametrize("name", ["x.xyz", "x.cif", "x.vasp", "x.nonsense"])
-def test_a_damaged_structure_is_named(tmp_path, name):
+def test_a_damaged_structure_is_refused_with_its_name(tmp_path, name):
     (tmp_path / name).write_text("this is no structure\n\n1 2 three")
     with pytest.raises(InputError, match=rf"{name}: not readable as a structure"):
         read_structures(tmp_path / name)
@@ -115,45 +122,45 @@ def test_a_damaged_structure_is_named(tmp_path, name):
         ("0\n\n", "frame 0 has no atoms"),
     ],
 )
-def test_a_structure_without_meaning_is_refused(tmp_path, text, message):
+def test_a_structure_without_atoms_or_with_infinite_numbers_is_refused(tmp_path, text, message):
     (tmp_path / "x.xyz").write_text(text)
     with pytest.raises(InputError, match=rf"x\.xyz: {message}"):
         read_structures(tmp_path / "x.xyz")
 
 
-def test_damaged_json_is_named(tmp_path):
+def test_damaged_json_is_refused_with_its_name(tmp_path):
     (tmp_path / "x.json").write_text('{"a": ')
     with pytest.raises(InputError, match=r"x\.json: not readable as JSON"):
         read_json(tmp_path / "x.json")
 
 
 @pytest.mark.parametrize("reader", [read_json, read_structures, library.read_yaml])
-def test_a_file_that_cannot_be_read_is_named(tmp_path, reader):
-    """A folder in its place; permissions would not stop an administrator."""
+def test_a_file_that_cannot_be_read_is_refused_with_its_name(tmp_path, reader):
+    """The path is a folder. Missing permissions would not stop an administrator."""
     (tmp_path / "x.json").mkdir()
     with pytest.raises(InputError, match=r"x\.json: (not readable as|no such file)"):
         reader(tmp_path / "x.json")
 
 
-def test_one_structure_is_asked_of_a_file_that_has_none(tmp_path):
+def test_a_file_without_structure_is_refused_if_one_is_needed(tmp_path):
     write_structures(tmp_path / "x.extxyz", [])
-    with pytest.raises(InputError, match=r"x\.extxyz: holds no structure"):
+    with pytest.raises(InputError, match=r"x\.extxyz: contains no structure"):
         read_structure(tmp_path / "x.extxyz")
 
 
-def test_the_hash_survives_a_file(water, tmp_path):
+def test_the_hash_does_not_change_in_a_file(water, tmp_path):
     assert content_hash(through_file(water, tmp_path)) == content_hash(water)
 
 
 @given(axis=st.integers(0, 2), atom=st.integers(0, 2), shift=st.floats(1e-5, 5))
-def test_the_hash_sees_every_displacement(axis, atom, shift):
+def test_the_hash_depends_on_every_position(axis, atom, shift):
     atoms = molecule("H2O")
     moved = atoms.copy()
     moved.positions[atom, axis] += shift
     assert content_hash(moved) != content_hash(atoms)
 
 
-def test_the_hash_sees_elements_cell_and_periodicity_but_not_the_sign_of_zero():
+def test_the_hash_depends_on_elements_cell_and_periodicity_but_not_on_the_sign_of_zero():
     atoms = Atoms("OH", [[0, 0, 0], [0, 0, 1.0]], cell=[5, 5, 5])
     others = [atoms.copy() for _ in range(3)]
     others[0].symbols[0] = "S"
@@ -170,8 +177,8 @@ def test_the_hash_sees_elements_cell_and_periodicity_but_not_the_sign_of_zero():
     "write",
     [lambda path: write_structures(path, [molecule("H2O")] * 500), lambda path: write_json(path, list(range(50000)))],
 )
-def test_a_disk_that_fills_up_leaves_the_old_file_and_nothing_else(tmp_path, write):
-    """The limit on the size of a file refuses bytes in the middle of a write, as a full disk does."""
+def test_a_full_disk_leaves_the_old_file_and_no_temporary_file(tmp_path, write):
+    """A limit on the size of a file interrupts a write, as a full disk does."""
     path = tmp_path / "x.extxyz"
     path.write_text("old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -184,7 +191,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file_and_nothing_else(tmp_path, wri
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_comment_on_the_first_line_is_no_reason_for_having_no_structure(tmp_path, water):
+def test_a_comment_on_the_first_line_of_a_structure_is_not_a_reason(tmp_path, water):
     water.set_constraint()
     path = tmp_path / "x.cif"
     water.write(path)
@@ -195,7 +202,7 @@ def test_a_comment_on_the_first_line_is_no_reason_for_having_no_structure(tmp_pa
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.97])
-def test_a_truncated_file_from_elsewhere_is_named(water, tmp_path, keep):
+def test_a_truncated_file_without_check_file_is_refused(water, tmp_path, keep):
     path = tmp_path / "x.extxyz"
     write_structures(path, [water] * 3, checked=False)
     path.write_text(path.read_text()[: int(keep * path.stat().st_size)])
@@ -203,11 +210,18 @@ def test_a_truncated_file_from_elsewhere_is_named(water, tmp_path, keep):
         read_structures(path)
 
 
-def test_all_files_are_written_in_one_place():
-    """Whatever is written otherwise could be left half by a kill; logs may be."""
+def test_all_files_are_written_by_the_storage_package():
+    """Any other way of writing could leave half a file after a kill."""
     elsewhere = re.compile(
         r"\.write_text\(|\.write_bytes\(|\bopen\([^)]*[\"'][wx]|\.to_csv\((?!index)|\.savefig\((?!temporary)"
     )
     files = [*(ROOT / "qdsurf").rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]
     found = {path.name for path in files if elsewhere.search(path.read_text())}
-    assert found == {"files.py", "structures.py", "progress.py"}
+    assert found == {"files.py", "structures.py"}
+
+
+def test_an_absurd_cell_is_refused(tmp_path):
+    path = tmp_path / "wide.xyz"
+    write_structures(path, Atoms("H", cell=[4.6e13, 5, 5], pbc=True), checked=False)
+    with pytest.raises(InputError, match="has a component longer than 100000 A; give vectors in A"):
+        read_structures(path)

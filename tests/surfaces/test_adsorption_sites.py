@@ -1,4 +1,4 @@
-"""Sites do not depend on how the slab happens to be written down."""
+"""Adsorption sites: textbook sites of known surfaces, independent of the representation of the structure."""
 
 from collections import Counter
 from functools import cache
@@ -31,9 +31,9 @@ NAMES = ["PbS", "CdSe", "CdSe-wz", "CsPbBr3", "Ag"]
 
 
 def densities(slab) -> list:
-    """Name and number in nm^-2 of every kind of site."""
+    """Return the name and the density in nm^-2 of every kind of site."""
     sites = find_sites(slab)
-    return sorted((site["name"], round(site["multiplicity"] / surface_area(slab), 4)) for site in sites)
+    return sorted((site.name, round(site.multiplicity / surface_area(slab), 4)) for site in sites)
 
 
 def cut(name: str, supercell=(1, 1), vacuum=12.0, layers=3):
@@ -54,29 +54,29 @@ def expected(name: str) -> list:
         ("Ag", {"top:Ag": 1, "bridge:Ag-Ag": 3, "hollow:3": 2}),
     ],
 )
-def test_textbook_surfaces_have_their_textbook_sites(name, sites):
+def test_textbook_surfaces_have_the_textbook_sites(name, sites):
     slab = cut(name, (2, 2))
     found = dict.fromkeys(sites, 0)
     for site in find_sites(slab):
-        found[site["name"]] += site["multiplicity"] / 4
+        found[site.name] += site.multiplicity / 4
     assert found == sites
 
 
-def test_fcc_and_hcp_hollows_are_told_apart():
-    assert [s["name"] for s in find_sites(cut("Ag"))].count("hollow:3") == 2
+def test_fcc_and_hcp_hollows_are_distinguished():
+    assert [s.name for s in find_sites(cut("Ag"))].count("hollow:3") == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_positions_are_those_of_the_atoms_touched_and_normals_point_out(name):
+def test_positions_are_centroids_of_the_touched_atoms_and_normals_point_outwards(name):
     slab = cut(name, (2, 2))
     for site in find_sites(slab):
-        own = slab.positions[site["atoms"]]
+        own = slab.positions[list(site.atoms)]
         images = (own[:, None] + (SHIFTS @ slab.cell.array)[None]).reshape(-1, 3)
-        nearest = np.sort(np.linalg.norm(images - site["position"], axis=1))[: len(site["elements"])]
-        expected = 0 if site["name"].startswith("top") else max(nearest)
+        nearest = np.sort(np.linalg.norm(images - site.position, axis=1))[: len(site.elements)]
+        expected = 0 if site.name.startswith("top") else max(nearest)
         assert max(nearest) == pytest.approx(expected, abs=1e-6) and max(nearest) < 3.3
-        assert np.linalg.norm(site["normal"]) == pytest.approx(1) and site["normal"][2] > 0.5
-        assert site["free"] == site["multiplicity"] and site["elements"] == sorted(slab.symbols[site["atoms"]])
+        assert np.linalg.norm(site.normal) == pytest.approx(1) and site.normal[2] > 0.5
+        assert site.free == site.multiplicity and list(site.elements) == sorted(slab.symbols[list(site.atoms)])
 
 
 @settings(max_examples=10)
@@ -104,7 +104,7 @@ def test_sites_do_not_depend_on_the_origin(name, x, y, wrap):
 
 @settings(max_examples=10)
 @given(name=st.sampled_from(NAMES), shear=st.sampled_from([-1, 1]), angle=st.floats(0, 360))
-def test_sites_do_not_depend_on_the_choice_of_cell_vectors_nor_on_rotation(name, shear, angle):
+def test_sites_do_not_depend_on_the_choice_of_cell_vectors_or_on_rotation(name, shear, angle):
     slab = cut(name, (2, 2))
     slab.set_cell(np.array([slab.cell[0], slab.cell[1] + shear * slab.cell[0], slab.cell[2]]))
     slab.wrap()
@@ -114,7 +114,7 @@ def test_sites_do_not_depend_on_the_choice_of_cell_vectors_nor_on_rotation(name,
 
 @settings(max_examples=10)
 @given(name=st.sampled_from(NAMES), a=st.floats(-1, 1), b=st.floats(-1, 1), turns=st.integers(-2, 2))
-def test_sites_do_not_depend_on_the_tilt_of_c_nor_on_where_the_cell_cuts_it(name, a, b, turns):
+def test_sites_do_not_depend_on_the_tilt_of_c_or_on_where_the_cell_cuts_the_slab(name, a, b, turns):
     slab = cut(name, (2, 2))
     cell = slab.cell.array
     slab.set_cell([cell[0], cell[1], cell[2] + a * cell[0] + b * cell[1]])
@@ -126,7 +126,7 @@ def test_sites_do_not_depend_on_the_tilt_of_c_nor_on_where_the_cell_cuts_it(name
 
 @settings(max_examples=10)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32 - 1))
-def test_sites_do_not_depend_on_shaking_below_the_tolerance(name, seed):
+def test_sites_do_not_depend_on_displacements_below_the_tolerance(name, seed):
     slab = cut(name, (2, 2))
     slab.positions += np.random.default_rng(seed).uniform(-0.01, 0.01, (len(slab), 3))
     assert densities(slab) == expected(name)
@@ -134,7 +134,7 @@ def test_sites_do_not_depend_on_shaking_below_the_tolerance(name, seed):
 
 @pytest.mark.parametrize("kind", ["cif", "vasp", "xyz"])
 @pytest.mark.parametrize("name", NAMES)
-def test_sites_survive_other_formats(name, kind, tmp_path):
+def test_sites_are_the_same_after_other_file_formats(name, kind, tmp_path):
     slab = cut(name, (2, 2))
     plain = Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=True)
     write(tmp_path / f"slab.{kind}", plain, format={"xyz": "extxyz"}.get(kind, kind))
@@ -142,36 +142,36 @@ def test_sites_survive_other_formats(name, kind, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sites_survive_a_file(name, tmp_path):
+def test_sites_are_the_same_after_an_extended_xyz_file(name, tmp_path):
     assert densities(through_file(cut(name, (2, 2)), tmp_path)) == expected(name)
 
 
-def test_a_hydroxylated_oxide_offers_its_hydroxyls():
+def test_hydroxyl_groups_of_an_oxide_are_sites():
     material = library.material("TiO2")
     facet = next(f for f in material.facets if f.hydroxylated)
     slab = cut_slab(material, facet, 6, (2, 2))
-    names = {site["name"] for site in find_sites(slab)}
+    names = {site.name for site in find_sites(slab)}
     assert "hydroxyl:O" in names and not any("H" in name.split(":")[1] for name in names if name[0] in "tb")
 
 
-def test_ligands_offer_their_anchors_and_take_sites(ligated_of):
-    bare = {site["name"]: site for site in find_sites(make_slab("PbS"))}
+def test_anchors_of_ligands_are_sites_and_ligands_occupy_sites(ligated_of):
+    bare = {site.name: site for site in find_sites(make_slab("PbS"))}
     found = find_sites(ligated_of("PbS", "acetate")[0])
-    assert sum(site["multiplicity"] for site in found if site["name"] == "anchor:O") == 2
+    assert sum(site.multiplicity for site in found if site.name == "anchor:O") == 2
     for name, site in bare.items():
-        assert sum(s["multiplicity"] for s in found if s["name"] == name) == site["multiplicity"]
-    assert sum(s["multiplicity"] - s["free"] for s in found) > 0
+        assert sum(s.multiplicity for s in found if s.name == name) == site.multiplicity
+    assert sum(s.multiplicity - s.free for s in found) > 0
 
 
-def test_a_particle_has_the_sites_of_its_faces():
+def test_a_cube_has_the_sites_of_its_faces():
     particle, _ = build_nanocrystal(library.material("PbS"), 2.0, {"100": 1.0})
     names = Counter()
     for site in find_sites(particle):
-        names[site["name"]] += site["multiplicity"]
+        names[site.name] += site.multiplicity
     tops, hollows = names["top:Pb"] + names["top:S"], names["hollow:4"]
     edge = round((len(particle)) ** (1 / 3))
-    assert edge**3 == len(particle), "not a cube"
-    # A cube of n x n x n atoms: every surface atom has a top, every square of a face a hollow.
+    assert edge**3 == len(particle), "the particle is not a cube"
+    # In a cube of n x n x n atoms, every surface atom has a top site and every square of a face has a hollow site.
     assert tops == edge**3 - (edge - 2) ** 3 and hollows == 6 * (edge - 1) ** 2
     assert len(find_sites(particle, unique=False)) == sum(names.values())
 
@@ -181,11 +181,16 @@ def dot(name: str, diameter_nm: float = 1.8) -> Atoms:
     return build_nanocrystal(library.material(name), diameter_nm)[0]
 
 
-DOTS = {"PbS": 48, "CdSe": 24, "CdSe-wz": 6, "CsPbBr3": 16}  # operations of Oh, Td, C3v, D4h (a layer short of a cube)
+DOTS = {
+    "PbS": 48,
+    "CdSe": 24,
+    "CdSe-wz": 6,
+    "CsPbBr3": 16,
+}  # orders of Oh, Td, C3v and D4h (the CsPbBr3 particle is one layer shorter than a cube)
 
 
 def unique_sites(particle: Atoms) -> Counter:
-    return Counter((site["name"], site["multiplicity"]) for site in find_sites(particle))
+    return Counter((site.name, site.multiplicity) for site in find_sites(particle))
 
 
 @pytest.mark.parametrize("name", DOTS)
@@ -201,18 +206,18 @@ def test_the_operations_of_a_particle_are_those_of_its_point_group(name):
         assert images[0].max() < 0.1 and (particle.numbers[images[1]] == particle.numbers).all()
 
 
-def test_the_tops_of_a_cube_are_the_orbits_of_signed_permutations():
+def test_top_sites_of_a_cube_are_the_orbits_of_signed_permutations():
     particle, _ = build_nanocrystal(library.material("PbS"), 2.0, {"100": 1.0})
     step = np.round((particle.positions - particle.positions.mean(axis=0)) / 2.968).astype(int)  # a / 2
     outer = np.abs(step).max(axis=1) == np.abs(step).max()
     orbits = Counter(tuple(sorted(np.abs(s).tolist())) for s in step[outer])
-    tops = [site["multiplicity"] for site in find_sites(particle) if site["name"].startswith("top")]
+    tops = [site.multiplicity for site in find_sites(particle) if site.name.startswith("top")]
     assert sorted(tops) == sorted(orbits.values())
 
 
 @settings(max_examples=8, deadline=None)
 @given(name=st.sampled_from(sorted(DOTS)), seed=st.integers(0, 2**32 - 1), mirrored=st.booleans())
-def test_sites_of_a_particle_do_not_depend_on_how_it_is_given(name, seed, mirrored):
+def test_sites_of_a_particle_do_not_depend_on_its_orientation_position_or_atom_order(name, seed, mirrored):
     rng = np.random.default_rng(seed)
     particle = dot(name)
     moved = particle[rng.permutation(len(particle))]
@@ -222,34 +227,34 @@ def test_sites_of_a_particle_do_not_depend_on_how_it_is_given(name, seed, mirror
 
 
 @pytest.mark.parametrize("shift", [0.05, 0.5])
-def test_one_atom_out_of_place_by_more_than_the_tolerance_ends_the_symmetry(shift):
+def test_one_atom_displaced_by_more_than_the_tolerance_breaks_the_symmetry(shift):
     particle = dot("PbS").copy()
     particle.positions[0] += shift * particle.positions[0] / np.linalg.norm(particle.positions[0])
     assert (len(surface_operations(particle, 0.1)) == 48) == (shift < 0.1)
 
 
-def test_ligands_hold_sites_of_a_particle_and_leave_them_as_they_are():
+def test_molecules_occupy_sites_of_a_particle_without_changing_them():
     bare = dot("PbS", 2.0)
-    held = Atoms("H", [bare.positions[0] * (1 + 1.4 / np.linalg.norm(bare.positions[0]))])
-    annotate(held, "ligand", 1)
-    covered = bare + held
+    adsorbed = Atoms("H", [bare.positions[0] * (1 + 1.4 / np.linalg.norm(bare.positions[0]))])
+    annotate(adsorbed, "ligand", 1)
+    covered = bare + adsorbed
     assert unique_sites(covered) == unique_sites(bare)
-    assert sum(s["multiplicity"] - s["free"] for s in find_sites(covered)) > 0
+    assert sum(s.multiplicity - s.free for s in find_sites(covered)) > 0
 
 
-def test_atoms_in_one_line_have_the_identity():
+def test_collinear_atoms_have_only_the_identity():
     assert len(surface_operations(Atoms("OCO", [[-1.16, 0, 0], [0, 0, 0], [1.16, 0, 0]]), 0.1)) == 1
 
 
 @pytest.mark.parametrize("supercell", [(1, 1), (2, 2), (3, 3)])
-def test_an_adatom_is_a_site_wherever_it_stands_in_the_cell(supercell):
+def test_an_adatom_is_a_site_in_every_supercell(supercell):
     material = library.material("Ag")
     slab = cut_slab(material, material.facets[1], 2, supercell)
-    assert "top:O" in {site["name"] for site in find_sites(slab)}
+    assert "top:O" in {site.name for site in find_sites(slab)}
     assert count_sites(slab)["surface"] == pytest.approx(1 / surface_area(slab))
 
 
-def test_ligands_and_their_protons_take_sites(ligated_of):
+def test_ligands_and_their_protons_occupy_sites(ligated_of):
     slab, covered = make_slab("PbS"), ligated_of("PbS", "acetate")[0]
     area = surface_area(slab)
     assert count_sites(slab)["surface"] == pytest.approx(9 / area)
@@ -259,14 +264,14 @@ def test_ligands_and_their_protons_take_sites(ligated_of):
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_a_structure_that_is_no_slab_is_refused(axis):
+def test_a_structure_that_is_not_a_slab_is_rejected(axis):
     slab = cut("PbS", (2, 2))
     slab.rotate(90, "xy"[axis], rotate_cell=True)
     with pytest.raises(BuildError, match="sites need a slab"):
         find_sites(slab)
 
 
-def test_a_crystal_without_vacuum_is_refused():
+def test_a_crystal_without_vacuum_is_rejected():
     slab = cut("PbS", (2, 2))
     slab.cell[2, 2] = np.ptp(slab.positions[:, 2]) + 3
     with pytest.raises(BuildError, match="at least 5 A of vacuum"):

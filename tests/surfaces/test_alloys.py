@@ -1,4 +1,4 @@
-"""Mixed crystals and molecular ions: the right number of everything, in no order, and whole."""
+"""Mixed crystals and molecular ions: composition, random order, and complete molecules."""
 
 from collections import Counter
 
@@ -25,20 +25,20 @@ def slab_of_alloy(name: str, cells: tuple[int, int] = (4, 4), layers: int = 3, s
 
 
 def mixed(share: float) -> Material:
-    """Lead sulphide with a share of its sulphur exchanged for selenium."""
+    """Return lead sulphide with a fraction of its sulphur replaced by selenium."""
     update = {"substitutions": {"S": {"Se": share}}, "formula": f"PbS{1 - share:.6f}Se{share:.6f}"}
     return library.material("PbS0.5Se0.5").model_copy(update=update)
 
 
 def molecules_of(slab: Atoms) -> list[Atoms]:
-    """The molecular ions, atom after atom as the builder adds them."""
+    """Return the molecular ions, whose atoms are consecutive."""
     organic = slab[np.isin(slab.symbols, list(FORMAMIDINIUM))]
     size = sum(FORMAMIDINIUM.values())
     return [organic[start : start + size] for start in range(0, len(organic), size)]
 
 
 def unlike_share(slab: Atoms, elements: tuple[str, str]) -> float:
-    """Share of the nearest neighbours on a sublattice that are of the other element."""
+    """Return the fraction of nearest neighbours on a sublattice that are different elements."""
     lattice = slab[np.isin(slab.symbols, elements)]
     nearest = neighbor_list("d", lattice, 6.0).min()
     i, j = neighbor_list("ij", lattice, 1.1 * nearest)
@@ -59,7 +59,7 @@ def test_an_alloy_is_a_valid_slab_of_the_nearest_composition(name, cells, tmp_pa
 
 @settings(max_examples=25)
 @given(st.floats(0.02, 0.98), st.integers(1, 4), st.integers(1, 4))
-def test_every_share_is_met_to_half_an_ion(share, m, n):
+def test_every_fraction_is_met_within_half_an_ion(share, m, n):
     material = mixed(round(share, 6))
     slab = cut_slab(material, material.facets[0], 3, (m, n))
     count = Counter(slab.symbols)
@@ -68,7 +68,7 @@ def test_every_share_is_met_to_half_an_ion(share, m, n):
     assert slab.arrays["formal_charge"].sum() == 0
 
 
-def test_three_elements_share_a_sublattice():
+def test_three_elements_can_share_a_sublattice():
     substitutions = {"S": {"Se": 0.25, "Te": 0.25}}
     update = {"substitutions": substitutions, "formula": "PbS0.5Se0.25Te0.25"}
     material = library.material("PbS0.5Se0.5").model_copy(update=update)
@@ -77,7 +77,7 @@ def test_three_elements_share_a_sublattice():
 
 
 @pytest.mark.parametrize("name", ALLOYS)
-def test_the_parent_lattice_does_not_move(name):
+def test_substitution_does_not_change_the_lattice(name):
     material = library.material(name)
     slab = slab_of_alloy(name)
     plain = material.model_copy(update={"substitutions": {}, "formula": {"S": "PbS", "Br": "CsPbBr3"}[ALLOYS[name][0]]})
@@ -89,20 +89,20 @@ def test_the_parent_lattice_does_not_move(name):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", ALLOYS)
-def test_unlike_neighbours_are_as_many_as_in_a_random_alloy(name, seed):
-    # x (1 - x) for either order; 64 draws leave a few of some hundred pairs
+def test_the_fraction_of_unlike_neighbours_is_that_of_a_random_alloy(name, seed):
+    # 2 x (1 - x) of all pairs; with 64 draws, a few of some hundred pairs deviate
     assert unlike_share(slab_of_alloy(name, seed=seed), ALLOYS[name]) == pytest.approx(0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("share", [0.125, 0.25, 0.75])
-def test_a_lean_alloy_is_random_too(share):
+def test_alloys_of_other_compositions_are_random(share):
     material = mixed(share)
     slab = cut_slab(material, material.facets[0], 4, (4, 4))
     assert unlike_share(slab, ("S", "Se")) == pytest.approx(2 * share * (1 - share), abs=0.03)
 
 
 @pytest.mark.parametrize("name", [*ALLOYS, "FAPbBr3"])
-def test_a_seed_makes_the_same_slab_and_another_seed_another(name):
+def test_slabs_are_the_same_for_the_same_seed_and_differ_for_other_seeds(name):
     first, again, other = (slab_of_alloy(name, (2, 2), seed=seed) for seed in (3, 3, 4))
     assert list(first.symbols) == list(again.symbols)
     np.testing.assert_array_equal(first.positions, again.positions)
@@ -114,19 +114,19 @@ def test_a_seed_makes_the_same_slab_and_another_seed_another(name):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("cells", [(1, 1), (2, 3)])
-def test_formamidinium_is_whole_and_replaces_caesium_one_for_one(cells, seed, tmp_path):
+def test_each_caesium_ion_is_replaced_by_one_complete_formamidinium_ion(cells, seed, tmp_path):
     slab = slab_of_alloy("FAPbBr3", cells, seed=seed)
     assert_valid_model(through_file(slab, tmp_path))
     units = cells[0] * cells[1]
-    # CsBr, PbBr2, CsBr: two caesium, one lead and four bromide in a cell
+    # the layers CsBr, PbBr2, CsBr have two caesium, one lead and four bromide ions for each cell
     assert Counter(slab.symbols) == {"Pb": units, "Br": 4 * units, "C": 2 * units, "N": 4 * units, "H": 10 * units}
-    molecules = separate(slab[np.isin(slab.symbols, list(FORMAMIDINIUM))])  # by its bonds, not by its order
+    molecules = separate(slab[np.isin(slab.symbols, list(FORMAMIDINIUM))])  # by bonds, not by the order of the atoms
     assert [Counter(molecule.symbols) for molecule in molecules] == [FORMAMIDINIUM] * 2 * units
     assert slab.arrays["formal_charge"][slab.symbols == "N"].sum() == 2 * units
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_formamidinium_is_bonded_to_nothing_in_its_cage(seed):
+def test_formamidinium_has_no_bonds_to_the_crystal(seed):
     slab = slab_of_alloy("FAPbBr3", (2, 2), seed=seed)
     bonds = Counter(tuple(sorted((slab.symbols[i], slab.symbols[j]))) for i, j, _ in contacts(slab, 1.25))
     units = int((slab.symbols == "C").sum())
@@ -135,7 +135,7 @@ def test_formamidinium_is_bonded_to_nothing_in_its_cage(seed):
     }  # fmt: skip
 
 
-def test_molecules_stand_where_the_ion_of_the_lattice_was_in_its_layer():
+def test_molecules_are_at_the_lattice_sites_of_the_replaced_ions():
     slab = slab_of_alloy("FAPbBr3", (2, 2))
     a = library.material("FAPbBr3").lattice.a_A
     for molecule in molecules_of(slab):
@@ -147,8 +147,8 @@ def test_molecules_stand_where_the_ion_of_the_lattice_was_in_its_layer():
         assert apart.min() == pytest.approx(np.sqrt(3) / 2 * a, abs=1e-6)
 
 
-def test_molecules_turn_each_its_own_way():
+def test_molecules_have_different_orientations():
     slab = slab_of_alloy("FAPbBr3", (2, 2))
     molecules = molecules_of(slab)
-    ways = {tuple((m.positions[0] - m.get_center_of_mass()).round(2).tolist()) for m in molecules}
-    assert len(ways) == len(molecules)
+    orientations = {tuple((m.positions[0] - m.get_center_of_mass()).round(2).tolist()) for m in molecules}
+    assert len(orientations) == len(molecules)

@@ -1,4 +1,4 @@
-"""Point defects: the atoms of their name, neutral, clear of one another, and where the record says."""
+"""Point defects: composition, neutrality, distances and recorded positions."""
 
 from collections import Counter
 from functools import cache
@@ -18,7 +18,7 @@ from qdsurf.surfaces.adsorption_sites import find_sites
 from qdsurf.surfaces.defects import lose_ligands, make_defects
 from qdsurf.surfaces.slab import cut_slab
 
-# Defect, and what it adds to and takes from the composition.
+# Change of the composition by each defect.
 NEUTRAL = {
     "PbS": {
         "V_PbS": {"Pb": -1, "S": -1},
@@ -65,21 +65,21 @@ def change(defective: Atoms, surface: Atoms) -> dict[str, int]:
     return {element: n for element, n in counts.items() if n}
 
 
-def found_again(defective: Atoms, surface: Atoms) -> np.ndarray:
-    """Number in the surface of each atom of the defective one, -1 for a new place."""
+def original_indices(defective: Atoms, surface: Atoms) -> np.ndarray:
+    """Return the index in the surface of each atom of the defective structure, -1 for an atom at a new position."""
     apart = np.linalg.norm(defective.positions[:, None] - surface.positions[None], axis=-1)
     return np.where(apart.min(axis=1) < 1e-9, apart.argmin(axis=1), -1)
 
 
 def vacancies(atoms: Atoms) -> Counter:
-    """Number of vacancies of each name."""
-    found = [site for site in find_sites(atoms) if site["name"].startswith("vacancy")]
-    return Counter(name for site in found for name in [site["name"]] * site["multiplicity"])
+    """Return the number of vacancy sites by name."""
+    found = [site for site in find_sites(atoms) if site.name.startswith("vacancy")]
+    return Counter(name for site in found for name in [site.name] * site.multiplicity)
 
 
 @pytest.mark.parametrize("seed", [None, 1])
 @pytest.mark.parametrize(("material", "name"), CASES)
-def test_every_defect_is_a_valid_model_of_the_right_composition(material, name, seed, tmp_path):
+def test_every_defect_gives_a_valid_model_of_the_expected_composition(material, name, seed, tmp_path):
     surface = slab_of_facet(material)
     defective = make_defects(surface, [name], seed)
     assert change(defective, surface) == NEUTRAL[material][name]
@@ -88,10 +88,10 @@ def test_every_defect_is_a_valid_model_of_the_right_composition(material, name, 
 
 
 @pytest.mark.parametrize(("material", "name"), CASES)
-def test_all_other_atoms_stay_where_and_what_they_were(material, name):
+def test_all_other_atoms_keep_position_element_and_annotation(material, name):
     surface = slab_of_facet(material)
     defective = make_defects(surface, [name])
-    source = found_again(defective, surface)
+    source = original_indices(defective, surface)
     kept = source >= 0
     assert len(surface) - kept.sum() == -sum(n for n in NEUTRAL[material][name].values() if n < 0)
     assert (defective.symbols[kept] == surface.symbols[source[kept]]).all()
@@ -99,7 +99,7 @@ def test_all_other_atoms_stay_where_and_what_they_were(material, name):
         assert (defective.arrays[key][kept] == surface.arrays[key][source[kept]]).all(), key
     new = ~kept
     assert set(defective.arrays["layer"][new]) <= {1} and set(defective.arrays["role"]) == {"substrate"}
-    fixed = [set(found_again(a, surface)[a.constraints[0].index].tolist()) for a in (defective, surface)]
+    fixed = [set(original_indices(a, surface)[a.constraints[0].index].tolist()) for a in (defective, surface)]
     assert fixed[0] == {i for i in fixed[1] if i in set(source.tolist())}, "fixed atoms"
 
 
@@ -117,24 +117,24 @@ def test_the_input_is_not_changed(material, name):
 
 @pytest.mark.parametrize("seed", [None, 0, 5])
 @pytest.mark.parametrize(("material", "names"), VACANCIES)
-def test_vacancies_are_recorded_where_atoms_are_missing(material, names, seed):
+def test_vacancies_are_recorded_at_the_positions_of_the_missing_atoms(material, names, seed):
     surface = slab_of_facet(material)
     defective = make_defects(surface, names.split(), seed)
-    gone = np.setdiff1d(np.arange(len(surface)), found_again(defective, surface))
+    removed = np.setdiff1d(np.arange(len(surface)), original_indices(defective, surface))
     recorded = sorted(
         zip(defective.info["vacancy_elements"], defective.info["vacancy_positions"].tolist(), strict=True)
     )
-    assert recorded == sorted((surface.symbols[i], surface.positions[i].tolist()) for i in gone)
+    assert recorded == sorted((surface.symbols[i], surface.positions[i].tolist()) for i in removed)
 
 
 @pytest.mark.parametrize(("material", "names"), VACANCIES)
-def test_vacancies_are_sites_again_after_a_file(material, names, tmp_path):
+def test_vacancies_are_sites_also_after_a_file(material, names, tmp_path):
     defective = make_defects(slab_of_facet(material), names.split())
     expected = Counter(f"vacancy:{element}" for element in defective.info["vacancy_elements"])
     assert vacancies(defective) == expected
     back = through_file(defective, tmp_path)
     assert vacancies(back) == expected
-    sites = [[s["position"] for s in find_sites(a) if "vacancy" in s["name"]] for a in (back, defective)]
+    sites = [[s.position for s in find_sites(a) if "vacancy" in s.name] for a in (back, defective)]
     np.testing.assert_allclose(*sites, atol=1e-6)
 
 
@@ -142,13 +142,13 @@ def test_vacancies_are_sites_again_after_a_file(material, names, tmp_path):
 @pytest.mark.parametrize(
     ("material", "name", "bond"), [("PbS", "V_PbS", 5.936 / 2), ("CdSe", "V_CdSe", 6.052 * np.sqrt(3) / 4)]
 )
-def test_a_unit_leaves_from_one_bond(material, name, bond, seed):
-    gone = make_defects(slab_of_facet(material), [name], seed)
-    pair = Atoms("XX", gone.info["vacancy_positions"], cell=gone.cell, pbc=gone.pbc)
+def test_the_atoms_of_a_removed_unit_were_bonded(material, name, bond, seed):
+    defective = make_defects(slab_of_facet(material), [name], seed)
+    pair = Atoms("XX", defective.info["vacancy_positions"], cell=defective.cell, pbc=defective.pbc)
     assert pair.get_distance(0, 1, mic=True) == pytest.approx(bond, abs=1e-3)
 
 
-def test_a_vacancy_is_taken_from_the_highest_layer_that_has_the_element():
+def test_a_vacancy_is_in_the_highest_layer_that_contains_the_element():
     surface = slab_of_facet("CsPbBr3")
     defective = make_defects(surface, ["V_Cs", "V_Br", "V_PbBr2"])
     heights = dict(zip(defective.info["vacancy_elements"], defective.info["vacancy_positions"][:, 2], strict=True))
@@ -156,11 +156,11 @@ def test_a_vacancy_is_taken_from_the_highest_layer_that_has_the_element():
     assert heights["Cs"] == pytest.approx(layers[1]) and heights["Pb"] == pytest.approx(layers[2])
 
 
-# What is added.
+# Additional atoms.
 
 
 @pytest.mark.parametrize(("material", "name", "host"), [("PbS", "O_on_S", "S"), ("CdSe", "O_on_Se", "Se")])
-def test_an_adatom_sits_a_bond_length_above_its_anion(material, name, host):
+def test_an_adatom_is_a_bond_length_above_its_anion(material, name, host):
     grown = make_defects(slab_of_facet(material), [name])
     (oxygen,) = np.flatnonzero(grown.symbols == "O")
     apart = grown.get_distances(oxygen, range(oxygen), mic=True)
@@ -169,13 +169,15 @@ def test_an_adatom_sits_a_bond_length_above_its_anion(material, name, host):
 
 
 @pytest.mark.parametrize("material", NEUTRAL)
-def test_water_leaves_hydroxide_on_a_cation_and_a_proton_on_an_anion(material):
+def test_water_dissociates_into_hydroxide_on_a_cation_and_a_proton_on_an_anion(material):
     wet = make_defects(slab_of_facet(material), ["H2O"])
     charge = wet.arrays["formal_charge"]
     (oxygen,) = np.flatnonzero(wet.symbols == "O")
     hydrogen = np.flatnonzero(wet.symbols == "H")
     bond = wet.get_distances(oxygen, hydrogen, mic=True)
-    assert bond.min() == pytest.approx(0.97, abs=0.02) and bond.max() > 2.0, "one is on the oxygen, the other is away"
+    assert bond.min() == pytest.approx(0.97, abs=0.02) and bond.max() > 2.0, (
+        "one hydrogen atom is on the oxygen atom, the other is not"
+    )
     proton = int(hydrogen[bond.argmax()])
     substrate = np.flatnonzero(~np.isin(wet.symbols, ["O", "H"]))
     assert charge[substrate[wet.get_distances(oxygen, substrate, mic=True).argmin()]] > 0
@@ -184,7 +186,7 @@ def test_water_leaves_hydroxide_on_a_cation_and_a_proton_on_an_anion(material):
 
 
 @pytest.mark.parametrize("material", ["PbS", "CdSe"])
-def test_an_added_unit_goes_on_where_the_crystal_would(material):
+def test_an_additional_unit_continues_the_crystal(material):
     cation, anion = {"PbS": ("Pb", "S"), "CdSe": ("Cd", "Se")}[material]
     grown = make_defects(slab_of_facet(material), [f"ad_{cation}{anion}"])
     top = len(grown) - 2
@@ -197,7 +199,7 @@ def test_an_added_unit_goes_on_where_the_crystal_would(material):
 
 @pytest.mark.parametrize("seed", [None, 2])
 @pytest.mark.parametrize(("material", "names"), PAIRS)
-def test_several_defects_balance_one_another(material, names, seed):
+def test_several_defects_balance_each_other(material, names, seed):
     surface = slab_of_facet(material)
     for name in names:
         with pytest.raises(BalanceError, match=rf"{name} leaves a charge: substrate .*; total [+-]\d"):
@@ -209,7 +211,7 @@ def test_several_defects_balance_one_another(material, names, seed):
 
 @settings(max_examples=20)
 @given(st.permutations(["V_Br", "V_Cs", "O_on_Br", "Cl_Br"]), st.integers(0, 50))
-def test_defects_in_any_order_at_any_places_add_up(names, seed):
+def test_the_order_and_positions_of_defects_do_not_change_the_composition(names, seed):
     defective = make_defects(slab_of_facet("CsPbBr3"), names, seed)
     assert change(defective, slab_of_facet("CsPbBr3")) == {"Br": -2, "Cs": -1, "Cl": 1, "O": 1}
     assert defective.arrays["formal_charge"].sum() == 0
@@ -219,13 +221,13 @@ def test_defects_in_any_order_at_any_places_add_up(names, seed):
 @pytest.mark.parametrize(
     ("material", "name"), [("PbS", "H2O"), ("PbS", "ad_PbS"), ("PbS", "O_on_S"), ("CdSe", "H2O"), ("CdSe", "ad_CdSe")]
 )
-def test_alike_defects_do_not_share_a_place(material, name, seed):
-    # nine cells hold three of each with room to spare
+def test_equal_defects_do_not_share_a_site(material, name, seed):
+    # nine cells have enough sites for three defects of each kind
     assert_no_clash(make_defects(slab_of_facet(material), [name] * 3, seed))
 
 
 @pytest.mark.parametrize("material", ["PbS", "CsPbBr3", "CdSe"])
-def test_a_second_defect_keeps_away_from_the_first(material):
+def test_a_second_defect_is_as_far_as_possible_from_the_first(material):
     surface = slab_of_facet(material)
     anion = {"PbS": "S", "CsPbBr3": "Br", "CdSe": "Se"}[material]
     both = make_defects(surface, [f"V_{anion}"] * 2, charged=True)
@@ -234,30 +236,30 @@ def test_a_second_defect_keeps_away_from_the_first(material):
     assert pair.get_distance(0, 1, mic=True) == pytest.approx(places.get_all_distances(mic=True)[0].max(), abs=0.01)
 
 
-def test_a_second_call_goes_on_where_the_first_ended():
+def test_a_second_call_adds_to_the_defects_of_the_first():
     charged = make_defects(slab_of_facet("CsPbBr3"), ["V_Br"], charged=True)
     assert charged.info["charge"] == 1
     balanced = make_defects(charged, ["V_Cs"])
     assert balanced.arrays["formal_charge"].sum() == 0
     assert sorted(balanced.info["vacancy_elements"]) == ["Br", "Cs"]
-    assert "charge" not in balanced.info, "a neutral model still calls itself charged"
+    assert "charge" not in balanced.info, "a neutral model is still recorded as charged"
     assert balanced.info["defects"] == "V_Br V_Cs"
 
 
 @pytest.mark.parametrize(("material", "name"), CASES)
-def test_a_seed_finds_the_same_place_again(material, name):
+def test_the_same_seed_gives_the_same_positions(material, name):
     first, again = (make_defects(slab_of_facet(material), [name], 7) for _ in range(2))
     np.testing.assert_array_equal(first.positions, again.positions)
     assert list(first.symbols) == list(again.symbols)
 
 
 @pytest.mark.parametrize("name", ["V_PbS", "O_S", "O_on_S", "ad_PbS", "H2O"])
-def test_seeds_reach_different_places(name):
+def test_different_seeds_give_different_positions(name):
     defective = [make_defects(slab_of_facet("PbS"), [name], seed) for seed in range(8)]
     assert len({tuple(atoms.info["defect_positions"].ravel().round(3).tolist()) for atoms in defective}) > 2
 
 
-# What cannot be made.
+# Errors.
 
 
 @pytest.mark.parametrize(
@@ -265,32 +267,32 @@ def test_seeds_reach_different_places(name):
     [
         ("hole", InputError, "unknown defect 'hole'; accepted: V_Br .*, O_S .*, H2O"),
         ("V_", InputError, "unknown defect 'V_'"),
-        ("V_Br", BuildError, "no Br in this crystal; it holds Pb, S"),
-        ("V_PbBr2", BuildError, "no Br beside the vacancy"),
-        ("O_Br", BuildError, "no Br in this crystal; it holds Pb, S"),
-        ("O_on_Br", BuildError, "no Br in this crystal"),
+        ("V_Br", BuildError, "the crystal contains no Br; choose a defect of Pb, S"),
+        ("V_PbBr2", BuildError, "the two outermost layers contain no Br beside the vacancy"),
+        ("O_Br", BuildError, "the crystal contains no Br; choose a defect of Pb, S"),
+        ("O_on_Br", BuildError, "the crystal contains no Br"),
         ("ad_Se", BuildError, "no formal charge is known for Se"),
-        ("loss_1", BuildError, "1 ligands cannot leave: there are 0"),
-        ("V_S", BalanceError, "total \\+2. Add the defect that balances it, such as the vacancy of a counterion"),
+        ("loss_1", BuildError, "1 ligands requested for removal, but the structure has 0"),
+        ("V_S", BalanceError, "total \\+2. Add a defect that balances the charge, such as the vacancy of a counterion"),
     ],
 )
-def test_a_defect_that_cannot_be_made_says_why(name, error, words):
+def test_the_error_states_why_a_defect_cannot_be_created(name, error, words):
     with pytest.raises(error, match=words):
         make_defects(slab_of_facet("PbS"), [name])
 
 
 @pytest.mark.parametrize("name", ["Xx_S", "Xx_on_S", "ad_Xx", "V_Xx", "V_PbXx"])
-def test_an_element_that_does_not_exist_is_named(name):
+def test_the_error_names_an_element_that_does_not_exist(name):
     with pytest.raises(QDSurfError, match="Xx"):
         make_defects(slab_of_facet("PbS"), [name])
 
 
-def test_a_charged_model_is_made_only_when_asked_for():
+def test_a_charged_model_is_built_only_on_request():
     charged = make_defects(slab_of_facet("CdSe"), ["V_Se"], charged=True)
     assert charged.info["charge"] == charged.arrays["formal_charge"].sum() == 2
 
 
-# Ligands that leave.
+# Loss of ligands.
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_a_charged_model_is_made_only_when_asked_for():
     ],
 )
 @pytest.mark.parametrize("count", [1, 2])
-def test_ligands_leave_as_neutral_molecules(material, ligand, each, count):
+def test_ligands_are_removed_as_neutral_molecules(material, ligand, each, count):
     covered = make_ligated(material, ligand, 2)[0]
     before = covered.copy()
     left = lose_ligands(covered, count, seed=1)
@@ -314,7 +316,7 @@ def test_ligands_leave_as_neutral_molecules(material, ligand, each, count):
     assert composition(make_defects(covered, [f"loss_{count}"], 1)) == composition(left)
 
 
-def test_the_ligand_that_leaves_depends_on_the_seed_alone():
+def test_the_choice_of_removed_ligands_depends_only_on_the_seed():
     covered = make_ligated("PbS", "methylamine", 3)[0]
     kept = [
         tuple(np.unique(lose_ligands(covered, 1, seed).arrays["fragment"]).tolist()) for seed in (*range(6), *range(6))
@@ -322,21 +324,21 @@ def test_the_ligand_that_leaves_depends_on_the_seed_alone():
     assert kept[:6] == kept[6:] and len(set(kept)) > 1
 
 
-def test_more_ligands_than_there_are_cannot_leave():
-    with pytest.raises(BuildError, match="3 ligands cannot leave: there are 2"):
+def test_more_ligands_than_present_cannot_be_removed():
+    with pytest.raises(BuildError, match="3 ligands requested for removal, but the structure has 2"):
         lose_ligands(make_ligated("PbS", "acetate", 2)[0], 3)
 
 
-def test_an_ion_without_a_counterion_cannot_leave():
+def test_an_ion_without_a_counterion_cannot_be_removed():
     covered = make_ligated("CsPbBr3", "acetate")[0]
-    with pytest.raises(BuildError, match=r"no ion of charge \+1 can leave with the ligands"):
+    with pytest.raises(BuildError, match=r"counterions of charge \+1, but the crystal has 0"):
         lose_ligands(covered[np.array(covered.symbols) != "Cs"], 1)
 
 
 @pytest.mark.parametrize(
     ("name", "oxygens", "charges"), [("O_on_Pb", 1, [4, -2]), ("O2_on_Pb", 2, [4, -2, 0]), ("O_on_S", 1, [0, -2])]
 )
-def test_oxidation_moves_charge_from_the_ion_to_the_oxygen(name, oxygens, charges):
+def test_oxidation_transfers_charge_from_the_ion_to_the_oxygen(name, oxygens, charges):
     slab = make_slab("PbS")
     oxidised = make_defects(slab, [name])
     assert len(oxidised) == len(slab) + oxygens

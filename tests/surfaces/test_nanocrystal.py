@@ -1,4 +1,4 @@
-"""Whole nanocrystals: Wulff shapes by closed forms, in whole layers, neutral with ligands that touch nothing."""
+"""Nanocrystals: Wulff shapes compared with analytical results, complete layers, neutrality, and ligand contacts."""
 
 from collections import Counter
 from functools import cache
@@ -46,7 +46,7 @@ def planes_of(name: str, energies: dict[str, float], diameter: float) -> Planes:
 
 
 def close_contacts(atoms: Atoms) -> list[str]:
-    """Pairs of different ligands, or of a ligand's tail and the crystal, that are nearer than the limit."""
+    """Return pairs of different ligands, or of a ligand tail and the crystal, that are closer than the limit."""
     crystal, fragment, anchor = atoms.arrays["role"] == "substrate", atoms.arrays["fragment"], atoms.arrays["anchor"]
     near_anchor = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None, anchor], axis=-1) < 1.9
     head = (near_anchor & (fragment[:, None] == fragment[None, anchor])).any(axis=1)
@@ -62,7 +62,7 @@ def close_contacts(atoms: Atoms) -> list[str]:
 
 
 def clashes(atoms: Atoms) -> list[str]:
-    """Pairs nearer than 0.6 of the sum of their covalent radii; a tree, because the particles are large."""
+    """Return pairs closer than 0.6 of the sum of their covalent radii; uses a search tree for large particles."""
     radii = covalent_radii[atoms.numbers]
     pairs = cKDTree(atoms.positions).query_pairs(2 * 0.6 * radii.max(), output_type="ndarray")
     apart = np.linalg.norm(atoms.positions[pairs[:, 0]] - atoms.positions[pairs[:, 1]], axis=1)
@@ -74,11 +74,16 @@ def clashes(atoms: Atoms) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "energies", "volume", "count"),
-    [  # volume of the solid with its first face at distance one
+    [  # volume of the solid whose first face is at unit distance
         ("PbS", {"100": 1.0}, 8.0, 6),
         ("PbS", {"111": 1.0}, 4 * np.sqrt(3), 8),
         ("PbS", {"110": 1.0}, 4 * np.sqrt(2), 12),
-        ("CdSe", {"111": 1.0}, 8 * np.sqrt(3), 4),  # zinc blende tells (111) from (-1-1-1): a tetrahedron
+        (
+            "CdSe",
+            {"111": 1.0},
+            8 * np.sqrt(3),
+            4,
+        ),  # in zinc blende, (111) and (-1-1-1) are not equivalent: a tetrahedron
         ("CdSe", {"-1-1-1": 2.0}, 8 * np.sqrt(3), 4),
         ("CdSe", {"111": 1.0, "-1-1-1": 1.0}, 4 * np.sqrt(3), 8),
         ("CdSe-wz", {"10-10": 1.0, "0001": 1.0, "000-1": 1.5}, 2 * np.sqrt(3) * 2.5, 8),
@@ -86,7 +91,7 @@ def clashes(atoms: Atoms) -> list[str]:
         ("CsPbBr3", {"100": 3.0}, 8.0, 6),
     ],
 )
-def test_planes_close_the_volume_of_the_sphere(name, energies, volume, count):
+def test_planes_enclose_the_volume_of_the_sphere(name, energies, volume, count):
     planes = planes_of(name, energies, 30.0)
     assert len(planes.names) == len(planes.normals) == count
     assert planes.distances[0] == pytest.approx((np.pi / 6 * 30.0**3 / volume) ** (1 / 3))
@@ -98,13 +103,13 @@ def test_planes_close_the_volume_of_the_sphere(name, energies, volume, count):
 def test_planes_are_those_of_pymatgen(octahedron, dodecahedron, diameter):
     energies = {"100": 1.0, "111": octahedron, "110": dodecahedron}
     planes = planes_of("PbS", energies, diameter)
-    theirs = WulffShape(Lattice.cubic(5.936), [(1, 0, 0), (1, 1, 1), (1, 1, 0)], list(energies.values()))
-    scale = (np.pi / 6 * diameter**3 / theirs.volume) ** (1 / 3)
+    reference = WulffShape(Lattice.cubic(5.936), [(1, 0, 0), (1, 1, 1), (1, 1, 0)], list(energies.values()))
+    scale = (np.pi / 6 * diameter**3 / reference.volume) ** (1 / 3)
     for name, distance in zip(planes.names, planes.distances, strict=True):
         assert distance == pytest.approx(energies[name] * scale, rel=1e-6)
 
 
-def test_the_two_ends_of_a_polar_axis_are_planes_of_their_own():
+def test_the_two_directions_of_a_polar_axis_are_independent_planes():
     planes = planes_of("CdSe-wz", {"10-10": 1.0, "0001": 1.2, "000-1": 1.6}, 30.0)
     up, down = (planes.names.index(name) for name in ("0001", "000-1"))
     np.testing.assert_allclose(planes.normals[[up, down]], [[0, 0, 1], [0, 0, -1]], atol=1e-9)
@@ -112,8 +117,10 @@ def test_the_two_ends_of_a_polar_axis_are_planes_of_their_own():
 
 
 @pytest.mark.parametrize("energies", [{"0001": 1.0}, {"10-10": 1.0}, {"10-10": 1.0, "0001": 1.0}])
-def test_planes_that_close_no_volume_are_named(energies):
-    with pytest.raises(BuildError, match=f"the planes {', '.join(energies)} close no volume; .* for a polar axis both"):
+def test_the_error_names_planes_that_do_not_enclose_a_volume(energies):
+    with pytest.raises(
+        BuildError, match=f"the faces {', '.join(energies)} do not enclose a volume; .* of a polar axis"
+    ):
         planes_of("CdSe-wz", energies, 30.0)
 
 
@@ -130,7 +137,7 @@ def test_a_cube_of_rock_salt_has_eight_vertices_and_twelve_edges(diameter_nm, ce
     expected = {"vertex": 8, "edge": 4 * inner.sum(), "100": faces, "inside": inner.prod()}
     assert Counter(particle.arrays["facet"].tolist()) == expected
     side = (np.pi / 6) ** (1 / 3) * 10 * diameter_nm
-    # Each face goes to the nearest layer, half a spacing away at most.
+    # Each face moves to the nearest layer, at most half a spacing away.
     assert np.abs((sides - 1) * HALF_A - side).max() <= HALF_A + 1e-6
     edges = (sides - 1) * HALF_A
     assert particle_area(particle) * 50 == pytest.approx(
@@ -140,8 +147,9 @@ def test_a_cube_of_rock_salt_has_eight_vertices_and_twelve_edges(diameter_nm, ce
 
 @pytest.mark.parametrize("n", [4, 6, 8])
 def test_an_octahedron_of_rock_salt_has_the_atoms_of_its_shells(n):
-    # Faces n a / (2 sqrt 3) away. The shell |x| + |y| + |z| = k has 4 k^2 + 2 atoms, lead in every other one; the
-    # vertices and edges of the last keep fewer than three bonds, then the vertices of the one below.
+    # The faces are at n a / (2 sqrt 3). The shell |x| + |y| + |z| = k has 4 k^2 + 2 atoms; shells of lead and sulphur
+    # alternate. The vertices and edges of the outermost shell have fewer than three bonds and are removed, and then the
+    # vertices of the shell below.
     diameter = n * HALF_A / np.sqrt(3) * (24 * np.sqrt(3) / np.pi) ** (1 / 3)
     particle, _ = built("PbS", round(diameter, 6) / 10, "111", "Pb")
     shells = [1, *(4 * k**2 + 2 for k in range(1, n + 1))]
@@ -153,37 +161,37 @@ def test_an_octahedron_of_rock_salt_has_the_atoms_of_its_shells(n):
 
 @pytest.mark.parametrize("diameter_nm", [1.8, 2.5, 3.1])
 @pytest.mark.parametrize(("name", "step"), [("PbS", 5.936), ("CdSe", 6.052), ("CsPbBr3", 5.87), ("CdSe-wz", 7.0109)])
-def test_every_atom_is_inside_the_planes(name, step, diameter_nm):
+def test_every_atom_is_within_the_planes(name, step, diameter_nm):
     particle, _ = built(name, diameter_nm)
     record = library.material(name)
     energies = {f.name.split("_")[0]: f.surface_energy for f in record.facets if f.surface_energy}
     planes = planes_of(name, energies, 10 * diameter_nm)
     heights = particle.positions @ planes.normals.T
-    # Two layers of one termination are a lattice constant apart at most, so a face moves by half of one.
+    # Layers of one termination are at most a lattice constant apart, so that a face moves by at most half of it.
     assert (heights.max(axis=0) <= planes.distances + step / 2 + 0.02).all()
     assert (heights.max(axis=0) >= planes.distances - 1.5 * step).all()
 
 
 @pytest.mark.parametrize(("name", "step"), [("PbS", 5.936), ("CdSe", 6.052), ("CsPbBr3", 5.87), ("CdSe-wz", 7.0109)])
-def test_the_diameter_is_met_on_average_and_to_one_layer(name, step):
-    asked = np.arange(1.8, 4.0, 0.3)
-    volumes = np.array([ConvexHull(built(name, round(float(d), 1))[0].positions).volume for d in asked])
-    off = (6 * volumes / np.pi) ** (1 / 3) - 10 * asked  # of the body around the nuclei
-    assert abs(off.mean()) < 1.0 and np.abs(off).max() < step
+def test_the_diameter_is_met_on_average_and_within_one_layer(name, step):
+    requested = np.arange(1.8, 4.0, 0.3)
+    volumes = np.array([ConvexHull(built(name, round(float(d), 1))[0].positions).volume for d in requested])
+    deviation = (6 * volumes / np.pi) ** (1 / 3) - 10 * requested  # of the convex hull of the nuclei
+    assert abs(deviation.mean()) < 1.0 and np.abs(deviation).max() < step
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_cut_bonds_of_every_atom_are_counted(name):
+def test_the_broken_bonds_of_every_atom_are_listed(name):
     particle, dangling = built(name, 2.0)
     cut = np.bincount(dangling.atom, minlength=len(particle))
     assert (particle.arrays["layer"] == np.where(cut > 0, 1, 2)).all()
     assert ((particle.arrays["facet"] == "inside") == (cut == 0)).all()
-    # What the cut bonds leave on the ions is the charge of the particle.
+    # The charges of the broken bonds add up to the charge of the particle.
     assert dangling.strength.sum() == pytest.approx(particle.arrays["formal_charge"].sum(), abs=1e-6)
-    assert cKDTree(particle.positions).query(dangling.place)[0].min() > 1.0, "a bond is not cut"
+    assert cKDTree(particle.positions).query(dangling.place)[0].min() > 1.0, "an atom is at the end of a broken bond"
 
 
-def test_wurtzite_ends_with_cadmium_above_and_selenium_below():
+def test_wurtzite_has_cadmium_on_the_upper_and_selenium_on_the_lower_face():
     particle, _ = built("CdSe-wz", 2.5)
     facet, z = particle.arrays["facet"], particle.positions[:, 2]
     assert set(facet) >= {"0001", "000-1"}
@@ -192,37 +200,37 @@ def test_wurtzite_ends_with_cadmium_above_and_selenium_below():
 
 
 @pytest.mark.parametrize(("up", "down"), [(1.2, 2.0), (2.0, 1.2)])
-def test_the_cheaper_end_of_wurtzite_is_the_nearer(up, down):
+def test_the_polar_face_of_lower_energy_is_closer_to_the_centre(up, down):
     facets = {"10-10": 1.0, "0001": up, "000-1": down}
     particle = build_nanocrystal(library.material("CdSe-wz"), 3.0, facets)[0]
     assert (particle.positions[:, 2].max() < -particle.positions[:, 2].min()) == (up < down)
 
 
 @pytest.mark.parametrize(("first", "second"), [("100", "001"), ("111", "1,1,1"), ("111", "-1-11")])
-def test_equal_faces_by_other_names_make_the_same_particle(first, second):
+def test_equivalent_miller_indices_give_the_same_particle(first, second):
     one, other = (built("PbS", 2.2, face)[0] for face in (first, second))
     np.testing.assert_allclose(one.positions, other.positions)
     assert set(other.arrays["facet"]) - {"edge", "vertex", "inside"} == {second}
 
 
-def test_the_mirror_faces_of_zinc_blende_exchange_the_elements():
+def test_opposite_polar_faces_of_zinc_blende_exchange_the_elements():
     one, other = (built("CdSe", 2.5, face, centre)[0] for face, centre in (("111", "Cd"), ("-1-1-1", "Se")))
     assert Counter(one.symbols) == {"Cd": Counter(other.symbols)["Se"], "Se": Counter(other.symbols)["Cd"]}
 
 
 @pytest.mark.parametrize("centre", ["Pb", "S"])
-def test_a_shape_may_be_centred_on_an_atom(centre):
+def test_a_particle_can_be_centred_on_an_atom(centre):
     particle, _ = built("PbS", 2.0, "", centre)
     (middle,) = np.flatnonzero(np.linalg.norm(particle.positions, axis=1) < 1e-6)
     assert particle.symbols[middle] == centre
     np.testing.assert_allclose(particle.positions.mean(axis=0), 0, atol=1e-6)
 
 
-# Neutral with stand-ins.
+# Neutral with passivating ions.
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_capped_particles_are_neutral_and_whole_again_after_a_file(name, tmp_path):
+def test_passivated_particles_are_neutral_and_unchanged_by_a_file(name, tmp_path):
     particle = capped(name, 2.0)
     assert particle.arrays["formal_charge"].sum() == pytest.approx(0)
     assert clashes(particle) == []
@@ -231,20 +239,20 @@ def test_capped_particles_are_neutral_and_whole_again_after_a_file(name, tmp_pat
 
 
 @pytest.mark.parametrize("diameter_nm", [2.0, 3.0, 4.2])
-def test_a_perovskite_cube_sheds_the_caesium_of_its_corners_first(diameter_nm):
+def test_a_perovskite_cube_loses_the_caesium_of_its_corners_first(diameter_nm):
     bare, full = built("CsPbBr3", diameter_nm)[0], capped("CsPbBr3", diameter_nm)
     n = np.round(np.ptp(bare.positions, axis=0) / 5.87).astype(int)
-    # Cells along each edge, ended by CsBr; caesium is in excess.
+    # n cells along each edge, terminated by CsBr; caesium is in excess.
     bromide = sum(n.prod() // n[k] * (n[k] + 1) for k in range(3))
     assert Counter(bare.symbols) == {"Pb": n.prod(), "Br": bromide, "Cs": (n + 1).prod()}
     assert Counter(full.symbols) == {"Pb": n.prod(), "Br": bromide, "Cs": bromide - 2 * n.prod()}
     assert full.info["passivating_ions"] == full.info["ligands"] == 0
     outer = (np.abs(full.positions - bare.positions.mean(axis=0)) > n * 5.87 / 2 - 0.1).any(axis=1)
     assert set(full.symbols[outer]) == {"Cs", "Br"}
-    assert "vertex" not in full.arrays["facet"], "a corner has more cut bonds than an edge"
+    assert "vertex" not in full.arrays["facet"], "corners have more broken bonds than edges and should be removed first"
 
 
-def test_stand_ins_are_as_many_as_the_charge_and_where_lead_is_cut():
+def test_passivating_ions_balance_the_charge_and_are_bonded_to_lead():
     bare, full = built("PbS", 2.5)[0], capped("PbS", 2.5)
     charge = round(bare.arrays["formal_charge"].sum())
     assert full.info["passivating_ions"] == (full.symbols == "Cl").sum() == charge > 0
@@ -253,7 +261,7 @@ def test_stand_ins_are_as_many_as_the_charge_and_where_lead_is_cut():
 
 
 @pytest.mark.parametrize(("anion", "expected"), [("Br", {"Br": 1}), ("OH", {"O": 1, "H": 1})])
-def test_other_stand_ins_take_the_same_places(anion, expected):
+def test_other_passivating_ions_occupy_the_same_sites(anion, expected):
     plain = capped("PbS", 2.0)
     other = cap_nanocrystal(*built("PbS", 2.0), library.material("PbS"), passivating_ions=PassivatingIons(anion))
     added = Counter(other.symbols) - Counter(built("PbS", 2.0)[0].symbols)
@@ -268,16 +276,16 @@ def test_an_excess_of_anions_is_balanced_by_protons():
     assert sulphur.query(particle.positions[particle.symbols == "H"])[0] == pytest.approx([1.36, 1.36], abs=0.05)
 
 
-def test_a_ligand_of_the_wrong_sign_is_refused():
+def test_a_ligand_of_the_wrong_sign_is_rejected():
     ligands = {"*": library.ligand("tetrabutylammonium")}
     with pytest.raises(InputError, match=r"tetrabutylammonium of charge \+1 cannot balance; give ligands of charge -1"):
         cap_nanocrystal(*built("PbS", 2.0), library.material("PbS"), ligands)
 
 
-def test_formamidinium_is_whole_in_a_particle():
+def test_formamidinium_ions_of_a_particle_are_complete():
     particle = capped("FAPbBr3", 2.0)
     count = Counter(particle.symbols)
-    ions = count["Br"] - 2 * count["Pb"]  # neutrality leaves so many
+    ions = count["Br"] - 2 * count["Pb"]  # required by neutrality
     assert (count["C"], count["N"], count["H"]) == (ions, 2 * ions, 5 * ions)
     organic = Atoms(particle.symbols, particle.positions)[np.isin(particle.symbols, ["C", "N", "H"])]
     assert [Counter(molecule.symbols) for molecule in separate(organic)] == [{"C": 1, "N": 2, "H": 5}] * ions
@@ -290,7 +298,7 @@ DOTS = [("PbS", 2.0, "acetate"), ("PbS", 2.5, "acetate"), ("PbS", 2.0, "oleate")
 
 
 @pytest.mark.parametrize(("name", "diameter_nm", "ligand"), DOTS)
-def test_ligands_and_stand_ins_balance_the_particle(name, diameter_nm, ligand):
+def test_ligands_and_passivating_ions_balance_the_particle(name, diameter_nm, ligand):
     bare, full = built(name, diameter_nm)[0], capped(name, diameter_nm, ligand)
     assert full.arrays["formal_charge"].sum() == pytest.approx(0)
     info = full.info
@@ -302,7 +310,7 @@ def test_ligands_and_stand_ins_balance_the_particle(name, diameter_nm, ligand):
 
 
 @pytest.mark.parametrize(("name", "diameter_nm", "ligand"), DOTS)
-def test_no_ligand_touches_another_nor_its_tail_the_crystal(name, diameter_nm, ligand):
+def test_ligands_have_no_short_contacts(name, diameter_nm, ligand):
     particle = capped(name, diameter_nm, ligand)
     assert close_contacts(particle) == []
     assert clashes(particle) == []
@@ -316,22 +324,22 @@ def test_every_anchored_ligand_is_at_bond_length_from_a_cation(name, diameter_nm
     for fragment in range(1, particle.info["ligands"] + 1):
         own = (particle.arrays["fragment"] == fragment) & particle.arrays["anchor"]
         distance = tree.query(particle.positions[own])[0].min()
-        assert 1.9 < distance < 2.9, f"ligand {fragment}"  # In-O 2.1, Cd-O 2.2, Pb-O 2.3, Pb-Cl 2.6 A and a little
+        assert 1.9 < distance < 2.9, f"ligand {fragment}"  # In-O 2.1, Cd-O 2.2, Pb-O 2.3, Pb-Cl 2.6 A, with a tolerance
 
 
-def test_a_file_keeps_a_particle_with_its_ligands(tmp_path):
+def test_a_particle_with_ligands_is_unchanged_by_a_file(tmp_path):
     through_file(capped("PbS", 2.0, "oleate"), tmp_path)
 
 
 @pytest.mark.parametrize("ligand", ["acetate", "oleate"])
-def test_a_seed_makes_the_same_particle(ligand):
+def test_the_same_seed_gives_the_same_particle(ligand):
     material = library.material("PbS")
     again = cap_nanocrystal(*built("PbS", 2.0), material, {"*": library.ligand(ligand)}, seed=0)
     np.testing.assert_array_equal(again.positions, capped("PbS", 2.0, ligand).positions)
     assert list(again.symbols) == list(capped("PbS", 2.0, ligand).symbols)
 
 
-def test_another_seed_packs_otherwise():
+def test_another_seed_gives_another_packing():
     one, other = capped("PbS", 2.0, "oleate"), capped("PbS", 2.0, "oleate", seed=3)
     assert len(one) != len(other) or np.abs(one.positions - other.positions).max() > 1.0
 
@@ -343,7 +351,7 @@ def test_truncation_shortens_every_chain():
     assert (particle.symbols[molecules] == "C").sum() == 4 * particle.info["ligands"] > 0
 
 
-def test_each_face_gets_its_own_ligand():
+def test_each_face_has_the_ligand_given_for_it():
     material = library.material("PbS")
     ligands = {"111": library.ligand("acetate"), "*": library.ligand("formate")}
     particle = cap_nanocrystal(*built("PbS", 2.5), material, ligands)
@@ -357,25 +365,25 @@ def test_each_face_gets_its_own_ligand():
         hosts = lead[np.unique(tree.query(anchors, k=2)[1])]
         on_face = "111" in particle.arrays["facet"][hosts]
         kinds[carbons] += 1
-        assert on_face or carbons == 1, f"ligand {fragment} is an acetate beside the {{111}} faces"
+        assert on_face or carbons == 1, f"ligand {fragment} is an acetate outside the {{111}} faces"
         assert (set(particle.arrays["facet"][hosts]) != {"111"}) or carbons == 2, (
             f"ligand {fragment} is a formate on {{111}}"
         )
     assert kinds[1] > 0 and kinds[2] > 0
 
 
-def test_faces_without_a_ligand_get_stand_ins():
+def test_faces_without_a_ligand_have_passivating_ions():
     some = cap_nanocrystal(*built("PbS", 2.5), library.material("PbS"), {"111": library.ligand("acetate")})
     everywhere = capped("PbS", 2.5, "acetate")
     assert 0 < some.info["ligands"] < everywhere.info["ligands"]
     assert some.info["without_room"] < some.info["passivating_ions"]
 
 
-# What cannot be built.
+# Errors.
 
 
 @pytest.mark.parametrize("ligand", ["methylamine", "selenide", "ethanedithiolate"])
-def test_a_ligand_of_another_charge_is_refused(ligand):
+def test_a_ligand_of_another_charge_is_rejected(ligand):
     charge = library.ligand(ligand).charge
     with pytest.raises(
         InputError, match=rf"ligand {ligand} for \* has charge [+-]{abs(charge)}; give ions of charge one"
@@ -384,12 +392,12 @@ def test_a_ligand_of_another_charge_is_refused(ligand):
 
 
 @pytest.mark.parametrize("face", ["110", "1111", "edges"])
-def test_a_ligand_for_a_face_that_is_not_there_is_refused(face):
+def test_a_ligand_for_a_face_that_does_not_exist_is_rejected(face):
     with pytest.raises(InputError, match=face):
         cap_nanocrystal(*built("PbS", 2.0), library.material("PbS"), {face: library.ligand("acetate")})
 
 
-def test_a_material_without_surface_energies_asks_for_them():
+def test_the_error_requests_surface_energies_that_are_not_recorded():
     with pytest.raises(
         InputError, match="TiO2 has no surface energies on record; give facets with ratios, such as 100="
     ):
@@ -399,31 +407,31 @@ def test_a_material_without_surface_energies_asks_for_them():
 @pytest.mark.parametrize(
     ("facets", "words"),
     [
-        ({"100": -1.0}, "facet 100: -1 is no surface energy; give a number above 0"),
-        ({"100": 0.0}, "facet 100: 0 is no surface energy"),
-        ({"100": float("nan")}, "facet 100: nan is no surface energy"),
+        ({"100": -1.0}, "facet 100: -1 is not a surface energy; give a number above 0"),
+        ({"100": 0.0}, "facet 100: 0 is not a surface energy"),
+        ({"100": float("nan")}, "facet 100: nan is not a surface energy"),
         ({"10x": 1.0}, "Miller index '10x'"),
     ],
 )
-def test_a_wrong_surface_energy_is_named(facets, words):
+def test_the_error_names_a_wrong_surface_energy(facets, words):
     with pytest.raises(InputError, match=words):
         build_nanocrystal(library.material("PbS"), 2.0, facets)
 
 
-def test_an_unknown_centre_lists_the_elements():
+def test_the_error_of_an_unknown_centre_lists_the_elements():
     with pytest.raises(InputError, match="centre of PbS: unknown element 'Cd'. Accepted: Pb, S"):
         build_nanocrystal(library.material("PbS"), 2.0, centre="Cd")
 
 
 @pytest.mark.parametrize("diameter_nm", [0.3, 0.5])
-def test_a_particle_too_small_to_hold_together_is_refused(diameter_nm):
+def test_a_particle_without_stable_atoms_is_rejected(diameter_nm):
     with pytest.raises(
-        BuildError, match=f"a PbS particle of {diameter_nm} nm holds no atom with enough bonds; go larger"
+        BuildError, match=f"a PbS particle of {diameter_nm} nm has no atom with enough bonds; give a larger diameter"
     ):
         build_nanocrystal(library.material("PbS"), diameter_nm)
 
 
 @pytest.mark.parametrize("diameter_nm", [0.0, -2.0, float("nan")])
-def test_a_diameter_that_is_none_is_refused(diameter_nm):
+def test_a_diameter_that_is_not_positive_is_rejected(diameter_nm):
     with pytest.raises(QDSurfError, match="diameter"):
         build_nanocrystal(library.material("PbS"), diameter_nm)

@@ -1,4 +1,4 @@
-"""What other builders were seen to do wrong, one test each: ours does it right."""
+"""Errors observed in other structure builders, with one test each that qdsurf does not make the same error."""
 
 import numpy as np
 import pytest
@@ -25,45 +25,45 @@ def cut(name: str, supercell=(1, 1), layers=4):
 
 @pytest.mark.parametrize("supercell", [(2, 2), (3, 1), (1, 2)])
 def test_cdse_11_20_has_the_same_sites_in_every_supercell(supercell):
-    # pymatgen: 14 at 1 x 1, 28 at 2 x 2
-    single = sorted(s["name"] for s in find_sites(cut("CdSe-wz_11-20_CdSe")))
-    assert sorted(s["name"] for s in find_sites(cut("CdSe-wz_11-20_CdSe", supercell))) == single
+    # pymatgen finds 14 sites in the 1 x 1 cell and 28 in the 2 x 2 cell
+    single = sorted(s.name for s in find_sites(cut("CdSe-wz_11-20_CdSe")))
+    assert sorted(s.name for s in find_sites(cut("CdSe-wz_11-20_CdSe", supercell))) == single
 
 
-def test_a_square_hollow_is_a_hollow():
-    # pymatgen calls the middle of the square of PbS(100) a bridge
+def test_the_fourfold_hollow_of_a_square_is_a_hollow_site():
+    # pymatgen classifies the centre of the square of PbS(100) as a bridge site
     slab = cut("PbS_100_PbS", (2, 2))
-    (hollow,) = (s for s in find_sites(slab) if s["name"] == "hollow:4")
-    assert sorted(hollow["elements"]) == ["Pb", "Pb", "S", "S"] and hollow["multiplicity"] == 8
-    lead, sulphur = (next(s for s in find_sites(slab) if s["name"] == f"top:{e}")["position"] for e in ("Pb", "S"))
+    (hollow,) = (s for s in find_sites(slab) if s.name == "hollow:4")
+    assert sorted(hollow.elements) == ["Pb", "Pb", "S", "S"] and hollow.multiplicity == 8
+    lead, sulphur = (next(s for s in find_sites(slab) if s.name == f"top:{e}").position for e in ("Pb", "S"))
     diagonal = np.subtract(lead, sulphur)[:2]
     assert np.linalg.norm(diagonal) > 2.9  # a / 2: the atoms are the corners
 
 
 @pytest.mark.parametrize("termination", ["CsBr", "PbBr2"])
 def test_both_terminations_of_the_perovskite_can_be_on_top(termination):
-    # pymatgen's SlabGenerator makes one slab, CsBr up and PbBr2 down
-    assert {t["name"] for t in list_terminations(library.material("CsPbBr3"), (1, 0, 0))} == {"CsBr", "PbBr2"}
+    # the SlabGenerator of pymatgen makes one slab, with CsBr on top and PbBr2 below
+    assert {t.name for t in list_terminations(library.material("CsPbBr3"), (1, 0, 0))} == {"CsBr", "PbBr2"}
     slab = cut(f"CsPbBr3_100_{termination}", layers=3)
     elements = set(slab.symbols[slab.arrays["layer"] == 1])
     assert elements == {"CsBr": {"Cs", "Br"}, "PbBr2": {"Pb", "Br"}}[termination]
 
 
-def test_sulphur_of_lead_sulphide_has_a_site():
-    # ACAT drops S from PbS and puts a fourfold hollow on top of it
+def test_sulphur_of_lead_sulphide_has_a_top_site():
+    # ACAT omits the top site of S in PbS and places a fourfold hollow there
     slab = cut("PbS_100_PbS", (2, 2))
-    top = [s for s in find_sites(slab) if s["name"] == "top:S"]
-    assert len(top) == 1 and top[0]["multiplicity"] == 4
+    top = [s for s in find_sites(slab) if s.name == "top:S"]
+    assert len(top) == 1 and top[0].multiplicity == 4
     sulphur = slab.positions[slab.symbols == "S"][:, :2]
     for site in find_sites(slab):
-        if site["name"].startswith("hollow"):
-            away = [np.linalg.norm((sulphur - site["position"][:2] - shift)[:, :2], axis=1).min()
+        if site.name.startswith("hollow"):
+            away = [np.linalg.norm((sulphur - site.position[:2] - shift)[:, :2], axis=1).min()
                     for shift in ([0, 0], slab.cell[0][:2], slab.cell[1][:2])]  # fmt: skip
-            assert min(away) > 1.5, "a hollow on top of an atom"
+            assert min(away) > 1.5, "a hollow site on top of an atom"
 
 
-def test_a_molecule_stands_on_the_surface_or_is_refused():
-    # fairchem's data scripts left TMA 15 A away from a small, thick slab without a word
+def test_a_placed_molecule_is_in_contact_with_the_surface():
+    # the data scripts of fairchem placed TMA 15 A away from a small, thick slab without a warning
     material, facet = find_facet("PbS_100_PbS")
     thick = cut_slab(library.material(material), facet, 8, (2, 2), 20.0)
     for pose in place_precursor(thick, make_fragment("TMA"), "surface.anion"):
@@ -72,8 +72,8 @@ def test_a_molecule_stands_on_the_surface_or_is_refused():
 
 
 @pytest.mark.parametrize("name", ["CdSe", "PbS"])
-def test_packed_chains_do_not_touch(name):
-    # CAT: 105 H...H contacts below 1.6 A among 100 oleates on 640 atoms; miniCAT: 2203, the shortest 0.06 A
+def test_packed_chains_have_no_short_contacts(name):
+    # H...H contacts below 1.6 A among 100 oleates on 640 atoms: CAT 105; miniCAT 2203, the shortest 0.06 A
     material = library.material(name)
     dot = cap_nanocrystal(*build_nanocrystal(material, 3.0), material, {"*": library.ligand("oleate")})
     hydrogen = dot[(dot.arrays["role"] == "ligand") & (dot.numbers == 1)]
@@ -85,7 +85,7 @@ def test_packed_chains_do_not_touch(name):
 
 @pytest.mark.parametrize(("name", "ligand"), [("PbS", "oleate"), ("CdSe-wz", "oleate"), ("CdSe", "acetate")])
 def test_rock_salt_and_wurtzite_dots_get_ligands(name, ligand):
-    # QD_Builder: PbS crashes, wurtzite CdSe gets no ligand
+    # QD_Builder stops with an error for PbS and attaches no ligand to wurtzite CdSe
     material = library.material(name)
     dot = cap_nanocrystal(*build_nanocrystal(material, 2.2), material, {"*": library.ligand(ligand)}, coverage=1.5)
     assert dot.info["ligands"] > 0 and abs(dot.arrays["formal_charge"].sum()) < 1e-9
@@ -93,15 +93,15 @@ def test_rock_salt_and_wurtzite_dots_get_ligands(name, ligand):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
-def test_nothing_depends_on_the_global_random_state(seed):
+def test_results_do_not_depend_on_the_global_random_state(seed):
     np.random.seed(seed)
     slab = make_slab("PbS")
     before = np.random.get_state()[1].copy()
-    sites = [s["position"] for s in find_sites(slab)]
+    sites = [s.position.tolist() for s in find_sites(slab)]
     np.testing.assert_array_equal(np.random.get_state()[1], before)
-    assert sites == [s["position"] for s in find_sites(slab)]
+    assert sites == [s.position.tolist() for s in find_sites(slab)]
 
 
-def test_four_index_planes_of_a_tilted_cell_keep_c_upright():
+def test_c_is_orthogonal_to_the_surface_for_a_tilted_four_index_plane():
     slab = cut_slab(library.material("CdSe-wz"), Facet(miller_index=(1, 1, -2, 2), termination="CdSe"), 4, charged=True)
     assert isinstance(slab, Atoms) and np.abs(slab.cell[2, :2]).max() < 1e-9 and np.abs(slab.cell[:2, 2]).max() < 1e-9

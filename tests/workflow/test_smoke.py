@@ -17,7 +17,7 @@ from qdsurf.atomistic.annotation import content_hash
 from qdsurf.pipeline.config import load_config
 from qdsurf.pipeline.plan import Plan
 from qdsurf.pipeline.provenance import file_hash
-from qdsurf.pipeline.status import summarise_results, verify_results
+from qdsurf.pipeline.status import summarise_status, verify_results
 from qdsurf.pipeline.trace import trace_row
 from qdsurf.storage.check_files import verify_folder
 from qdsurf.storage.structures import read_structures
@@ -123,10 +123,10 @@ def test_every_number_can_be_followed_to_its_inputs(smoke):
 
 
 def test_the_run_knows_what_it_was_to_do_and_that_it_is_done(smoke):
-    rooms = Plan(load_config(smoke / "results/config.json")).rooms
-    summary = summarise_results(smoke / "results", rooms)
-    assert sum(map(len, rooms.values())) == sum(sum(counts.values()) for counts in summary["rooms"].values())
-    assert not {"missing", "unfinished"} & {job["fate"] for job in summary["jobs"]}
+    jobs = Plan(load_config(smoke / "results/config.json")).jobs
+    summary = summarise_status(smoke / "results", jobs)
+    assert sum(map(len, jobs.values())) == sum(sum(counts.values()) for counts in summary["stages"].values())
+    assert not {"missing", "unfinished"} & {job["status"] for job in summary["jobs"]}
     assert not list((smoke / "results").rglob("*.part"))
     hidden = list((smoke / "results").rglob(".*"))
     assert hidden and all(path.suffix == ".check" for path in hidden)
@@ -134,7 +134,7 @@ def test_the_run_knows_what_it_was_to_do_and_that_it_is_done(smoke):
 
 def test_a_long_batch_names_its_molecules_and_says_how_long_it_takes(smoke):
     lines = (smoke / "logs/relax_reference/emt.log").read_text().splitlines()
-    assert re.match(r"reference/emt 1/\d+ \S+: .* force calls, .*; about \d+ \w+ left$", lines[0])
+    assert re.match(r"relax reference/emt 1/\d+ \S+: \d+ calls, \S+ eV, .*, about \d+ \w+ left$", lines[0])
 
 
 def test_every_structure_table_and_json_file_can_be_verified(smoke):
@@ -274,16 +274,34 @@ def test_editing_a_module_reruns_what_uses_it(smoke, module, rerun, left_alone):
         path.write_text(original)
 
 
-def test_no_rule_depends_on_a_later_room(smoke):
-    rooms = re.findall(r"rules/(\w+)\.smk", (ROOT / "Snakefile").read_text())
-    room_of = {}
-    for number, room in enumerate(rooms):
-        text = (ROOT / f"workflow/rules/{room}.smk").read_text()
+# The base rules in relaxation.smk belong to the stages whose files they write.
+BASE_RULES = {
+    "relax_molecule": "molecules",
+    "find_modes": "molecules",
+    "relax_slab": "slabs",
+    "relax_reference": "reference_reactions",
+    "refine_state": "reactions",
+    "find_surface_modes": "reactions",
+}
+
+
+def test_no_stage_depends_on_a_later_stage(smoke):
+    files = re.findall(r"rules/(\w+)\.smk", (ROOT / "workflow/Snakefile").read_text())
+    order = {name: number for number, name in enumerate(files)}
+    stage_of = {}
+    for name in files:
+        text = (ROOT / f"workflow/rules/{name}.smk").read_text()
         for rule in re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with", text, flags=re.MULTILINE):
-            room_of[rule[0] or rule[1]] = number
+            stage_of[rule[0] or rule[1]] = order[name]
+    stage_of |= {rule: order[stage] for rule, stage in BASE_RULES.items()}
     done = run_snakemake(smoke, "--rulegraph", "dot", "--configfile", "config/smoke.yaml", "--forceall")
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
     edges = [(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", done.stdout)]
     assert len(edges) > 20
-    backwards = [(a, b) for a, b in edges if b != "all" and room_of[a] > room_of[b]]
-    assert backwards == []
+    assert [(a, b) for a, b in edges if b != "all" and stage_of[a] > stage_of[b]] == []
+
+
+def test_every_rule_has_a_message():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        blocks = re.split(r"^(?=rule |use rule )", path.read_text(), flags=re.MULTILINE)[1:]
+        assert [block.partition(":")[0] for block in blocks if "\n    message:\n" not in block] == []

@@ -1,12 +1,14 @@
-# Crystals, and what the calculator is fit for on them.
+# Qualification: what the calculator is fit for on each crystal.
 QUALIFICATION = PLAN.config.qualification
+BULK = layout.bulk("{calculator}", "{material}")
+BULK_TEST = layout.bulk_test("{calculator}", "{material}", "{test}")
 
 
 rule build_bulk:
     input:
         material=lambda w: record("materials", w.material),
     output:
-        candidates="results/bulk/{calculator}/{material}/{test}/candidates.extxyz",
+        candidates=BULK_TEST.candidates,
     log:
         "logs/build_bulk/{calculator}/{material}/{test}.log",
     conda:
@@ -17,35 +19,38 @@ rule build_bulk:
         settings=QUALIFICATION.model_dump(),
         seed=PLAN.config.seed,
         code=code_version("qualification.trial_structures", "surfaces.slab"),
+    message:
+        "Build the test {wildcards.test} of {wildcards.material}"
     script:
         "../scripts/build_bulk.py"
 
 
 use rule relax_reference as relax_bulk with:
     input:
-        candidates="results/bulk/{calculator}/{material}/{test}/candidates.extxyz",
+        candidates=BULK_TEST.candidates,
     output:
-        relaxed="results/bulk/{calculator}/{material}/{test}/relaxed.extxyz",
-        result="results/bulk/{calculator}/{material}/{test}/result.json",
+        **BULK_TEST.relaxation,
     log:
         "logs/relax_bulk/{calculator}/{material}/{test}.log",
     params:
-        calculator=lambda w: PLAN.calculators[w.calculator].model_dump(),
-        fmax=PLAN.config.relax.fmax_eV_per_A,
+        calculator=settings_of,
+        fmax=RELAX.fmax_eV_per_A,
         max_steps=lambda w: QUALIFICATION.steps(w.test),
         keep=None,
         code=code_version("relaxation.relax", "elementary_steps.state_check"),
+    message:
+        "Compute the test {wildcards.test} of {wildcards.material} with {wildcards.calculator}"
 
 
 rule qualify_calculator:
     input:
         material=lambda w: record("materials", w.material),
-        relaxed=expand("results/bulk/{{calculator}}/{{material}}/{test}/relaxed.extxyz", test=QUALIFICATION.tests),
-        results=expand("results/bulk/{{calculator}}/{{material}}/{test}/result.json", test=QUALIFICATION.tests),
-        errors="results/reference/{calculator}/errors.csv",
+        relaxed=expand(BULK_TEST.relaxed, test=QUALIFICATION.tests, allow_missing=True),
+        results=expand(BULK_TEST.result, test=QUALIFICATION.tests, allow_missing=True),
+        errors=REFERENCE.errors,
     output:
-        qualification="results/bulk/{calculator}/{material}/qualification.json",
-        page="results/bulk/{calculator}/{material}/qualification.md",
+        qualification=BULK.qualification,
+        page=BULK.qualification_page,
     log:
         "logs/qualify_calculator/{calculator}/{material}.log",
     conda:
@@ -53,5 +58,24 @@ rule qualify_calculator:
     params:
         tests=QUALIFICATION.tests,
         code=code_version("qualification.measurements", "energetics.reliability", "report.pages.qualification"),
+    message:
+        "Qualify {wildcards.calculator} for {wildcards.material}"
     script:
         "../scripts/qualify_calculator.py"
+
+
+rule tabulate_qualifications:
+    input:
+        [layout.JobFiles(folder).qualification for folder in PLAN.qualifications],
+    output:
+        layout.QUALIFICATIONS,
+    log:
+        "logs/tabulate_qualifications.log",
+    conda:
+        "../envs/qdsurf.yaml"
+    params:
+        code=code_version("report.pages.qualification", "storage.files"),
+    message:
+        "Tabulate the qualifications"
+    script:
+        "../scripts/tabulate_qualifications.py"

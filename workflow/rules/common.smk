@@ -1,29 +1,28 @@
-# What all rooms share: the checked configuration, and functions from wildcards to records.
+# What all rules share: the checked plan, and functions from wildcards to files, calculators and resources.
 import os
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
-# One thread a job; Snakemake fills the cores with jobs.
+# One thread for each job; Snakemake fills the cores with jobs.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from qdsurf.records import library
-from qdsurf.pipeline import resources
-from qdsurf.relaxation.vibrations import CALLS_AN_ATOM
-from qdsurf.pipeline.config import load_config
-from qdsurf.records.systems import System, find_facet
 from qdsurf.errors import QDSurfError
-from qdsurf.storage.check_files import verify_folder
+from qdsurf.pipeline import layout, resources
+from qdsurf.pipeline.config import load_config
 from qdsurf.pipeline.plan import Plan
 from qdsurf.pipeline.provenance import code_version
+from qdsurf.records import library
 from qdsurf.records.reference_set import FILES, FOLDER, REACTIONS, SURFACES, ReferenceSet, SurfaceSet
+from qdsurf.records.systems import System, find_facet
+from qdsurf.relaxation.vibrations import CALLS_PER_ATOM
+from qdsurf.storage.check_files import verify_folder
 from qdsurf.storage.files import write_json
 
-# A job on a cluster reads all this again: what the first process has checked is not checked there once more.
+# Jobs read this file again; what the first process has checked needs no second check.
 read_plan = Plan.check if workflow.is_main_process else lambda *source: Plan(load_config(*source))
 try:
     PLAN = read_plan(dict(config), ", ".join(map(str, workflow.configfiles)))
@@ -54,7 +53,7 @@ def discard_damaged(folder):
 
 
 if workflow.is_main_process:
-    discard_damaged("results")
+    discard_damaged(layout.RESULTS)
 
 
 wildcard_constraints:
@@ -67,86 +66,82 @@ wildcard_constraints:
     calculator=r"[^/]+",
     test=r"\w+",
     reaction=r"\w+",
-    room=r"(ligated|adsorbed|reactions)/.+",
-    refined=r"(ligated|adsorbed|reactions|molecules)/.+",
+    state_job=r"(ligated|adsorbed|reactions)/.+",
+    refined_job=r"(ligated|adsorbed|reactions|molecules)/.+",
 
 
 SYSTEMS = list(map(str, PLAN.systems))
 LARGEST_GUEST = 100  # atoms of a ligand and the molecules on it: a full oleate has 54, a TCPP 86, Al2Me6 26
-LARGEST_BULK = 216  # a supercell of the qualification: 3 x 3 x 3 cubic cells of eight atoms
+LARGEST_BULK = 216  # atoms of a supercell of the qualification: 3 x 3 x 3 cubic cells of eight atoms
 RELAX = PLAN.config.relax
 RELAXATION_CALLS = RELAX.candidates + (RELAX.keep or RELAX.candidates) * RELAX.max_steps
 MOLECULE_STEPS = 500  # of gas molecules and of the reference set, which are small and relaxed tightly
 REFINING_CALLS = 5  # one for a state; the reference molecules are many, but small
-MODES_CALLS = CALLS_AN_ATOM * LARGEST_GUEST
-SADDLE_CALLS = 500 + MODES_CALLS  # a climb of 100 and two walks of 200 at most; see saddles/search.py
+MODES_CALLS = CALLS_PER_ATOM * LARGEST_GUEST
+SADDLE_CALLS = 500 + MODES_CALLS  # at most 100 calls of eigenvector following and two relaxations of 200
 REFERENCE_FILES = [FOLDER / name for name in FILES]
-
-
-def record(kind, name):
-    """Path of a record, so that touching it reruns what uses it; none for the ligand 'none'."""
-    return [] if name == "none" else str(library.record_path(kind, name))
-
-
 SURFACE_SET = library.read_record(FOLDER / SURFACES, SurfaceSet)
 
 
-def face_records():
-    """Records that say which bonds a step on a reference face changes."""
+def record(kind, name):
+    """Path of a record, so that changing it reruns what uses it; none for the ligand 'none'."""
+    return [] if name == "none" else str(library.record_path(kind, name))
+
+
+def reference_surface_records():
+    """Records that say which bonds a reaction on a reference surface changes."""
     steps = SURFACE_SET.steps
     named = {("materials", find_facet(s.slab)[0]) for s in steps} | {("precursors", s.precursor) for s in steps}
     named |= {("reactions", s.step) for s in steps} | {("ligands", s.ligand) for s in steps if s.ligand}
     return sorted(record(*one) for one in named)
 
 
-def rooms_on_faces():
-    """Folders of the run's states and gas molecules that a step on a face needs."""
-    rooms = {
-        room
-        for system in PLAN.config.systems
-        for room in (
-            *PLAN.states(system).values(),
-            *(PLAN.molecule_room(system.slab, gas.name) for gas in PLAN.gas_roles(system).values()),
-        )
-    }
-    named = {f"results/{name}" for step in SURFACE_SET.steps for name in step.stoichiometry}
-    return sorted(rooms & named)
+def reference_surface_jobs():
+    """Jobs of this run whose states a reaction on a reference surface needs."""
+    jobs = {name for stage in layout.RELAXED_STAGES for name in PLAN.jobs.get(stage, [])}
+    needed = {name for step in SURFACE_SET.steps for name in step.stoichiometry}
+    return [layout.job(name) for name in sorted(jobs & needed)]
 
 
 def slab_of(w):
-    """Slab that a job belongs to, whichever wildcard says so."""
-    name = next(w[key] for key in ("slab", "ligated", "system", "owner", "room", "refined") if key in w.keys())
-    parts = Path(name).parts
-    return parts[len(parts) > 1].split("~")[0]
+    """Slab that a job belongs to, whichever wildcard names it."""
+    keys = ("slab", "ligated", "system", "owner", "state_job", "refined_job")
+    return layout.slab_of(next(w[key] for key in keys if key in w.keys()))
 
 
 def slab_size(slab):
-    """What the builder needs to know of a slab."""
+    """Size of a slab, for the script that cuts it."""
     return PLAN.config.slabs[slab].model_dump(exclude={"ligands", "ligands_per_cell", "calculator"})
 
 
 def qualified_slab(w):
     """Slab on which a calculator is qualified for a material."""
-    return PLAN.qualifications[f"results/bulk/{w.calculator}/{w.material}"]
+    return PLAN.qualifications[layout.bulk(w.calculator, w.material).folder]
 
 
 def calculator_of(w):
     """Calculator that a job runs."""
-    return PLAN.calculators[w.calculator] if "calculator" in w.keys() else PLAN.calculator(slab_of(w))
+    requirements = PLAN.requirements
+    return requirements.calculators[w.calculator] if "calculator" in w.keys() else requirements.calculator(slab_of(w))
 
 
-def refined(w):
-    """The better level for energies."""
+def refining_calculator(w):
+    """Better method for energies."""
     return PLAN.config.refine
 
 
+def settings_of(w):
+    """Calculator of a job as plain data, for its script."""
+    return calculator_of(w).model_dump()
+
+
 def atoms_of(w):
-    """The most atoms that a job computes at a time."""
+    """Largest number of atoms that a job computes at a time."""
     if "material" in w.keys():
         return LARGEST_BULK
-    if "calculator" in w.keys() or w.get("refined", "").startswith("molecules/"):
+    if "calculator" in w.keys() or w.get("refined_job", "").startswith("molecules/"):
         return LARGEST_GUEST
-    return len(PLAN.cut(slab_of(w))) + LARGEST_GUEST
+    return len(PLAN.requirements.cut(slab_of(w))) + LARGEST_GUEST
 
 
 def memory(spec=calculator_of):
@@ -155,35 +150,53 @@ def memory(spec=calculator_of):
 
 
 def minutes(calls, spec=calculator_of):
-    """Time for a queue; a job that was ended by it asks for more."""
+    """Time for a queue; a job that ran out of time asks for more."""
     return lambda w, attempt: resources.minutes(spec(w), atoms_of(w), calls) * attempt
 
 
-def patience(calls, spec=calculator_of):
-    """Longest time in s for one structure; no parameter: another patience makes no result stale."""
-    return lambda w: PLAN.config.relax.timeout_s or resources.timeout_s(spec(w), atoms_of(w), calls)
+def timeout(calls, spec=calculator_of):
+    """Longest time in s for one structure; not a parameter, because another limit makes no result stale."""
+    return lambda w: RELAX.timeout_s or resources.timeout_s(spec(w), atoms_of(w), calls)
 
 
 def reactant_of(w):
-    """Structure from which a reaction starts: the covered slab, or the state that another template made."""
+    """Structure from which a reaction starts: the covered slab, or the product of another template."""
     name = library.get("reactions", w.reaction).reactant
     owner = w.owner if "owner" in w.keys() else w.system
     if name == "ligated":
-        return f"results/ligated/{'~'.join(owner.split('~')[:2])}/selected.extxyz"
-    return f"{PLAN.states(System.parse(owner))[name]}/selected.extxyz"
+        return layout.ligated("~".join(owner.split("~")[:2])).structure
+    return PLAN.steps.states(System.parse(owner))[name].structure
 
 
 def product_of(w):
-    """Structure to which the path of a reaction leads, with all the atoms that it started with."""
-    room = f"results/reactions/{w.owner}/{w.reaction}"
-    return f"{room}/{'complex/' if library.get('reactions', w.reaction).releases else ''}selected.extxyz"
+    """Structure at the end of a reaction path, with all the atoms of its beginning."""
+    product = layout.reaction(w.owner, w.reaction)
+    return (product.complex if library.get("reactions", w.reaction).releases else product).structure
 
 
-def rooms_of(system):
-    """Folders of the bare slab and of every state of a system, in the order of the rooms."""
+def jobs_of(system):
+    """Jobs of the bare slab and of every state of a system, by the name of the state."""
     system = System.parse(system)
-    return {"slab": f"results/slabs/{system.slab}"} | PLAN.states(system)
+    return {"slab": layout.slab(system.slab)} | PLAN.steps.states(system)
+
+
+def energetics_input(w):
+    """Files that the tables of a system are made of."""
+    system = System.parse(w.system)
+    states = list(PLAN.steps.states(system).values())
+    molecules = [PLAN.molecule(system.slab, molecule.name) for molecule in PLAN.gases.by_role(system).values()]
+    partial_hessians = PLAN.config.thermochemistry.adsorbates == "partial_hessian"
+    return {
+        "states": [file for job in states for file in PLAN.state_files(job)],
+        "modes": [job.modes for job in states if partial_hessians],
+        "saddles": [job.saddle["saddle"] for job in PLAN.steps.saddles(system).values()],
+        "molecules": [file for job in molecules for file in (*PLAN.state_files(job), job.structure, job.modes)],
+        "qualification": PLAN.qualification(system.slab).qualification,
+        "errors": PLAN.error_files(system.slab),
+        "barriers": PLAN.barrier_files(system.slab),
+        "reactions": [record("reactions", name) for name in PLAN.steps.reactions(system)],
+    }
 
 
 onstart:
-    write_json("results/config.json", dict(config))  # so that `qdsurf status` knows what is still missing
+    write_json(layout.CONFIGURATION, dict(config))  # so that `qdsurf status` can tell what is missing

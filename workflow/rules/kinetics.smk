@@ -1,19 +1,12 @@
-# One recipe on every system: coverages in time, who wins, and what that hangs on.
-KINETIC_TABLES = ("coverages", "selectivity", "control", "ledger", "growth", "saturation", "dose", "map", "window")
-
-
+# Kinetics: the recipe on every system.
 rule run_kinetics:
     input:
-        states="results/energetics/{system}/states.csv",
-        steps="results/energetics/{system}/steps.csv",
-        sites="results/energetics/{system}/sites.csv",
-        gibbs="results/energetics/{system}/gibbs.csv",
-        factors="results/energetics/{system}/factors.csv",
+        **{table: layout.energy_table("{system}", table) for table in ("states", "steps", "sites", "gibbs", "factors")},
         recipe=record("recipes", PLAN.config.kinetics.recipe),
         precursor=lambda w: record("precursors", System.parse(w.system).precursor),
     output:
-        **{name: f"results/kinetics/{{system}}/{name}.csv" for name in KINETIC_TABLES},
-        mechanism="results/kinetics/{system}/mechanism.yaml",
+        **{table: layout.kinetic_table("{system}", table) for table in layout.KINETIC_TABLES},
+        mechanism=layout.mechanism("{system}"),
     log:
         "logs/run_kinetics/{system}.log",
     conda:
@@ -22,14 +15,18 @@ rule run_kinetics:
         settings=PLAN.config.kinetics.model_dump(),
         seed=PLAN.config.seed,
         code=code_version("microkinetics.simulate_cycle", "microkinetics.cantera_export", "storage.files"),
+    message:
+        "Simulate {wildcards.system}"
     script:
         "../scripts/run_kinetics.py"
 
 
 use rule join_tables as join_selectivity with:
     input:
-        expand("results/kinetics/{system}/selectivity.csv", system=SYSTEMS),
+        [layout.kinetic_table(system, "selectivity") for system in SYSTEMS],
     output:
-        "results/kinetics/selectivity.csv",
+        layout.joined_table("kinetics", "selectivity"),
     log:
         "logs/join_selectivity.log",
+    message:
+        "Join the selectivities of all systems"

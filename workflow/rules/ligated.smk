@@ -1,31 +1,35 @@
-# Slabs with their ligands, one candidate a binding mode.
+# Covered slabs: one candidate for each binding mode of the ligand.
+LIGATED = layout.ligated("{ligated}")
+
+
 rule attach_ligands:
     input:
-        structure=lambda w: f"results/slabs/{w.ligated.split('~')[0]}/selected.extxyz",
-        material=lambda w: record("materials", find_facet(w.ligated.split("~")[0])[0]),
+        structure=lambda w: layout.slab(slab_of(w)).structure,
+        material=lambda w: record("materials", find_facet(slab_of(w))[0]),
         ligand=lambda w: record("ligands", w.ligated.split("~")[1]),
     output:
-        candidates="results/ligated/{ligated}/candidates.extxyz",
+        candidates=LIGATED.candidates,
     log:
         "logs/attach_ligands/{ligated}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        per_cell=lambda w: PLAN.config.slabs[w.ligated.split("~")[0]].ligands_per_cell,
+        per_cell=lambda w: PLAN.config.slabs[slab_of(w)].ligands_per_cell,
         substrate=PLAN.config.substrate,
         truncate_to_carbons=PLAN.config.truncate_to_carbons,
         code=code_version("ligands.slab_ligands", "surfaces.slab"),
+    message:
+        "Attach the ligand of {wildcards.ligated}"
     script:
         "../scripts/attach_ligands.py"
 
 
 use rule relax_slab as relax_ligated with:
     input:
-        candidates="results/ligated/{ligated}/candidates.extxyz",
+        candidates=LIGATED.candidates,
     output:
-        relaxed="results/ligated/{ligated}/relaxed.extxyz",
-        result="results/ligated/{ligated}/result.json",
-        structure="results/ligated/{ligated}/selected.extxyz",
-        state="results/ligated/{ligated}/state.json",
+        **LIGATED.selection,
     log:
         "logs/relax_ligated/{ligated}.log",
+    message:
+        "Relax the covered slab {wildcards.ligated}"

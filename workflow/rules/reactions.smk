@@ -1,56 +1,61 @@
-# Products of the reaction templates, from the relaxed state they start at.
+# Products of the reaction templates, and the saddle points before them.
+PRODUCT = layout.reaction("{owner}", "{reaction}")
+
+
 rule build_endpoints:
     input:
         structure=reactant_of,
         reaction=lambda w: record("reactions", w.reaction),
     output:
-        candidates="results/reactions/{owner}/{reaction}/candidates.extxyz",
+        candidates=PRODUCT.candidates,
     log:
         "logs/build_endpoints/{owner}/{reaction}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        attempts=PLAN.config.relax.candidates,
+        attempts=RELAX.candidates,
         complete=False,
         code=code_version("elementary_steps.products"),
+    message:
+        "Build the product of {wildcards.reaction} of {wildcards.owner}"
     script:
         "../scripts/build_endpoints.py"
 
 
 use rule relax_slab as relax_reaction with:
     input:
-        candidates="results/reactions/{owner}/{reaction}/candidates.extxyz",
+        candidates=PRODUCT.candidates,
     output:
-        relaxed="results/reactions/{owner}/{reaction}/relaxed.extxyz",
-        result="results/reactions/{owner}/{reaction}/result.json",
-        structure="results/reactions/{owner}/{reaction}/selected.extxyz",
-        state="results/reactions/{owner}/{reaction}/state.json",
+        **PRODUCT.selection,
     log:
         "logs/relax_reaction/{owner}/{reaction}.log",
+    message:
+        "Relax the product of {wildcards.reaction} of {wildcards.owner}"
 
 
-# The same product with what it gives off still beside it: a path needs the same atoms at both ends.
+# The same product with the released molecules still beside it, for the end of a reaction path.
 use rule build_endpoints as build_complex with:
     output:
-        candidates="results/reactions/{owner}/{reaction}/complex/candidates.extxyz",
+        candidates=PRODUCT.complex.candidates,
     log:
         "logs/build_complex/{owner}/{reaction}.log",
     params:
-        attempts=PLAN.config.relax.candidates,
+        attempts=RELAX.candidates,
         complete=True,
         code=code_version("elementary_steps.products"),
+    message:
+        "Build the product complex of {wildcards.reaction} of {wildcards.owner}"
 
 
 use rule relax_slab as relax_complex with:
     input:
-        candidates="results/reactions/{owner}/{reaction}/complex/candidates.extxyz",
+        candidates=PRODUCT.complex.candidates,
     output:
-        relaxed="results/reactions/{owner}/{reaction}/complex/relaxed.extxyz",
-        result="results/reactions/{owner}/{reaction}/complex/result.json",
-        structure="results/reactions/{owner}/{reaction}/complex/selected.extxyz",
-        state="results/reactions/{owner}/{reaction}/complex/state.json",
+        **PRODUCT.complex.selection,
     log:
         "logs/relax_complex/{owner}/{reaction}.log",
+    message:
+        "Relax the product complex of {wildcards.reaction} of {wildcards.owner}"
 
 
 rule find_saddle:
@@ -58,8 +63,7 @@ rule find_saddle:
         initial=reactant_of,
         final=product_of,
     output:
-        path="results/reactions/{owner}/{reaction}/path.extxyz",
-        saddle="results/reactions/{owner}/{reaction}/saddle.json",
+        **PRODUCT.saddle,
     log:
         "logs/find_saddle/{owner}/{reaction}.log",
     conda:
@@ -68,8 +72,10 @@ rule find_saddle:
         mem_mb=memory(),
         runtime=minutes(SADDLE_CALLS),
     params:
-        calculator=lambda w: PLAN.calculator(slab_of(w)).model_dump(),
-        fmax=PLAN.config.relax.fmax_eV_per_A,
+        calculator=settings_of,
+        fmax=RELAX.fmax_eV_per_A,
         code=code_version("saddles.search"),
+    message:
+        "Search the saddle of {wildcards.reaction} of {wildcards.owner}"
     script:
         "../scripts/find_saddle.py"

@@ -1,82 +1,71 @@
-# Figures, pages and provenance: what people look at, in sections in the order of the rooms.
+# Report: figures, pages and provenance, in sections that follow the stages.
 SYSTEM_FIGURES = {  # of each system: section and subsection
     "profile": ("7 Energetics", "energy profiles"),
     "coverages": ("8 Kinetics", "coverages"),
-    "control": ("8 Kinetics", "what it hangs on"),
+    "control": ("8 Kinetics", "rate control"),
     "saturation": ("8 Kinetics", "dose"),
     "map": ("8 Kinetics", "temperature and pressure"),
 }
-PLOTTED = {
-    "energetics": ("states", "steps"),
-    "kinetics": ("coverages", "control", "saturation", "dose", "map", "selectivity"),
+PLOTTED_TABLES = {
+    **{table: layout.energy_table("{system}", table) for table in ("states", "steps")},
+    **{
+        table: layout.kinetic_table("{system}", table)
+        for table in ("coverages", "control", "saturation", "dose", "map", "selectivity")
+    },
 }
-SADDLES = sorted(
+ENDINGS = ("svg", "png")
+SADDLES = sorted(  # owner and reaction
     {
-        str(Path(file).parent.relative_to("results/reactions"))
-        for s in PLAN.systems
-        for file in PLAN.saddle_files(s).values()
+        layout.describe_job(layout.job_name(job.structure))[1:]
+        for system in PLAN.systems
+        for job in PLAN.steps.saddles(system).values()
     }
 )
 FIGURES = [
-    "results/report/selectivity.svg",
-    "results/report/selectivity.png",
-    *expand("results/report/{name}/{system}.{ending}", name=SYSTEM_FIGURES, system=SYSTEMS, ending=("svg", "png")),
-    "results/report/ranking.svg",
-    "results/report/ranking.png",
-    *expand("results/report/saddle/{step}.{ending}", step=SADDLES, ending=("svg", "png")),
+    *(layout.figure(name, ending=ending) for name in ("selectivity", "ranking") for ending in ENDINGS),
+    *(layout.figure(name, system, ending=e) for name in SYSTEM_FIGURES for system in SYSTEMS for e in ENDINGS),
+    *(layout.figure("saddle", *step, ending=ending) for step in SADDLES for ending in ENDINGS),
 ]
-
-SUMMARY = "results/report/summary.rst"
-VIEWS = expand("results/report/structures/{system}.html", system=SYSTEMS)
-EXPORTS = ["results/qdsurf.db", "results/structures.extxyz"]
-# Pages with a table that sorts: name, section of the report, and the CSV files that are joined in it.
+EXPORTS = [layout.DATABASE, layout.ALL_STRUCTURES]
+# Pages with a table that can be sorted: name, section of the report, and the CSV files that are joined in it.
 TABLES = {
-    **{f"errors_{folder}": ("1 Molecules", [f"results/reference/{folder}/errors.csv"]) for folder in PLAN.calculators},
-    "qualification": ("2 Bulk", ["results/bulk/qualification.csv"]),
-    "states": ("7 Energetics", ["results/energetics/states.csv"]),
-    "steps": ("7 Energetics", ["results/energetics/steps.csv"]),
-    "selectivity": ("8 Kinetics", ["results/kinetics/selectivity.csv"]),
-    "control": ("8 Kinetics", expand("results/kinetics/{system}/control.csv", system=SYSTEMS)),
+    **{f"errors_{name}": ("1 Molecules", [layout.reference(name).errors]) for name in PLAN.requirements.calculators},
+    "qualification": ("2 Bulk", [layout.QUALIFICATIONS]),
+    "states": ("7 Energetics", [layout.joined_table("energetics", "states")]),
+    "steps": ("7 Energetics", [layout.joined_table("energetics", "steps")]),
+    "selectivity": ("8 Kinetics", [layout.joined_table("kinetics", "selectivity")]),
+    "control": ("8 Kinetics", [layout.kinetic_table(system, "control") for system in SYSTEMS]),
 }
-PAGES = [*expand("results/report/tables/{table}.html", table=TABLES), *VIEWS, SUMMARY]
+PAGES = [
+    *map(layout.table_page, TABLES),
+    *map(layout.structure_page, SYSTEMS),
+    layout.SUMMARY,
+]
 
 
 # The first page of the report is the answer in words, once there is one.
-report: os.path.abspath(SUMMARY) if os.path.exists(SUMMARY) else "../report/workflow.rst"
+report: os.path.abspath(layout.SUMMARY) if os.path.exists(layout.SUMMARY) else "../report/workflow.rst"
 
 
 rule summarise_results:
     input:
-        selectivity="results/kinetics/selectivity.csv",
+        selectivity=layout.joined_table("kinetics", "selectivity"),
         control=TABLES["control"][1],
-        states="results/energetics/states.csv",
-        steps="results/energetics/steps.csv",
+        states=layout.joined_table("energetics", "states"),
+        steps=layout.joined_table("energetics", "steps"),
     output:
-        SUMMARY,
+        layout.SUMMARY,
     log:
         "logs/summarise_results.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
         recipe=PLAN.config.kinetics.recipe,
-        code=code_version("report.pages.summary", "report.joined_tables"),
+        code=code_version("report.pages.summary", "report.tables", "storage.files"),
+    message:
+        "Write the answer in words"
     script:
         "../scripts/summarise_results.py"
-
-
-rule tabulate_verdicts:
-    input:
-        expand("{folder}/qualification.json", folder=PLAN.qualifications),
-    output:
-        "results/bulk/qualification.csv",
-    log:
-        "logs/tabulate_verdicts.log",
-    conda:
-        "../envs/qdsurf.yaml"
-    params:
-        code=code_version("report.pages.qualification", "report.joined_tables", "storage.files"),
-    script:
-        "../scripts/tabulate_verdicts.py"
 
 
 rule show_tables:
@@ -85,7 +74,7 @@ rule show_tables:
     output:
         **{
             name: report(
-                f"results/report/tables/{name}.html",
+                layout.table_page(name),
                 category=category,
                 subcategory="tables",
                 caption=f"../report/tables/{name.split('_')[0]}.rst",
@@ -98,7 +87,9 @@ rule show_tables:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.pages.table_page", "report.joined_tables"),
+        code=code_version("report.pages.table_page", "report.tables"),
+    message:
+        "Write the pages with the tables"
     script:
         "../scripts/show_tables.py"
 
@@ -106,60 +97,62 @@ rule show_tables:
 rule export_structures:
     input:
         [
-            f"results/{job}/{file}"
-            for room in ("molecules", "slabs", "ligated", "adsorbed", "reactions")
-            for job in PLAN.rooms.get(room, [])
-            for file in ("relaxed.extxyz", "result.json")
+            file
+            for stage in layout.RELAXED_STAGES
+            for name in PLAN.jobs.get(stage, [])
+            for file in layout.job(name).relaxation.values()
         ],
     output:
-        database="results/qdsurf.db",
-        structures="results/structures.extxyz",
+        database=layout.DATABASE,
+        structures=layout.ALL_STRUCTURES,
     log:
         "logs/export_structures.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
         code=code_version("pipeline.database", "storage.files"),
+    message:
+        "Export all structures"
     script:
         "../scripts/export_structures.py"
 
 
 rule plot_selectivity:
     input:
-        table="results/kinetics/selectivity.csv",
+        table=layout.joined_table("kinetics", "selectivity"),
     output:
         svg=report(
-            "results/report/selectivity.svg",
+            layout.figure("selectivity"),
             category="8 Kinetics",
             subcategory="all systems",
             caption="../report/selectivity_figure.rst",
-            labels={"figure": "who wins"},
+            labels={"figure": "selectivity"},
         ),
-        png="results/report/selectivity.png",
+        png=layout.figure("selectivity", ending="png"),
     log:
         "logs/plot_selectivity.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures.kinetics"),
+        code=code_version("report.figures.selectivity", "report.figures.style", "storage.files"),
+    message:
+        "Draw the selectivity of all systems"
     script:
         "../scripts/plot_selectivity.py"
 
 
 rule show_system:
     input:
-        **{name: f"results/{room}/{{system}}/{name}.csv" for room, names in PLOTTED.items() for name in names},
+        **PLOTTED_TABLES,
         unrefined=lambda w: [
-            f"results/energetics/{w.system}/unrefined/{table}.csv"
-            for table in ("states", "steps")
-            if PLAN.config.refine
+            layout.energy_table(w.system, table, refined=False) for table in ("states", "steps") if PLAN.config.refine
         ],
-        structures=lambda w: [f"{room}/selected.extxyz" for room in rooms_of(w.system).values()],
+        structures=lambda w: [job.structure for job in jobs_of(w.system).values()],
         recipe=record("recipes", PLAN.config.kinetics.recipe),
     output:
         **{
             name: report(
-                f"results/report/{name}/{{system}}.svg",
+                layout.figure(name, "{system}"),
                 category=category,
                 subcategory=subcategory,
                 labels={"system": "{system}"},
@@ -167,9 +160,9 @@ rule show_system:
             )
             for name, (category, subcategory) in SYSTEM_FIGURES.items()
         },
-        pngs=expand("results/report/{name}/{{system}}.png", name=SYSTEM_FIGURES),
+        pngs=[layout.figure(name, "{system}", ending="png") for name in SYSTEM_FIGURES],
         structures=report(
-            "results/report/structures/{system}.html",
+            layout.structure_page("{system}"),
             category="3 to 6 Structures",
             labels={"system": "{system}"},
             caption="../report/structures.rst",
@@ -179,71 +172,88 @@ rule show_system:
     conda:
         "../envs/qdsurf.yaml"
     params:
-        tables=[name for names in PLOTTED.values() for name in names],
-        rooms=lambda w: list(rooms_of(w.system)),
-        code=code_version("report.figures.kinetics", "report.pages.viewer", "storage.files"),
+        tables=list(PLOTTED_TABLES),
+        states=lambda w: list(jobs_of(w.system)),
+        code=code_version(
+            "report.figures.kinetics",
+            "report.figures.profile",
+            "report.figures.style",
+            "report.pages.viewer",
+            "records.library",
+            "storage.files",
+            "storage.structures",
+        ),
+    message:
+        "Draw {wildcards.system}"
     script:
         "../scripts/show_system.py"
 
 
 rule plot_saddle:
     input:
-        path="results/reactions/{owner}/{reaction}/path.extxyz",
-        saddle="results/reactions/{owner}/{reaction}/saddle.json",
+        **PRODUCT.saddle,
     output:
         svg=report(
-            "results/report/saddle/{owner}/{reaction}.svg",
+            layout.figure("saddle", "{owner}", "{reaction}"),
             category="3 to 6 Structures",
             subcategory="transition states",
             labels={"system": "{owner}", "step": "{reaction}"},
             caption="../report/saddle.rst",
         ),
-        png="results/report/saddle/{owner}/{reaction}.png",
+        png=layout.figure("saddle", "{owner}", "{reaction}", ending="png"),
     log:
         "logs/plot_saddle/{owner}/{reaction}.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures.kinetics", "storage.files"),
+        code=code_version("report.figures.saddle", "report.figures.style", "saddles.result", "storage.structures"),
+    message:
+        "Draw the saddle of {wildcards.reaction} of {wildcards.owner}"
     script:
         "../scripts/plot_saddle.py"
 
 
 rule plot_ranking:
     input:
-        table="results/kinetics/selectivity.csv",
+        table=layout.joined_table("kinetics", "selectivity"),
     output:
         svg=report(
-            "results/report/ranking.svg",
+            layout.figure("ranking"),
             category="8 Kinetics",
             subcategory="all systems",
             caption="../report/ranking.rst",
-            labels={"figure": "precursors, good and harm"},
+            labels={"figure": "ranking of the precursors"},
         ),
-        png="results/report/ranking.png",
+        png=layout.figure("ranking", ending="png"),
     log:
         "logs/plot_ranking.log",
     conda:
         "../envs/qdsurf.yaml"
     params:
-        code=code_version("report.figures.kinetics"),
+        code=code_version("report.figures.ranking", "report.figures.style", "storage.files"),
+    message:
+        "Draw the ranking of the precursors"
     script:
         "../scripts/plot_ranking.py"
 
 
 rule write_provenance:
     input:
-        results=lambda w: [
-            f"results/{job}/result.json"
-            for room in ("molecules", "slabs", "ligated", "adsorbed", "reactions", "reference")
-            for job in PLAN.rooms[room]
+        results=[
+            layout.job(name).result
+            for stage in (*layout.RELAXED_STAGES, "reference")
+            for name in PLAN.jobs.get(stage, [])
         ],
-        qualifications=lambda w: expand("{folder}/qualification.json", folder=PLAN.qualifications),
-        records=lambda w: PLAN.records,
-        tables=["results/energetics/states.csv", "results/energetics/steps.csv", "results/kinetics/selectivity.csv"],
+        qualifications=[layout.JobFiles(folder).qualification for folder in PLAN.qualifications],
+        records=PLAN.record_files,
+        tables=[
+            layout.joined_table("energetics", "states"),
+            layout.joined_table("energetics", "steps"),
+            layout.joined_table("kinetics", "selectivity"),
+        ],
     output:
         report(
-            "results/provenance.json",
+            layout.PROVENANCE,
             category="9 The run",
             caption="../report/provenance.rst",
             labels={"file": "provenance.json"},
@@ -255,5 +265,7 @@ rule write_provenance:
     params:
         config=dict(config),
         code=code_version("pipeline.provenance", "storage.files"),
+    message:
+        "Write the provenance"
     script:
         "../scripts/write_provenance.py"

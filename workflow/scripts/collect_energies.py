@@ -1,9 +1,10 @@
 from qdsurf.pipeline.config import load_config
 from qdsurf.pipeline.plan import Plan
+from qdsurf.pipeline.tables import tabulate_system
 from qdsurf.records.systems import System
 from qdsurf.storage.files import write_table
 
 plan = Plan(load_config(snakemake.params.config))
-tables = plan.collect(System.parse(snakemake.wildcards.system))
-for path, table in zip(snakemake.output, tables, strict=True):
-    write_table(path, table)
+tables = tabulate_system(plan, System.parse(snakemake.wildcards.system))
+for name, table in (vars(tables.energies) | {"gibbs": tables.gibbs}).items():
+    write_table(snakemake.output[name], table)

@@ -3,7 +3,7 @@ from qdsurf.records import library
 from qdsurf.records.systems import System
 from qdsurf.storage.structures import read_structures, write_structures
 
-candidates, reason = place_candidates(
+candidates = place_candidates(
     read_structures(snakemake.input.structure),
     read_structures(snakemake.input.molecule),
     library.precursor(System.parse(snakemake.wildcards.system).precursor),
@@ -11,4 +11,4 @@ candidates, reason = place_candidates(
     snakemake.params.poses,
     snakemake.params.seed,
 )
-write_structures(snakemake.output.candidates, candidates, reason)
+write_structures(snakemake.output.candidates, candidates.structures, candidates.reason)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from qdsurf.report.figures.kinetics import plot_selectivity, save
+from qdsurf.report.figures.selectivity import plot_selectivity
+from qdsurf.report.figures.style import write_svg_and_png
 from qdsurf.storage.files import read_table
 
-save(plot_selectivity(read_table(snakemake.input.table)), Path(snakemake.output.svg).with_suffix(""))
+write_svg_and_png(plot_selectivity(read_table(snakemake.input.table)), Path(snakemake.output.svg).with_suffix(""))

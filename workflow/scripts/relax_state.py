@@ -1,20 +1,33 @@
-from qdsurf.elementary_steps.selection import select_state
 from qdsurf.elementary_steps.state_check import check_state
-from qdsurf.progress import logged
+from qdsurf.logs import log_to_file
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.checkpoint import Checkpoint
 from qdsurf.relaxation.relax import relax_batch
-from qdsurf.storage.files import write_json
-from qdsurf.storage.structures import read_reason, read_structures, write_structures
+from qdsurf.relaxation.result import read_results, write_results
+from qdsurf.relaxation.selection import select_state, write_state
+from qdsurf.storage.structures import read_reason, read_structures
 
-done, how, path = snakemake.output, snakemake.params, snakemake.input.candidates
-label = done.relaxed.removeprefix("results/").removesuffix("/relaxed.extxyz")
-with logged(snakemake.log[0]), Checkpoint(f"{done.result}.part", how.code) as checkpoint:
-    candidates, patience = read_structures(path), snakemake.resources.timeout_s
-    settings = (CalculatorSpec(**how.calculator), how.fmax, how.max_steps, how.keep, label, check_state)
-    relaxed, results = relax_batch(candidates, *settings, timeout_s=patience, checkpoint=checkpoint)
-    write_structures(done.relaxed, relaxed)
-    write_json(done.result, results)
-    selected, state = select_state(candidates, read_structures(done.relaxed), results, read_reason(path))
-    write_structures(done.structure, selected)
-    write_json(done.state, state)
+candidates = read_structures(snakemake.input.candidates)
+reason = read_reason(snakemake.input.candidates)
+label = snakemake.output.relaxed.removeprefix("results/").removesuffix("/relaxed.extxyz")
+
+with (
+    log_to_file(snakemake.log[0]),
+    Checkpoint(f"{snakemake.output.result}.part", snakemake.params.code) as checkpoint,
+):
+    results = relax_batch(
+        candidates,
+        CalculatorSpec(**snakemake.params.calculator),
+        snakemake.params.fmax,
+        snakemake.params.max_steps,
+        keep=snakemake.params.keep,
+        label=f"relax {label}",
+        check=check_state,
+        timeout_s=snakemake.resources.timeout_s,
+        checkpoint=checkpoint,
+    )
+    write_results(results, snakemake.output.relaxed, snakemake.output.result)
+    # The state is selected from the stored files, so that it does not depend on digits that the files do not keep.
+    stored = read_results(snakemake.output.relaxed, snakemake.output.result)
+    state, structure = select_state(candidates, stored, reason)
+    write_state(state, structure, snakemake.output.structure, snakemake.output.state)

@@ -1,20 +1,26 @@
 from qdsurf.elementary_steps.state_check import check_state
-from qdsurf.progress import logged
+from qdsurf.logs import log_to_file
 from qdsurf.records.models import CalculatorSpec
 from qdsurf.relaxation.checkpoint import Checkpoint
 from qdsurf.relaxation.relax import relax_batch
-from qdsurf.storage.files import write_json
-from qdsurf.storage.structures import read_structures, write_structures
+from qdsurf.relaxation.result import write_results
+from qdsurf.storage.structures import read_structures
 
-done, how = snakemake.output, snakemake.params
-label = done.relaxed.removeprefix("results/").removesuffix("/relaxed.extxyz")
-with logged(snakemake.log[0]), Checkpoint(f"{done.result}.part", how.code) as checkpoint:
-    relaxed, results = relax_batch(
+label = snakemake.output.relaxed.removeprefix("results/").removesuffix("/relaxed.extxyz")
+
+with (
+    log_to_file(snakemake.log[0]),
+    Checkpoint(f"{snakemake.output.result}.part", snakemake.params.code) as checkpoint,
+):
+    results = relax_batch(
         read_structures(snakemake.input.candidates),
-        CalculatorSpec(**how.calculator),
-        *(how.fmax, how.max_steps, how.keep, label, check_state),
+        CalculatorSpec(**snakemake.params.calculator),
+        snakemake.params.fmax,
+        snakemake.params.max_steps,
+        keep=snakemake.params.keep,
+        label=f"relax {label}",
+        check=check_state,
         timeout_s=snakemake.resources.timeout_s,
         checkpoint=checkpoint,
     )
-    write_structures(done.relaxed, relaxed)
-    write_json(done.result, results)
+    write_results(results, snakemake.output.relaxed, snakemake.output.result)

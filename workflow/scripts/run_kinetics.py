@@ -7,15 +7,19 @@ from qdsurf.records import library
 from qdsurf.records.systems import System
 from qdsurf.storage.files import write_atomically, write_table
 
-given, how, system = snakemake.input, snakemake.params, snakemake.wildcards.system
-tables, recipe = read_tables(Path(given.states).parent), library.read_record(given.recipe, library.Recipe)
+system, settings = snakemake.wildcards.system, snakemake.params.settings
+tables = read_tables(Path(snakemake.input.states).parent)
 conditions = Conditions(
-    *(system, tables, recipe, library.precursor(System.parse(system).precursor)),
-    *(None, None, how.settings["cycles"], how.settings["samples"], how.seed),
+    system,
+    tables,
+    library.read_record(snakemake.input.recipe, library.Recipe),
+    library.precursor(System.parse(system).precursor),
+    cycles=settings["cycles"],
+    samples=settings["samples"],
+    seed=snakemake.params.seed,
 )
-studied = simulate_cycle(conditions) | scan_conditions(
-    conditions, how.settings["map_points"], how.settings["map_samples"]
-)
-for name, table in studied.items():
+results = simulate_cycle(conditions)
+results |= scan_conditions(conditions, settings["map_points"], settings["map_samples"])
+for name, table in results.items():
     write_table(snakemake.output[name], table)
 write_atomically(snakemake.output.mechanism, export_mechanism(system, tables))

@@ -1,5 +1,5 @@
-from qdsurf.report.joined_tables import join_tables
 from qdsurf.report.pages.summary import write_summary
+from qdsurf.report.tables import join_tables
 from qdsurf.storage.files import read_table, write_atomically
 
 given = snakemake.input

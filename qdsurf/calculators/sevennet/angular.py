@@ -35,14 +35,20 @@ HARMONICS = [
 
 
 class Angular(NamedTuple):
-    """The couplings C_ik(r) = sum_j <l1 i, l2 j | l3 k> Y_j(r) of all triples (l1, l2, l3), as sparse sums.
+    """Couplings C_ik(r) = sum_j <l1 i, l2 j | l3 k> Y_j(r) of all triples (l1, l2, l3), as sparse sums.
 
     Attributes
     ----------
-    powers, factors, harmonic : monomials of all harmonics: powers of x, y and z, shape (p, 3), coefficient, and the
-        number l^2 + m of the harmonic that the monomial belongs to.
-    row, column, value : nonzero coefficients: number of the coupling, of the harmonic, and the coefficient itself.
-    size : number of couplings of an edge.
+    powers : ndarray
+        Powers of x, y and z in each of the p monomials of all harmonics, shape (p, 3).
+    factors : ndarray
+        Coefficients of the monomials, shape (p,).
+    harmonic : ndarray
+        Number l^2 + m of the harmonic to which a monomial belongs, shape (p,).
+    row, column, value : ndarray
+        Nonzero coefficients: number of the coupling, number of the harmonic, and the coefficient, shape (q,).
+    size : int
+        Number of couplings of an edge.
     """
 
     powers: np.ndarray
@@ -55,15 +61,19 @@ class Angular(NamedTuple):
 
 
 def make_angular(coefficients: dict[tuple[int, ...], np.ndarray]) -> tuple[Angular, dict]:
-    """Lay out the couplings of all triples one after the other.
+    """Number the couplings of all triples one after the other.
 
     Parameters
     ----------
-    coefficients : Clebsch-Gordan coefficients of each triple (l1, l2, l3), shape (2 l1 + 1, 2 l2 + 1, 2 l3 + 1).
+    coefficients : dict
+        Clebsch-Gordan coefficients of each triple (l1, l2, l3), shape (2 l1 + 1, 2 l2 + 1, 2 l3 + 1).
 
     Returns
     -------
-    Angular, and for each triple the number of its first coupling; C_ik follows at i (2 l3 + 1) + k.
+    angular : Angular
+        The couplings as sparse sums.
+    first : dict
+        Number of the first coupling of each triple; C_ik has the number first + i (2 l3 + 1) + k.
     """
     largest = max(l2 for _, l2, _ in coefficients)
     monomials = [
@@ -86,12 +96,18 @@ def make_angular(coefficients: dict[tuple[int, ...], np.ndarray]) -> tuple[Angul
 
 @njit(**COMPILED)
 def couple(first, last, vectors, distances, angular, couplings):
-    """Fill the couplings of the edges `first` to `last`.
+    """Compute the couplings of the edges `first` to `last`.
 
     Parameters
     ----------
-    vectors, distances : of the edges in A, shape (edges, 3) and (edges,).
-    couplings : written here, shape (edges, angular.size).
+    first, last : int
+        Range of edges.
+    vectors, distances : ndarray
+        Vectors and lengths of the edges in A, shape (edges, 3) and (edges,).
+    angular : Angular
+        Couplings as sparse sums.
+    couplings : ndarray
+        Output, shape (edges, angular.size).
     """
     harmonics = np.empty(angular.column.max() + 1)
     row = np.empty(angular.size)
@@ -110,12 +126,20 @@ def couple(first, last, vectors, distances, angular, couplings):
 
 @njit(**COMPILED)
 def edge_gradient(first, last, vectors, distances, angular, d_couplings, d_distances, gradient):
-    """Turn derivatives by couplings and distances into derivatives by the vectors of the edges.
+    """Convert derivatives with respect to couplings and distances into derivatives with respect to the edge vectors.
 
     Parameters
     ----------
-    d_couplings, d_distances : derivatives of the energy, shape (edges, angular.size) and (edges,).
-    gradient : written here, eV/A, shape (edges, 3).
+    first, last : int
+        Range of edges.
+    vectors, distances : ndarray
+        Vectors and lengths of the edges in A, shape (edges, 3) and (edges,).
+    angular : Angular
+        Couplings as sparse sums.
+    d_couplings, d_distances : ndarray
+        Derivatives of the energy, shape (edges, angular.size) and (edges,).
+    gradient : ndarray
+        Output in eV/A, shape (edges, 3).
     """
     d_harmonics = np.empty(angular.column.max() + 1)
     for e in range(first, last):

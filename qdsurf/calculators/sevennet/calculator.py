@@ -29,16 +29,20 @@ class SevenNet(Calculator):
 
     Parameters
     ----------
-    model : `7net-l3i5` or `7net-0`.
-    d3 : `PBE` adds the dispersion D3(BJ) of that functional (10.1002/jcc.21759), `none` does not.
-    threads : among which atoms and edges are divided.
-    precision : `single`, in which the networks were trained, or `double`, at twice the time, for derivatives by finite
+    model : str, optional
+        `7net-l3i5` or `7net-0`.
+    d3 : str, optional
+        `PBE` adds the dispersion D3(BJ) of that functional (10.1002/jcc.21759), `none` does not.
+    threads : int, optional
+        Number of threads among which atoms and edges are divided.
+    precision : str, optional
+        `single`, in which the networks were trained. `double` takes twice the time and is for derivatives by finite
         differences.
 
     Raises
     ------
     InputError
-        A parameter is not one of these.
+        A parameter has another value.
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 (as in ASE)
@@ -58,11 +62,13 @@ class SevenNet(Calculator):
             )
         self.network = load_network(model, precision)
         self.species = {number: index for index, number in enumerate(self.network.atomic_numbers.tolist())}
-        self.model, self.threads, self.workspace = model, threads, Workspace()
+        self.model = model
+        self.threads = threads
+        self.workspace = Workspace()
         self.dispersion = None if d3 == "none" else Dispersion(d3)
 
     def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
-        """Energy (eV), forces (eV/A) and, in a periodic cell, stress (eV/A^3).
+        """Compute energy (eV), forces (eV/A) and, in a periodic cell, stress (eV/A^3).
 
         `energies` (eV) are the contributions of the atoms to the energy of the network. They are given only without D3,
         which is not divided among atoms.
@@ -99,7 +105,7 @@ class SevenNet(Calculator):
 
 
 def _assert_plausible(atoms: Atoms, edges: NeighbourList, relative_eV: np.ndarray) -> None:
-    """Refuse energies far below those of real matter, which a network can predict where atoms overlap."""
+    """Refuse energies far below those of real matter, which a network can predict if atoms overlap."""
     lowest = int(np.argmin(relative_eV))
     if relative_eV[lowest] > LOWEST_RELATIVE_EV:
         return
@@ -113,7 +119,7 @@ def _assert_plausible(atoms: Atoms, edges: NeighbourList, relative_eV: np.ndarra
 
 @cache
 def load_network(model: str, precision: str) -> Network:
-    """Load a network once per process, and compile its loops where that has not been done on this machine."""
+    """Load a network once per process, and compile its loops if this machine has not compiled them before."""
     network = Network(model, PRECISIONS[precision])
     with one_at_a_time():
         network.evaluate(np.array([0, 0]), find_edges(Atoms("H2", [[0, 0, 0], [0, 0, 1]]), network.cutoff_A))

@@ -1,4 +1,4 @@
-"""How the loops are compiled, and that processes which start together compile them one after the other."""
+"""Options for the compilation of the loops, and a lock for processes that compile at the same time."""
 
 import os
 import tempfile
@@ -19,8 +19,8 @@ COMPILED: dict[str, Any] = {
 def one_at_a_time() -> Iterator[None]:
     """Wait until no other process of this user compiles.
 
-    numba updates the index of its cache without a lock: two processes that compile for different precisions could
-    overwrite one another's entries. The others find what the first one has compiled.
+    numba updates the index of its cache without a lock. Without this lock, two processes that compile for different
+    precisions could overwrite the entries of each other. With it, the second process uses the result of the first.
     """
     try:
         import fcntl

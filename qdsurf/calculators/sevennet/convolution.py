@@ -1,14 +1,14 @@
-"""Message passing of one layer: every atom sums over its neighbours, forwards and backwards.
+"""Message passing of one layer: sums over the neighbours of every atom, and their derivatives.
 
-Forwards, for every atom a and every path (l1, l2, l3) with channels u,
+In the forward pass, for every atom a and every path (l1, l2, l3) with channels u,
 
     y_a[k, u] = sum_b w_u(r_ab) sum_i C_ik(r_ab) x_b[i, u]
 
-with the features x of the neighbour b, the couplings C of `angular` and the radial weights w of `radial`. Backwards,
-atom a is the source of the same messages: it gathers from the neighbours that received them, so that no two threads
-write to the same place. The edge seen from its other end has the couplings (-1)^l2 C.
+with the features x of the neighbour b, the couplings C of `angular` and the radial weights w of `radial`. In the
+backward pass, atom a is the source of the same messages. It gathers from the neighbours that received them, so that no
+two threads write to the same address. The same edge from its other end has the couplings (-1)^l2 C.
 
-The sum over i, or over k backwards, is written out; the compiler keeps the terms of 1, 3, 5 or 7 components.
+The sum over i, or over k in the backward pass, is unrolled; the compiler keeps the terms of 1, 3, 5 or 7 components.
 All arrays are flat and all indices unsigned. Otherwise numba checks for negative indices, which prevents vectorisation.
 """
 
@@ -31,13 +31,13 @@ PATH = np.dtype(
         ("weight_offset", np.int64),
         ("coupling_offset", np.int64),
         ("parity", np.int64),  # (-1)^l2
-        ("isotropic", np.bool_),  # l2 = 0: the couplings are a multiple of the unit matrix, whatever the direction
+        ("isotropic", np.bool_),  # l2 = 0: the couplings are a multiple of the unit matrix for any direction
     ]
 )
 MAX_CHANNELS = 128  # of one path
 MAX_DEGREE = 3
 UNSIGNED = np.uintp
-# Distance of the rows in the buffer for scaled features.
+# Offsets of the rows in the buffer for scaled features.
 ROW_1, ROW_2, ROW_3, ROW_4, ROW_5, ROW_6 = (UNSIGNED(i * MAX_CHANNELS) for i in range(1, 7))
 
 
@@ -54,7 +54,7 @@ def scale_features(path, weight, x, weights, features, scaled):
 
 @njit(**COMPILED)
 def gather_isotropic(edges, neighbours, path, widths, arrays):
-    """Messages to one atom through one path with l2 = 0."""
+    """Add the messages to one atom through one path with l2 = 0."""
     (a, first, last), (weight_width, input_width, output_width) = edges, widths
     couplings, weights, features, messages, _ = arrays
     channels = UNSIGNED(path.channels)
@@ -69,7 +69,7 @@ def gather_isotropic(edges, neighbours, path, widths, arrays):
 
 
 def make_gather(inputs: int) -> Callable:
-    """Compile the messages to one atom through one path whose input has 1, 3, 5 or 7 components."""
+    """Compile the function for the messages to one atom through one path whose input has 1, 3, 5 or 7 components."""
 
     @njit(**COMPILED)
     def gather_path(edges, neighbours, path, widths, arrays):
@@ -112,13 +112,22 @@ def gather(first, last, starts, neighbours, distances, couplings, features, radi
 
     Parameters
     ----------
-    starts : edges of atom a are starts[a] to starts[a + 1], shape (atoms + 1,).
-    neighbours, distances : of each edge; index and A.
-    couplings : of each edge, shape (edges, couplings).
-    features : of the atoms, shape (atoms, inputs).
-    radial : a `radial.RadialTable`.
-    paths : records of type PATH.
-    messages : written here, shape (atoms, outputs).
+    first, last : int
+        Range of atoms.
+    starts : ndarray
+        The edges of atom a are starts[a] to starts[a + 1], shape (atoms + 1,).
+    neighbours, distances : ndarray
+        Index of the neighbour and length in A of each edge, shape (edges,).
+    couplings : ndarray
+        Couplings of each edge, shape (edges, couplings).
+    features : ndarray
+        Features of the atoms, shape (atoms, inputs).
+    radial : RadialTable
+        Radial weights.
+    paths : ndarray
+        Paths of the layer, records of type PATH.
+    messages : ndarray
+        Output, shape (atoms, outputs).
     """
     dtype = radial.values.dtype.type
     scaled = np.empty((2 * MAX_DEGREE + 1) * MAX_CHANNELS, dtype)
@@ -145,7 +154,7 @@ def gather(first, last, starts, neighbours, distances, couplings, features, radi
 
 @njit(**COMPILED)
 def most_neighbours(starts, first, last):
-    """Largest number of edges of an atom."""
+    """Largest number of edges of one atom."""
     most = 0
     for a in range(first, last):
         most = max(most, starts[a + 1] - starts[a])
@@ -154,7 +163,7 @@ def most_neighbours(starts, first, last):
 
 @njit(**COMPILED, inline="always")
 def finish_backward(channels, weight, x, weights, slopes, features, back, d_features):
-    """Add to the derivatives by the features of one component; returns the derivative by the distance."""
+    """Add the derivatives with respect to the features of one component; return that with respect to the distance."""
     d_distance = back[0] * 0
     for u in range(channels):
         d_features[x + u] += weights[weight + u] * back[u]
@@ -164,7 +173,7 @@ def finish_backward(channels, weight, x, weights, slopes, features, back, d_feat
 
 @njit(**COMPILED)
 def backward_isotropic(edges, neighbours, path, widths, inputs, outputs):
-    """Derivatives from the messages of one atom through one path with l2 = 0."""
+    """Add the derivatives from the messages of one atom through one path with l2 = 0."""
     (a, first, last), (weight_width, input_width, output_width) = edges, widths
     couplings, weights, slopes, features, d_messages = inputs
     d_features, _, d_distances, _, back = outputs
@@ -181,7 +190,7 @@ def backward_isotropic(edges, neighbours, path, widths, inputs, outputs):
 
 
 def make_backward(columns: int) -> Callable:
-    """Compile the derivatives through one path whose output has 1, 3, 5 or 7 components."""
+    """Compile the function for the derivatives through one path whose output has 1, 3, 5 or 7 components."""
 
     @njit(**COMPILED)
     def backward_path(edges, neighbours, path, widths, inputs, outputs):
@@ -251,13 +260,19 @@ def gather_backward(
     first, last, starts, neighbours, distances, couplings, features, radial, paths, d_messages, d_features,
     d_couplings, d_distances,
 ):  # fmt: skip
-    """Derivatives of the energy by features, couplings and distances, from those by the messages.
+    """Compute derivatives with respect to features, couplings and distances from those with respect to the messages.
 
     Parameters
     ----------
-    d_messages : derivatives by the messages to every atom, shape (atoms, outputs).
-    d_features : written here, shape (atoms, inputs).
-    d_couplings, d_distances : added to, for the edges of the atoms `first` to `last`.
+    first, last, starts, neighbours, distances, couplings, features, radial, paths
+        As in `gather`.
+    d_messages : ndarray
+        Derivatives of the energy with respect to the messages, shape (atoms, outputs).
+    d_features : ndarray
+        Output, shape (atoms, inputs).
+    d_couplings, d_distances : ndarray
+        Arrays to which the derivatives are added, for the edges of the atoms `first` to `last`; shape
+        (edges, couplings) and (edges,).
     """
     dtype = radial.values.dtype.type
     scaled, back = np.empty(MAX_CHANNELS, dtype), np.empty(MAX_CHANNELS, dtype)

@@ -1,10 +1,10 @@
-"""Write the weights of a SevenNet checkpoint as a file of NumPy arrays; needs `sevenn` and torch, once.
+"""Write the weights of a SevenNet checkpoint as a file of NumPy arrays. Only this step needs `sevenn` and torch.
 
     python -m qdsurf.calculators.sevennet.export 7net-l3i5 7net-l3i5.npz
 
 Normalisations of e3nn (path weights, average number of neighbours, scaled activations) are folded into the matrices, so
-that the network is linear layers, couplings and SiLU and nothing else. The file is the same, byte for byte, whenever it
-is made from the same checkpoint.
+that the network consists only of linear layers, couplings and SiLU. Files from the same checkpoint are identical to the
+last byte.
 """
 
 import sys
@@ -16,11 +16,28 @@ import numpy as np
 
 from qdsurf.calculators.sevennet.radial import SILU_SCALE
 
-EARLIEST_DATE = (1980, 1, 1, 0, 0, 0)  # of the members of a zip file: no time of writing in the file
+EARLIEST_DATE = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # of the members of a zip file, so that the file does not contain the time of writing
 
 
 def export_weights(checkpoint: str) -> dict[str, np.ndarray]:
-    """Read a checkpoint that `sevenn` knows by name or path, and return its arrays by name.
+    """Read a checkpoint and convert it to arrays.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Name or path that `sevenn` accepts.
+
+    Returns
+    -------
+    dict
+        Arrays by name.
 
     Raises
     ------
@@ -97,6 +114,7 @@ def _layer(parts: dict, t: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def _check_activations(activations: list, t: int) -> None:
+    """Assert that all activations of a layer are scaled SiLU."""
     for activation in activations:
         function, scale = getattr(activation, "f", activation), float(getattr(activation, "cst", 1.0))
         if function is None:
@@ -106,7 +124,7 @@ def _check_activations(activations: list, t: int) -> None:
 
 
 def _linear(module) -> list[np.ndarray]:
-    """Matrix (inputs, outputs) of an equivariant linear layer for each l; without inputs where there are none."""
+    """Matrix (inputs, outputs) of an equivariant linear layer for each l; it has no rows if there are no inputs."""
     linear = module.linear
     irreps_in, irreps_out = linear.irreps_in, linear.irreps_out
     largest = max(ir.l for _, ir in irreps_out)
@@ -124,17 +142,26 @@ def _linear(module) -> list[np.ndarray]:
 
 
 def _array(tensor) -> np.ndarray:
+    """Convert a tensor to an array in double precision."""
     return tensor.detach().cpu().numpy().astype(np.float64)
 
 
 def _compact(name: str, value: np.ndarray) -> np.ndarray:
-    """Matrices in single precision, in which they were trained; physical constants in double precision."""
+    """Store matrices in single precision, in which they were trained, and physical constants in double precision."""
     single = (name.startswith("layers/") and not name.endswith("/paths")) or name in ("embedding", "readout")
     return np.array(value, np.float32 if single else value.dtype, order="C")
 
 
 def write_weights(arrays: dict[str, np.ndarray], path: Path) -> None:
-    """Write arrays as an .npz file that does not depend on when it is written."""
+    """Write arrays as an .npz file that does not contain the time of writing.
+
+    Parameters
+    ----------
+    arrays : dict
+        Arrays by name.
+    path : Path
+        File that is written or replaced.
+    """
     with zipfile.ZipFile(path, "w") as archive:
         for name, value in sorted(arrays.items()):
             buffer = BytesIO()

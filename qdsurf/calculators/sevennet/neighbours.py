@@ -1,4 +1,4 @@
-"""Edges of a structure: all pairs of atoms within the cut-off, through the cell boundaries where it is periodic."""
+"""Edges of a structure: all pairs of atoms within the cut-off, including periodic images."""
 
 from typing import NamedTuple
 
@@ -9,17 +9,22 @@ from vesin import NeighborList
 from qdsurf.calculators.cells import completed_cell
 from qdsurf.errors import CalculationError, InputError
 
-CLOSEST_A = 0.4  # the radial tables are coarse below; no two nuclei of a molecule are closer than 0.74 A
+CLOSEST_A = 0.4  # the radial tables are coarse below; the shortest distance in a molecule is 0.74 A
 
 
 class NeighbourList(NamedTuple):
-    """All pairs within the cut-off, from both ends, sorted by the first atom; each is called an edge.
+    """Edges within the cut-off. Every pair of atoms has two edges, one from each atom, sorted by the first atom.
 
     Attributes
     ----------
-    starts : edges of atom a are starts[a] to starts[a + 1], shape (atoms + 1,).
-    neighbours : atom at the other end, shape (edges,).
-    vectors, distances : to that atom, A, shape (edges, 3) and (edges,).
+    starts : ndarray
+        The edges of atom a are starts[a] to starts[a + 1], shape (atoms + 1,).
+    neighbours : ndarray
+        Index of the second atom, shape (edges,).
+    vectors : ndarray
+        From the first to the second atom in A, shape (edges, 3).
+    distances : ndarray
+        Length of the vectors in A, shape (edges,).
     """
 
     starts: np.ndarray
@@ -29,7 +34,12 @@ class NeighbourList(NamedTuple):
 
 
 def check_structure(atoms: Atoms) -> None:
-    """Refuse a structure that has no energy.
+    """Assert that the energy of a structure is defined.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The structure.
 
     Raises
     ------
@@ -60,12 +70,24 @@ def check_structure(atoms: Atoms) -> None:
 
 
 def find_edges(atoms: Atoms, cutoff_A: float) -> NeighbourList:
-    """All edges up to the cut-off, from both ends, sorted by the first atom.
+    """Find all edges of a structure.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Structure with any periodicity.
+    cutoff_A : float
+        Largest distance of a pair.
+
+    Returns
+    -------
+    NeighbourList
+        Edges from both ends of every pair, sorted by the first atom.
 
     Raises
     ------
     CalculationError
-        Two atoms are closer than 0.4 A; names them.
+        Two atoms are closer than 0.4 A; the message names them.
     """
     cell = completed_cell(atoms)
     search = NeighborList(cutoff=cutoff_A, full_list=True, sorted=True, n_threads=1)

@@ -1,10 +1,11 @@
-"""The network: energy of every atom, and by one pass backwards the forces and the virial.
+"""The network: energies of the atoms, and forces and virial by one backward pass.
 
-An atom starts from the embedding of its element. Each interaction layer mixes its features (`linear_in`), gathers
-messages from the neighbours (`convolution`), mixes these (`linear_out`), adds a linear skip of the old features, and
-applies a gated activation: SiLU to scalars, and to the features of l > 0 a factor SiLU(gate) from extra scalars. The
-energy of an atom is a linear function of its last scalars, scaled and shifted by element. Features of degree l have the
-shape (atoms, 2 l + 1, channels): channels are innermost, so that all loops run along them.
+The features of an atom start from the embedding of its element. Each interaction layer mixes the features
+(`linear_in`), gathers messages from the neighbours (`convolution`), mixes the messages (`linear_out`), adds a linear
+skip of the old features, and applies a gated activation. The activation is SiLU for scalars; features of l > 0 are
+multiplied by SiLU(gate), where the gates are additional scalars. The energy of an atom is a linear function of its
+last scalars, scaled and shifted by element. Features of degree l have the shape (atoms, 2 l + 1, channels): channels
+are innermost, so that all loops run along them.
 """
 
 from collections.abc import Callable
@@ -22,30 +23,41 @@ from qdsurf.calculators.sevennet.neighbours import NeighbourList
 from qdsurf.calculators.sevennet.radial import ENVELOPES, RadialTable, silu, tabulate_radial
 from qdsurf.calculators.sevennet.weights import read_weights
 
-BLOCK = 128  # atoms
-CHUNKS_PER_THREAD = 4  # so that threads with slow atoms do not keep the others waiting
+BLOCK = 128  # atoms that are processed together, so that temporary arrays fit into the cache of the processor
+CHUNKS_PER_THREAD = 4  # so that a thread with many neighbours does not delay the others
 Features = list[np.ndarray]  # by degree l, shape (atoms, 2 l + 1, channels)
 
 
 class Workspace:
-    """Large arrays that are used again at the next call: the system takes long to hand out fresh memory."""
+    """Large arrays that the next call reuses, because the allocation of memory takes long."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, np.ndarray] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: type, zero: bool = False) -> np.ndarray:
-        """An array under this name; its content is arbitrary unless it is to be zero."""
-        size, held = int(np.prod(shape)), self._arrays.get(name)
-        if held is None or held.size < size or held.dtype != dtype:
-            held = self._arrays[name] = np.empty(size, dtype)
-        array = held[:size].reshape(shape)
+        """Return the array with this name, and allocate it if needed; unless `zero`, its content is arbitrary."""
+        size = int(np.prod(shape))
+        stored = self._arrays.get(name)
+        if stored is None or stored.size < size or stored.dtype != dtype:
+            stored = self._arrays[name] = np.empty(size, dtype)
+        array = stored[:size].reshape(shape)
         if zero:
             array[:] = 0
         return array
 
 
 class Result(NamedTuple):
-    """Energies of the atoms (eV, shape (n,)), forces (eV/A, shape (n, 3)) and virial dE/d strain (eV, shape (3, 3))."""
+    """Result of one evaluation.
+
+    Attributes
+    ----------
+    energies : ndarray
+        Energies of the atoms in eV, shape (n,).
+    forces : ndarray
+        Forces in eV/A, shape (n, 3).
+    virial : ndarray
+        Derivative of the energy with respect to the strain in eV, shape (3, 3).
+    """
 
     energies: np.ndarray
     forces: np.ndarray
@@ -54,7 +66,7 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Layer:
-    """One interaction layer; matrices by degree l, shape (inputs, outputs)."""
+    """An interaction layer. Its matrices are ordered by degree l and have the shape (inputs, outputs)."""
 
     linear_in: Features
     radial: RadialTable
@@ -64,7 +76,7 @@ class Layer:
 
     @cached_property
     def scalars(self) -> int:
-        """Number of scalars behind the gate; the other scalars of `linear_out` are the gates."""
+        """Number of scalars after the gate; the other scalars of `linear_out` are the gates."""
         return self.linear_out[0].shape[1] - sum(matrix.shape[1] for matrix in self.linear_out[1:])
 
 
@@ -73,8 +85,10 @@ class Network:
 
     Parameters
     ----------
-    model : name of the weights; see `weights.MODELS`.
-    dtype : precision of features and weights; geometry and sums over atoms are always in double precision.
+    model : str
+        Name of the weights; see `weights.MODELS`.
+    dtype : type, optional
+        Precision of features and weights. The geometry and sums over atoms are always in double precision.
     """
 
     def __init__(self, model: str, dtype: type = np.float32):
@@ -95,6 +109,8 @@ class Network:
         self.layers = [self._read_layer(arrays, f"layers/{t}/") for t in range(count)]
 
     def _read_layer(self, arrays: dict[str, np.ndarray], prefix: str) -> Layer:
+        """Read the matrices of one layer and tabulate its radial network."""
+
         def matrices(name: str, dtype: type = self.dtype) -> list[np.ndarray]:
             found = sorted(key for key in arrays if key.startswith(f"{prefix}{name}/"))
             return [arrays[key].astype(dtype) for key in found]
@@ -128,13 +144,23 @@ class Network:
     def evaluate(
         self, species: np.ndarray, edges: NeighbourList, threads: int = 1, workspace: Workspace | None = None
     ) -> Result:
-        """Energies, forces and virial.
+        """Compute energies, forces and virial.
 
         Parameters
         ----------
-        species : number of the element of each atom in `atomic_numbers`.
-        threads : among which the atoms are divided; the result is the same for any number.
-        workspace : kept by the caller from one call to the next.
+        species : ndarray
+            Index of the element of each atom in `atomic_numbers`, shape (n,).
+        edges : NeighbourList
+            Edges within the cut-off.
+        threads : int, optional
+            Number of threads among which the atoms are divided. The result does not depend on it.
+        workspace : Workspace, optional
+            Arrays of an earlier call.
+
+        Returns
+        -------
+        Result
+            Energies, forces and virial.
         """
         space = workspace or Workspace()
         count = len(edges.neighbours)
@@ -173,7 +199,7 @@ class Network:
     def _backward(
         self, run: Callable, species: np.ndarray, geometry: tuple, tape: list[tuple], space: Workspace
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Derivatives of the energy by the couplings and the distances of the edges."""
+        """Derivatives of the energy with respect to the couplings and the distances of the edges."""
         d_couplings = space.array("d_couplings", geometry[3].shape, self.dtype, zero=True)
         d_distances: np.ndarray = np.zeros(len(geometry[3]), self.dtype)
         scale = self.scale_eV[species].astype(self.dtype)
@@ -194,7 +220,7 @@ class Network:
 
 
 def _run_in_chunks(pool: ThreadPoolExecutor, threads: int, count: int, kernel: Callable, *arguments) -> None:
-    """Run a kernel over the ranges of 0 to `count`, in threads where there are several."""
+    """Run a kernel over all items from 0 to `count`, divided among the threads."""
     if threads == 1:
         kernel(0, count, *arguments)
         return
@@ -204,7 +230,7 @@ def _run_in_chunks(pool: ThreadPoolExecutor, threads: int, count: int, kernel: C
 
 
 def _forces_and_virial(edges: NeighbourList, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Forces and virial from the derivatives by the vectors of the edges."""
+    """Forces and virial from the derivatives with respect to the vectors of the edges."""
     n = len(edges.starts) - 1
     centres = np.repeat(np.arange(n), np.diff(edges.starts))
     forces = np.stack(
@@ -218,10 +244,7 @@ def _forces_and_virial(edges: NeighbourList, gradient: np.ndarray) -> tuple[np.n
 
 
 def _linear_to_flat(features: Features, matrices: Features, flat: np.ndarray) -> np.ndarray:
-    """Linear layers of all degrees; their outputs side by side in `flat`, shape (atoms, width).
-
-    Atoms are taken in blocks, so that temporary arrays stay in the cache of the processor.
-    """
+    """Apply the linear layers of all degrees and write their outputs side by side to `flat`, shape (atoms, width)."""
     begins = _offsets([matrix.shape[1] for matrix in matrices])
     for block in _blocks(len(flat)):
         for x, matrix, (begin, end) in zip(features, matrices, pairwise(begins), strict=True):
@@ -230,7 +253,7 @@ def _linear_to_flat(features: Features, matrices: Features, flat: np.ndarray) ->
 
 
 def _linear_from_flat(joined: np.ndarray, matrices: Features) -> Features:
-    """Linear layers of all degrees, from their inputs side by side."""
+    """Apply the linear layers of all degrees to inputs that are side by side."""
     begins = _offsets([matrix.shape[0] for matrix in matrices])
     mixed = [
         np.empty((len(joined), 2 * degree + 1, matrix.shape[1]), joined.dtype) for degree, matrix in enumerate(matrices)
@@ -243,21 +266,22 @@ def _linear_from_flat(joined: np.ndarray, matrices: Features) -> Features:
 
 
 def _linear(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """A linear layer of one degree, as one product of matrices."""
+    """Apply the linear layer of one degree, as one product of matrices."""
     return (x.reshape(-1, x.shape[2]) @ matrix).reshape(*x.shape[:2], -1)
 
 
 def _blocks(count: int) -> list[slice]:
+    """Divide atoms into blocks of `BLOCK`."""
     return [slice(first, first + BLOCK) for first in range(0, count, BLOCK)]
 
 
 def _width(matrices: Features) -> int:
-    """Number of features of an atom that go into linear layers of all degrees."""
+    """Number of features of an atom that are inputs of the linear layers of all degrees."""
     return _offsets([matrix.shape[0] for matrix in matrices])[-1]
 
 
 def _offsets(channels: list[int]) -> list[int]:
-    """Where the features of each degree begin, and where the last ones end."""
+    """Offsets at which the features of each degree begin, and at which the last ones end."""
     return [0, *np.cumsum([(2 * degree + 1) * count for degree, count in enumerate(channels)]).tolist()]
 
 
@@ -271,7 +295,7 @@ def _activate(mixed: Features, scalars: int) -> tuple[Features, tuple]:
 
 
 def _activate_backward(mixed: Features, gates: tuple, d_features: Features) -> Features:
-    """Derivatives by the input of the gated activation, from those by its output."""
+    """Derivatives with respect to the input of the gated activation, from those with respect to its output."""
     factors, slopes = gates
     d_gates = [(by * x).sum(axis=1) for by, x in zip(d_features[1:], mixed[1:], strict=True)]
     d_scalars = np.concatenate([d_features[0][:, 0], *d_gates], axis=1) * slopes

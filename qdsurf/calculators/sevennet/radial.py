@@ -1,8 +1,8 @@
 """Radial part of an edge: the weights of all paths and channels as tabulated functions of the distance.
 
-The radial network of a layer sees nothing but the distance: Bessel functions times a smooth cut-off, then a perceptron
-with SiLU. It is evaluated once on a fine grid, and interpolated from there by cubic Hermite splines; forces use the
-exact derivatives of the splines, so that they remain the gradient of the energy.
+The radial network of a layer depends only on the distance. It applies a perceptron with SiLU to Bessel functions times
+a smooth cut-off. It is evaluated once on a fine grid and interpolated with cubic Hermite splines. Forces use the exact
+derivatives of the splines, so that they are the gradient of the energy.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-# Below ORIGIN_A the splines continue the first interval; `neighbours` refuses atoms closer than 0.4 A.
+# Below ORIGIN_A the splines extrapolate the first interval. `neighbours` refuses atoms closer than 0.4 A.
 ORIGIN_A, SPACING_A = 0.1, 0.01
-SILU_SCALE = 1.6791767923989418  # e3nn scales activations so that a standard normal input keeps its second moment
+SILU_SCALE = (
+    1.6791767923989418  # e3nn scales activations so that they keep the second moment of a standard normal input
+)
 
 
 class RadialTable(NamedTuple):
@@ -21,8 +23,10 @@ class RadialTable(NamedTuple):
 
     Attributes
     ----------
-    origin, spacing : of the grid, A.
-    values, slopes : weights and their derivatives (1/A), shape (grid points, weights).
+    origin, spacing : float
+        First distance and spacing of the grid, A.
+    values, slopes : ndarray
+        Weights and their derivatives (1/A), shape (grid points, weights).
     """
 
     origin: float
@@ -32,7 +36,7 @@ class RadialTable(NamedTuple):
 
 
 def silu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The activation x sigmoid(x), scaled, and its derivative."""
+    """Evaluate the activation x sigmoid(x), scaled as in e3nn, and its derivative."""
     sigmoid = expit(x)
     scale = x.dtype.type(SILU_SCALE)
     return scale * x * sigmoid, scale * sigmoid * (1 + x * (1 - sigmoid))
@@ -51,10 +55,25 @@ def tabulate_radial(
 
     Parameters
     ----------
-    layers : weight matrices of the perceptron, (inputs, outputs) each; SiLU is applied between them.
-    frequencies : of the Bessel functions prefactor sin(f r) / r, 1/A.
-    envelope, parameter : one of `ENVELOPES`, and its last argument.
-    cutoff : A.
+    layers : list of ndarray
+        Weight matrices of the perceptron, shape (inputs, outputs); SiLU is applied between them.
+    frequencies : ndarray
+        Frequencies f of the Bessel functions prefactor sin(f r) / r, 1/A.
+    prefactor : float
+        Prefactor of the Bessel functions.
+    envelope : callable
+        Cut-off function, one of `ENVELOPES`.
+    parameter : float
+        Last argument of the cut-off function.
+    cutoff : float
+        Largest distance, A.
+    dtype : type
+        Precision of the table.
+
+    Returns
+    -------
+    RadialTable
+        Weights and their derivatives.
     """
     r = ORIGIN_A + SPACING_A * np.arange(round((cutoff - ORIGIN_A) / SPACING_A) + 1)
     cut, cut_slope = envelope(r, cutoff, parameter)
@@ -71,7 +90,7 @@ def tabulate_radial(
 
 
 def polynomial_envelope(r: np.ndarray, cutoff: float, power: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cut-off of DimeNet, 10.48550/arXiv.2003.03123, equation 8, and its derivative."""
+    """Evaluate the cut-off function of DimeNet (10.48550/arXiv.2003.03123, equation 8) and its derivative."""
     p, x = power, r / cutoff
     a, b, c = (p + 1) * (p + 2) / 2, p * (p + 2), p * (p + 1) / 2
     value = 1 - a * x**p + b * x ** (p + 1) - c * x ** (p + 2)
@@ -80,7 +99,7 @@ def polynomial_envelope(r: np.ndarray, cutoff: float, power: float) -> tuple[np.
 
 
 def xplor_envelope(r: np.ndarray, cutoff: float, onset: float) -> tuple[np.ndarray, np.ndarray]:
-    """XPLOR cut-off between `onset` and `cutoff` (A), 10.1002/jcc.540040211, and its derivative."""
+    """Evaluate the XPLOR cut-off between `onset` and `cutoff` (A; 10.1002/jcc.540040211) and its derivative."""
     rest, scale = cutoff**2 - r**2, (cutoff**2 - onset**2) ** 3
     steep = cutoff**2 + 2 * r**2 - 3 * onset**2
     value, slope = rest**2 * steep / scale, 4 * r * rest * (rest - steep) / scale

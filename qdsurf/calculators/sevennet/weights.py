@@ -1,4 +1,4 @@
-"""Locate, read and verify the weights that are supplied with qdsurf."""
+"""Weights of the SevenNet models that are distributed with qdsurf: their files, verified by hash."""
 
 import hashlib
 from functools import cache
@@ -19,7 +19,17 @@ MODELS = tuple(SHA256)
 
 
 def weights_path(model: str) -> Path:
-    """File with the weights of a model.
+    """Return the path of the file with the weights of a model.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model; see `MODELS`.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
@@ -33,7 +43,17 @@ def weights_path(model: str) -> Path:
 
 @cache
 def read_weights(model: str) -> dict[str, np.ndarray]:
-    """Read the arrays of a model; see `export` for their names.
+    """Read the arrays of a model.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model; see `MODELS`.
+
+    Returns
+    -------
+    dict
+        Arrays by name; see `export` for the names.
 
     Raises
     ------
@@ -45,16 +65,18 @@ def read_weights(model: str) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"{path}: the weights of {model} are missing; {advice}")
     if weights_sha256(model) != SHA256[model]:
-        raise InputError(f"{path}: the weights of {model} are damaged (another SHA-256 is on record); {advice}")
+        raise InputError(
+            f"{path}: the weights of {model} are damaged (their SHA-256 differs from the recorded one); {advice}"
+        )
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 def trained_elements(model: str) -> list[str]:
-    """Symbols of the elements that a model was trained on."""
+    """Symbols of the elements on which a model was trained."""
     return [chemical_symbols[number] for number in read_weights(model)["atomic_numbers"].tolist()]
 
 
 def weights_sha256(model: str) -> str:
-    """Hash of the file with the weights of a model."""
+    """SHA-256 of the file with the weights of a model."""
     return hashlib.sha256(weights_path(model).read_bytes()).hexdigest()

@@ -1,1 +1,1 @@
-"""Analysis of a trajectory: selectivity, uptake, losses, rate control, dose, process window and their uncertainty."""
+"""Analysis: selectivity, uncertainty, rate control, dose, growth and mass balance from integrated coverages."""

@@ -1,1 +1,1 @@
-"""Reaction network: species on site families and elementary steps, read from tables or from a mechanism in YAML."""
+"""Network: species, site families and elementary steps, read from tables or from a mechanism file."""

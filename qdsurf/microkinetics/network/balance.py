@@ -1,6 +1,4 @@
-"""Elements and charge of every step, counted from the formulas of its states."""
-
-from collections import Counter
+"""Balance of elements and charge of every step, counted from the formulas of its states."""
 
 import pandas as pd
 from ase.formula import Formula
@@ -10,42 +8,51 @@ from qdsurf.microkinetics.network.reaction_network import Network
 
 
 def assert_elements_balance(network: Network, states: pd.DataFrame) -> None:
-    """Compare elements and charge of both sides of every step.
+    """Assert that every step conserves all elements and the charge.
 
     Parameters
     ----------
-    states : with the columns formula and charge; where they are absent there is nothing to compare.
+    network : Network
+        Network of the system.
+    states : pandas.DataFrame
+        States table. Without the column formula nothing is checked. Without the column charge, all states are neutral.
 
     Raises
     ------
-    BalanceError : names the step and lists the elements that differ.
+    BalanceError
+        A step does not balance. The message names the step and lists the elements that differ.
+    InputError
+        A formula cannot be parsed.
     """
     if "formula" not in states:
         return
     rows = states[states["system"] == network.system].set_index("state")
     for s, step in enumerate(network.steps):
-        gas = [
-            [name for name, count in zip(network.gases, side[:, s], strict=True) for _ in range(count)]
-            for side in (network.gas_left, network.gas_right)
-        ]
-        left = _count(rows, [*network.initial_states[s], *gas[0]])
-        right = _count(rows, [*network.final_states[s], *gas[1]])
-        difference = [
-            f"{key}: {left[key]:g} -> {right[key]:g}" for key in sorted(left | right) if left[key] != right[key]
-        ]
+        gases_left = [gas for g, gas in enumerate(network.gases) for _ in range(network.gas_left[g, s])]
+        gases_right = [gas for g, gas in enumerate(network.gases) for _ in range(network.gas_right[g, s])]
+        left = _count_elements(rows, [*network.initial_states[s], *gases_left])
+        right = _count_elements(rows, [*network.final_states[s], *gases_right])
+        difference = []
+        for key in sorted(left.keys() | right.keys()):
+            before, after = left.get(key, 0), right.get(key, 0)
+            if before != after:
+                difference.append(f"{key}: {before:g} -> {after:g}")
         if difference:
             line = f"{' + '.join(network.initial_states[s])} -> {' + '.join(network.final_states[s])}"
             raise BalanceError(f"{network.system}, step {step!r} ({line}) does not balance: {'; '.join(difference)}")
 
 
-def _count(rows: pd.DataFrame, names: list[str]) -> Counter:
-    """Elements and charge of several states together."""
-    total: Counter = Counter()
+def _count_elements(rows: pd.DataFrame, names: list[str]) -> dict[str, float]:
+    """Return the numbers of atoms by element and the charge, under the key `charge`, of several states together."""
+    total: dict[str, float] = {"charge": 0.0}
     for name in names:
-        formula, charge = rows.loc[name, "formula"], rows.loc[name].get("charge", 0.0)
+        formula = rows.loc[name, "formula"]
+        charge = rows.loc[name].get("charge", 0.0)
         try:
-            total.update(Formula(formula if isinstance(formula, str) else "").count())
+            counts = Formula(formula if isinstance(formula, str) else "").count()
         except ValueError:
-            raise InputError(f"state {name!r}: formula {formula!r} is not one; write it like AlC3H9") from None
+            raise InputError(f"state {name!r}: cannot read the formula {formula!r}; write it like AlC3H9") from None
+        for element, count in counts.items():
+            total[element] = total.get(element, 0) + count
         total["charge"] += 0.0 if pd.isna(charge) else charge
     return total

@@ -1,7 +1,10 @@
-"""A mechanism written by hand, in YAML: energies from elsewhere become the same tables as qdsurf's own."""
+"""Mechanisms written by hand in YAML, and their conversion into the tables that the kinetics reads.
+
+The energies of a mechanism may come from any source. The tables have the same columns as those of the energetics.
+"""
 
 import re
-from collections import Counter
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +15,7 @@ from ase.formula import Formula
 from pydantic import Field, model_validator
 
 from qdsurf.errors import InputError, unknown
-from qdsurf.microkinetics.network.step_notation import families_of, read_side
+from qdsurf.microkinetics.network.step_notation import families_of, parse_side
 from qdsurf.microkinetics.network.tables import Tables
 from qdsurf.records import library
 from qdsurf.records.models import ReactionClass, Record, Source
@@ -26,40 +29,39 @@ class Sites(Record):
     """One family of sites."""
 
     density_per_nm2: float = Field(gt=0)
-    empty: str | None = Field(None, description="species of an empty site; needed where other species block sites")
+    empty: str | None = Field(None, description="species of an empty site; required if other species block sites")
 
 
-class Level(Record):
-    """What a surface species and a gas molecule have in common."""
+class ChemicalSpecies(Record):
+    """Fields that surface species, gas molecules and solids have in common."""
 
     name: str
     formula: Formulas
-    charge: int = Field(0, description="formal, in e")
-    energy_eV: float = Field(description="against any zero that is common to all species, exothermic negative")
+    charge: int = Field(0, description="formal charge in e")
+    energy_eV: float = Field(description="relative to any zero that is common to all species, exothermic negative")
+    entropy_eV_per_K: float = 0.0
     sigma_eV: float = Field(0.0, ge=0, description="standard deviation, independent of all other species")
     source: Source | None = None
 
 
-class Species(Level):
-    """A species `name@family` that occupies the sites behind the @, such as x@surface&surface for two."""
+class Species(ChemicalSpecies):
+    """A species `name@family` that occupies the sites after the @; x@surface&surface occupies two."""
 
-    entropy_eV_per_K: float = Field(0.0, description="without that of mixing over the sites")
+    entropy_eV_per_K: float = Field(0.0, description="without the entropy of mixing over the sites")
     initial_coverage: float = Field(0.0, ge=0, le=1)
     blocks: dict[str, Annotated[int, Field(ge=1)]] = Field(
-        {}, description="further sites by family that its bulk covers; they are empty again when it leaves"
+        {}, description="number of further sites by family that the species covers; they are empty after it desorbs"
     )
 
 
-class GasSpecies(Level):
+class GasSpecies(ChemicalSpecies):
     """A molecule of the gas phase."""
 
     entropy_eV_per_K: float = Field(gt=0, description="at the standard pressure of 1 bar")
 
 
-class Solid(Level):
-    """What lies below the surface, such as the film that has grown; its activity is 1."""
-
-    entropy_eV_per_K: float = 0.0
+class Solid(ChemicalSpecies):
+    """A solid below the surface, such as the film that has grown; its activity is 1."""
 
 
 class ElementaryStep(Record):
@@ -69,43 +71,45 @@ class ElementaryStep(Record):
     reaction_class: ReactionClass
     equation: str = Field(description="such as 'TMA(g) + OH@surface -> adduct@surface'")
     activation_energy_eV: float | None = Field(None, description="absent: no barrier beyond the reaction energy")
-    activation_entropy_eV_per_K: float = Field(0.0, description="of a step on the surface")
+    activation_entropy_eV_per_K: float = Field(0.0, description="for a step on the surface")
     activation_sigma_eV: float = Field(0.0, ge=0)
-    sticking_coefficient: float = Field(1.0, gt=0, le=1, description="of a step that takes a gas molecule")
-    reactive: bool = Field(True, description="counts in the branching; False for adducts that only wait")
+    sticking_coefficient: float = Field(1.0, gt=0, le=1, description="for a step that takes a gas molecule")
+    reactive: bool = Field(True, description="counted in the selectivity; False for adduct formation")
     removes_ligand: bool = False
     removes_cation: bool = False
     source: Source | None = None
 
     @model_validator(mode="after")
-    def _entropy_belongs_to_the_surface(self):
-        arrives = "(g)" in self.equation.split("->")[0]
-        if arrives and self.activation_entropy_eV_per_K:
-            raise ValueError("a gas arrives: collision theory holds the entropy; leave activation_entropy_eV_per_K out")
-        if not arrives and self.sticking_coefficient != 1:
-            raise ValueError("no gas arrives, so there is no sticking_coefficient")
+    def _fields_match_adsorption_or_surface_step(self) -> "ElementaryStep":
+        adsorbs = "(g)" in self.equation.split("->")[0]
+        if adsorbs and self.activation_entropy_eV_per_K:
+            raise ValueError(
+                "a gas molecule adsorbs, and collision theory includes the entropy; omit activation_entropy_eV_per_K"
+            )
+        if not adsorbs and self.sticking_coefficient != 1:
+            raise ValueError("no gas molecule adsorbs; omit sticking_coefficient")
         return self
 
 
 class Interaction(Record):
-    """Energy of a molecule of one species by the molecules per area of another, and the other way round."""
+    """Energy of a molecule of one species per number density of another, and the other way round."""
 
     species: tuple[str, str]
     interaction_eV_nm2: float
 
 
 class SharedError(Record):
-    """An error that several species share, such as that of a kind of bond."""
+    """An error that several species share, for example that of one type of bond."""
 
     name: str
-    loadings_eV: dict[str, float] = Field(description="by species: how it moves when the error is one sigma")
+    loadings_eV: dict[str, float] = Field(description="by species: shift of its energy if the error is one sigma")
 
 
 class Mechanism(Record):
-    """A network with its energies."""
+    """A reaction network with its energies."""
 
     system: str
-    temperature_range_K: tuple[float, float] = Field(description="in which energies and entropies hold")
+    temperature_range_K: tuple[float, float] = Field(description="range in which energies and entropies are valid")
     sites: dict[str, Sites] = Field(min_length=1)
     species: tuple[Species, ...] = Field(min_length=1)
     gases: tuple[GasSpecies, ...]
@@ -116,21 +120,31 @@ class Mechanism(Record):
     source: Source
 
     @model_validator(mode="after")
-    def _names_are_known_and_unique(self):
+    def _temperatures_ascend(self) -> "Mechanism":
         low, high = self.temperature_range_K
         if not 0 < low <= high:
             raise ValueError(f"temperature_range_K {low} to {high}: give the lower one first")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Mechanism":
         for kind in ("species", "gases", "solids", "steps"):
             names = [item.name for item in getattr(self, kind)]
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f"{kind}: {name!r} is defined twice")
+        return self
+
+    @model_validator(mode="after")
+    def _sites_are_known(self) -> "Mechanism":
         for item in self.species:
             if not re.fullmatch(r"[^@\s]+@[^@\s]+", item.name):
                 raise ValueError(f"species {item.name!r}: write name@family")
             for family in chain(families_of(item.name), item.blocks):
                 if family not in self.sites:
-                    raise ValueError(f"species {item.name!r}: no sites {family!r}; there are {', '.join(self.sites)}")
+                    raise ValueError(
+                        f"species {item.name!r}: unknown family of sites {family!r}; accepted: {', '.join(self.sites)}"
+                    )
             for family in item.blocks:
                 if self.sites[family].empty is None:
                     raise ValueError(
@@ -140,47 +154,79 @@ class Mechanism(Record):
 
 
 def read_mechanism(path: Path) -> tuple[str, Tables]:
-    """Read a mechanism and make its tables.
+    """Read a mechanism file and convert it into tables.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        YAML file with the fields of `Mechanism`.
 
     Returns
     -------
-    name of the system, and tables with the temperatures at both ends of its range.
+    system : str
+        Name of the system.
+    tables : Tables
+        Tables with free energies at both ends of the temperature range.
 
     Raises
     ------
-    InputError : names the file, the key or the step, and what would be accepted.
+    InputError
+        The file cannot be read or is not valid. The message names the file, the key or the step, and what is accepted.
     """
     mechanism = library.validate(Mechanism, library.read_yaml(path), str(path))
     return mechanism.system, tabulate_mechanism(mechanism, str(path))
 
 
 def tabulate_mechanism(mechanism: Mechanism, where: str = "mechanism") -> Tables:
-    """Turn a mechanism into tables; see `read_mechanism`."""
-    full = {item.name: _full_name(item) for item in mechanism.species}
-    known = {*full, *(f"{gas.name}(g)" for gas in mechanism.gases), *(f"{solid.name}(b)" for solid in mechanism.solids)}
-    steps = [_step_row(mechanism, step, full, known, where) for step in mechanism.steps]
+    """Convert a mechanism into tables.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        Network with its energies.
+    where : str
+        Name of its file, for error messages.
+
+    Returns
+    -------
+    Tables
+        Tables with free energies at both ends of the temperature range.
+
+    Raises
+    ------
+    InputError
+        An equation, a formula or the name of a species is wrong.
+    """
+    full_names = {item.name: _full_name(item) for item in mechanism.species}
+    steps = [_step_row(mechanism, step, full_names, where) for step in mechanism.steps]
+    entries: list[tuple[str, ChemicalSpecies, str]] = [
+        *((full_names[item.name], item, "surface") for item in mechanism.species),
+        *((item.name, item, "gas") for item in mechanism.gases),
+        *((f"{item.name}(b)", item, "solid") for item in mechanism.solids),
+    ]
     low, high = mechanism.temperature_range_K
-    levels = [(full[item.name], item, "surface") for item in mechanism.species]
-    levels += [(item.name, item, "gas") for item in mechanism.gases]
-    levels += [(f"{item.name}(b)", item, "solid") for item in mechanism.solids]
     return Tables(
-        states=pd.DataFrame([_state_row(mechanism.system, *level, low) for level in levels]),
+        states=pd.DataFrame([_state_row(mechanism.system, name, item, phase, low) for name, item, phase in entries]),
         steps=pd.DataFrame(steps),
-        sites=pd.DataFrame(_site_rows(mechanism, full, where)),
+        sites=pd.DataFrame(_site_rows(mechanism, full_names, where)),
         gibbs=pd.DataFrame(
             {
                 "system": mechanism.system,
                 "state": name,
                 "temperature_K": temperature,
-                "gibbs_eV": item.energy_eV - temperature * item.entropy_eV_per_K,
+                "gibbs_eV": _gibbs_eV(item, temperature),
             }
-            for name, item, _ in levels
+            for name, item, _ in entries
             for temperature in (low, high)
         ),
         factors=pd.DataFrame(
             [
-                {"system": mechanism.system, "state": full[_known(name, full, where)], "factor": error.name}
-                | {"loading_eV": loading}
+                {
+                    "system": mechanism.system,
+                    "state": full_names[_known_species(name, full_names, where)],
+                    "factor": error.name,
+                    "loading_eV": loading,
+                }
                 for error in mechanism.shared_errors
                 for name, loading in error.loadings_eV.items()
             ],
@@ -188,9 +234,12 @@ def tabulate_mechanism(mechanism: Mechanism, where: str = "mechanism") -> Tables
         ),
         interactions=pd.DataFrame(
             [
-                {"system": mechanism.system, "species_1": full[_known(item.species[0], full, where)]}
-                | {"species_2": full[_known(item.species[1], full, where)]}
-                | {"interaction_eV_nm2": item.interaction_eV_nm2}
+                {
+                    "system": mechanism.system,
+                    "species_1": full_names[_known_species(item.species[0], full_names, where)],
+                    "species_2": full_names[_known_species(item.species[1], full_names, where)],
+                    "interaction_eV_nm2": item.interaction_eV_nm2,
+                }
                 for item in mechanism.interactions
             ],
             columns=["system", "species_1", "species_2", "interaction_eV_nm2"],
@@ -198,28 +247,35 @@ def tabulate_mechanism(mechanism: Mechanism, where: str = "mechanism") -> Tables
     )
 
 
-def _known(name: str, accepted, where: str) -> str:
+def _known_species(name: str, accepted: Collection[str], where: str) -> str:
+    """Return the name of a species, or raise an error if the mechanism does not define it."""
     if name not in accepted:
         raise unknown("species", name, accepted, where)
     return name
 
 
 def _full_name(species: Species) -> str:
-    """Name with all sites that the species occupies: what it blocks is written behind what it binds to."""
+    """Return the name with all sites that the species occupies: first those it binds to, then those it blocks."""
     blocked = [family for family, count in species.blocks.items() for _ in range(count)]
     return "&".join([species.name, *blocked])
 
 
-def _state_row(system: str, name: str, item: Level, phase: str, temperature_K: float) -> dict:
+def _gibbs_eV(item: ChemicalSpecies, temperature_K: float) -> float:
+    """Return the free energy of a species, eV, for an energy and entropy that do not depend on the temperature."""
+    return item.energy_eV - temperature_K * item.entropy_eV_per_K
+
+
+def _state_row(system: str, name: str, item: ChemicalSpecies, phase: str, temperature_K: float) -> dict:
+    """Return one row of the states table."""
     try:
         mass = sum(n * atomic_masses[atomic_numbers[symbol]] for symbol, n in Formula(item.formula).count().items())
     except (ValueError, KeyError):
-        raise InputError(f"{name}: formula {item.formula!r} is not one; write it like AlC3H9") from None
+        raise InputError(f"{name}: cannot read the formula {item.formula!r}; write it like AlC3H9") from None
     return {
         "system": system,
         "state": name,
         "energy_eV": item.energy_eV,
-        "gibbs_eV": item.energy_eV - temperature_K * item.entropy_eV_per_K,
+        "gibbs_eV": _gibbs_eV(item, temperature_K),
         "sigma_eV": item.sigma_eV,
         "temperature_K": temperature_K,
         "phase": phase,
@@ -230,35 +286,42 @@ def _state_row(system: str, name: str, item: Level, phase: str, temperature_K: f
     }
 
 
-def _site_rows(mechanism: Mechanism, full: dict[str, str], where: str) -> list[dict]:
-    """Every species with its coverage at the start; what is left of a family is empty."""
+def _site_rows(mechanism: Mechanism, full_names: dict[str, str], where: str) -> list[dict]:
+    """Return the rows of the sites table: every species with its initial coverage.
+
+    The coverage of the empty sites is NaN: they are the sites that the other species leave free.
+    """
     rows = []
     for family, sites in mechanism.sites.items():
-        members = [item for item in mechanism.species if families_of(item.name)[0] == family]
-        members = [item for item in members if item.name != sites.empty]
         common = {"system": mechanism.system, "family": family, "density_per_nm2": sites.density_per_nm2}
-        rows += [
-            common | {"initial_species": full[item.name], "initial_coverage": item.initial_coverage} for item in members
-        ]
+        for item in mechanism.species:
+            if families_of(item.name)[0] == family and item.name != sites.empty:
+                rows.append(
+                    common | {"initial_species": full_names[item.name], "initial_coverage": item.initial_coverage}
+                )
         if sites.empty is not None:
-            empty = full[_known(sites.empty, full, f"{where}: sites.{family}.empty")]
+            empty = full_names[_known_species(sites.empty, full_names, f"{where}: sites.{family}.empty")]
             rows.append(common | {"initial_species": empty, "initial_coverage": float("nan")})
     return rows
 
 
-def _step_row(mechanism: Mechanism, step: ElementaryStep, full: dict[str, str], known: set[str], where: str) -> dict:
-    """One row of the steps table; sites that a species stops blocking become empty ones."""
+def _step_row(mechanism: Mechanism, step: ElementaryStep, full_names: dict[str, str], where: str) -> dict:
+    """Return one row of the steps table, with the equation completed by empty sites."""
     place = f"{where}: step {step.name!r}, {step.equation!r}"
-    sides = step.equation.split("->")
-    if len(sides) != 2:
+    texts = step.equation.split("->")
+    if len(texts) != 2:
         raise InputError(f"{place}: write two sides with '->'")
-    counts = [read_side(side, place) for side in sides]
-    for name in chain(*counts):
-        _known(name, known, place)
-    filled = _fill_blocked(mechanism, counts)
-    written = [{full.get(name, name): count for name, count in side.items()} for side in filled]
-    terms = [[f"{count} {name}" if count > 1 else name for name, count in side.items()] for side in written]
-    states = [" + ".join(n for n, count in side.items() if "(g)" not in n for _ in range(count)) for side in written]
+    left, right = parse_side(texts[0], place), parse_side(texts[1], place)
+    known = {
+        *full_names,
+        *(f"{gas.name}(g)" for gas in mechanism.gases),
+        *(f"{solid.name}(b)" for solid in mechanism.solids),
+    }
+    for name in chain(left, right):
+        _known_species(name, known, place)
+    _add_empty_sites(mechanism, left, right)
+    left = {full_names.get(name, name): count for name, count in left.items()}
+    right = {full_names.get(name, name): count for name, count in right.items()}
     return {
         "system": mechanism.system,
         "step": step.name,
@@ -269,9 +332,9 @@ def _step_row(mechanism: Mechanism, step: ElementaryStep, full: dict[str, str], 
         "activation_entropy_eV_per_K": step.activation_entropy_eV_per_K,
         "sticking_coefficient": step.sticking_coefficient,
         "barrier_source": "none" if step.activation_energy_eV is None else "given",
-        "initial_state": states[0],
-        "final_state": states[1],
-        "lattice": " -> ".join(" + ".join(side) for side in terms),
+        "initial_state": _state_names(left),
+        "final_state": _state_names(right),
+        "lattice": f"{_write_side(left)} -> {_write_side(right)}",
         "reactive": step.reactive,
         "removes_ligand": step.removes_ligand,
         "removes_cation": step.removes_cation,
@@ -279,12 +342,26 @@ def _step_row(mechanism: Mechanism, step: ElementaryStep, full: dict[str, str], 
     }
 
 
-def _fill_blocked(mechanism: Mechanism, counts: list[Counter]) -> list[Counter]:
-    """Add the empty sites that blocking species free or cover, to the side that lacks them."""
+def _write_side(side: dict[str, int]) -> str:
+    """Write one side of an equation; the inverse of `parse_side`."""
+    return " + ".join(f"{count} {name}" if count > 1 else name for name, count in side.items())
+
+
+def _state_names(side: dict[str, int]) -> str:
+    """Return the names of all states of one side except gases, each as often as it occurs, separated by ` + `."""
+    return " + ".join(name for name, count in side.items() if "(g)" not in name for _ in range(count))
+
+
+def _add_empty_sites(mechanism: Mechanism, left: dict[str, int], right: dict[str, int]) -> None:
+    """Add the empty sites that blocking species free or cover to the side of an equation that lacks them, in place."""
     blocks = {species.name: species.blocks for species in mechanism.species}
-    filled = [Counter(side) for side in counts]
-    for family in dict.fromkeys(family for own in blocks.values() for family in own):
-        left, right = (sum(n * blocks.get(name, {}).get(family, 0) for name, n in side.items()) for side in counts)
-        if left != right:
-            filled[0 if left < right else 1][mechanism.sites[family].empty] += abs(left - right)
-    return filled
+    missing_sites = []
+    for family in dict.fromkeys(family for blocked in blocks.values() for family in blocked):
+        blocked_left = sum(count * blocks.get(name, {}).get(family, 0) for name, count in left.items())
+        blocked_right = sum(count * blocks.get(name, {}).get(family, 0) for name, count in right.items())
+        empty = str(mechanism.sites[family].empty)  # a family that is blocked has a name for its empty sites
+        missing_sites.append((empty, blocked_left - blocked_right))
+    for empty, difference in missing_sites:
+        if difference:
+            side = left if difference < 0 else right
+            side[empty] = side.get(empty, 0) + abs(difference)

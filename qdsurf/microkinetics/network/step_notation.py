@@ -1,90 +1,141 @@
-"""One line of the kinetic lattice: `TMA(g) + free@surface -> adduct@surface`.
+"""Equations of elementary steps as written in the column `lattice`: `TMA(g) + free@surface -> adduct@surface`.
 
-What stands behind the @ are the sites that a species occupies, each by its family: `bidentate@surface&surface` takes
-two of one family, `oleate@ligand&surface` binds to a ligand site and covers a surface site. `name(g)` is a gas,
-`name(b)` a solid below the surface, such as the film that has grown: it balances elements and has activity 1.
+- `name@family` is a surface species. The families after the @ are those of the sites that it occupies:
+  `bidentate@surface&surface` occupies two sites of one family, and `oleate@ligand&surface` binds to a ligand site and
+  covers a surface site.
+- `name(g)` is a gas molecule.
+- `name(b)` is a solid below the surface, such as the film that has grown. It balances the elements and has activity 1.
 """
 
 import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
 from qdsurf.errors import BalanceError, InputError, unknown
 
 REACTION_CLASSES = ("precursor-surface", "precursor-ligand", "ligand-surface")
-LATTICE_FORM = "e.g. 'TMA(g) + free@surface -> adduct@surface'"
-_TERM = re.compile(r"(?:(\d+)\s+)?(\S+)")
+EXAMPLE = "e.g. 'TMA(g) + free@surface -> adduct@surface'"
+_TERM = re.compile(r"(?:(\d+)\s+)?(\S+)")  # an optional count and a name
+
+Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One row of the steps table with its lattice line read; `left` and `right` count names as written."""
+class ParsedStep:
+    """One row of the steps table with its parsed equation.
+
+    Attributes
+    ----------
+    row : pandas.Series
+        Row of the steps table.
+    left, right : dict of str to int
+        Names as written on each side, in the order of writing, with their stoichiometric numbers.
+    """
 
     row: pd.Series
-    left: Counter
-    right: Counter
+    left: dict[str, int]
+    right: dict[str, int]
 
-    def side(self, name: str, phase: str = "@") -> dict[str, int]:
-        """Members of one side in the order in which they are written: on the surface @, gases (g) or solids (b)."""
-        return {key: count for key, count in getattr(self, name).items() if phase in key}
+    def species(self, side: Side) -> dict[str, int]:
+        """Surface species of one side with their stoichiometric numbers, in the order of writing."""
+        return self._select(side, "@")
+
+    def gases(self, side: Side) -> dict[str, int]:
+        """Gas molecules of one side, as for `species`; the names end with (g)."""
+        return self._select(side, "(g)")
+
+    def solids(self, side: Side) -> dict[str, int]:
+        """Solids of one side, as for `species`; the names end with (b)."""
+        return self._select(side, "(b)")
+
+    def _select(self, side: Side, mark: str) -> dict[str, int]:
+        counts = self.left if side == "left" else self.right
+        return {name: count for name, count in counts.items() if mark in name}
 
 
-def parse_step(system: str, row: pd.Series, families: Collection[str]) -> Step:
-    """Read the lattice line of one step and check its families, class and site balance.
+def parse_step(system: str, row: pd.Series, families: Collection[str]) -> ParsedStep:
+    """Parse the equation of one step and check its families, its reaction class and its balance of sites.
 
     Parameters
     ----------
-    system : name, for messages.
-    row : one row of the steps table.
-    families : the known site families.
+    system : str
+        Name of the system, for error messages.
+    row : pandas.Series
+        One row of the steps table.
+    families : collection of str
+        Known site families.
+
+    Returns
+    -------
+    ParsedStep
 
     Raises
     ------
     InputError
-        The line cannot be read, or names an unknown family or class.
+        The equation cannot be parsed, or contains an unknown family or class.
     BalanceError
-        The sites of a family differ between the two sides.
+        The numbers of sites of a family differ between the two sides.
     """
     where = f"{system}, step {row['step']!r}, lattice {row['lattice']!r}"
     sides = str(row["lattice"]).split("->")
     if len(sides) != 2:
-        raise InputError(f"{where}: cannot be read; write two sides with '->', {LATTICE_FORM}.")
+        raise InputError(f"{where}: cannot be read; write two sides with '->', {EXAMPLE}.")
     if row["reaction_class"] not in REACTION_CLASSES:
         raise unknown("reaction_class", str(row["reaction_class"]), REACTION_CLASSES, where)
-    step = Step(row, *(read_side(side, where) for side in sides))
-    counts = {side: _count_sites(step.side(side), families, where) for side in ("left", "right")}
+    step = ParsedStep(row, left=parse_side(sides[0], where), right=parse_side(sides[1], where))
+    sites_left = _count_sites(step.species("left"), families, where)
+    sites_right = _count_sites(step.species("right"), families, where)
     for family in families:
-        if counts["left"][family] != counts["right"][family]:
+        if sites_left[family] != sites_right[family]:
             raise BalanceError(
                 f"{where}: sites of family {family!r} are not conserved, "
-                f"{counts['left'][family]} on the left and {counts['right'][family]} on the right."
+                f"{sites_left[family]} on the left and {sites_right[family]} on the right."
             )
-    if not counts["left"]:
+    if not sites_left:
         raise InputError(f"{where}: no surface species; reactions in the gas are not part of the network.")
-    if sum(step.side("left", "(g)").values()) > 1:
-        raise InputError(f"{where}: more than one gas molecule arrives; split it into elementary steps.")
+    if sum(step.gases("left").values()) > 1:
+        raise InputError(f"{where}: more than one gas molecule adsorbs; split it into elementary steps.")
     return step
 
 
-def read_side(text: str, where: str) -> Counter:
-    """Read one side of a lattice line: names with their counts, in the order in which they are written."""
-    side: Counter = Counter()
+def parse_side(text: str, where: str) -> dict[str, int]:
+    """Parse one side of an equation.
+
+    Parameters
+    ----------
+    text : str
+        Terms separated by ` + `, each a name with an optional count before it.
+    where : str
+        Place of the equation, for error messages.
+
+    Returns
+    -------
+    dict of str to int
+        Names in the order of writing, with their stoichiometric numbers.
+
+    Raises
+    ------
+    InputError
+        A term is neither name@family nor name(g) nor name(b).
+    """
+    side: dict[str, int] = {}
     for term in re.split(r"\s\+\s", text.strip()):
         match = _TERM.fullmatch(term.strip())
         if match is None or ("@" in match[2]) == match[2].endswith(("(g)", "(b)")):
             raise InputError(
                 f"{where}: cannot read {term.strip()!r}; write species as name@family, name(g) or name(b)."
             )
-        side[match[2]] += int(match[1] or 1)
+        side[match[2]] = side.get(match[2], 0) + int(match[1] or 1)
     return side
 
 
-def _count_sites(side: dict[str, int], families: Collection[str], where: str) -> Counter:
-    """Count the sites of each family that one side occupies."""
-    counts: Counter = Counter()
+def _count_sites(side: dict[str, int], families: Collection[str], where: str) -> Counter[str]:
+    """Count the sites of each family that the species of one side occupy."""
+    counts: Counter[str] = Counter()
     for name, count in side.items():
         for family in families_of(name):
             if family not in families:
@@ -94,5 +145,9 @@ def _count_sites(side: dict[str, int], families: Collection[str], where: str) ->
 
 
 def families_of(species: str) -> list[str]:
-    """Families of the sites that a species occupies, its own first; `x@ligand&surface` gives ligand and surface."""
+    """Return the families of the sites that a species occupies, one entry per site.
+
+    The first entry is the family to which the coverage of the species refers. `x@ligand&surface` gives
+    `["ligand", "surface"]`.
+    """
     return species.split("@", 1)[1].split("&")

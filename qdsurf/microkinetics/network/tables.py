@@ -1,4 +1,4 @@
-"""What the kinetics reads: the tables that the energetics wrote, or that a hand-written mechanism becomes."""
+"""Input tables of the kinetics, written by the energetics or derived from a hand-written mechanism."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -23,14 +23,23 @@ OPTIONAL = ("gibbs", "factors", "interactions")
 
 
 class Tables(NamedTuple):
-    """The tables of one or more systems; see docs/reference/tables.md for their columns.
+    """The tables of one or more systems; docs/reference/tables.md describes their columns.
 
     Attributes
     ----------
-    states, steps, sites : as the energetics writes them.
-    gibbs : free energies of the same states at other temperatures; without it there is one temperature.
-    factors : errors that several states share; state i moves by sum_f loading_if z_f besides its own sigma.
-    interactions : lateral interactions of pairs of species.
+    states : pandas.DataFrame
+        Energies of surface states and gas molecules.
+    steps : pandas.DataFrame
+        Elementary steps with their barriers.
+    sites : pandas.DataFrame
+        Site families with their densities and initial species.
+    gibbs : pandas.DataFrame or None
+        Free energies of the same states at other temperatures. Without this table, the free energies are known at one
+        temperature only.
+    factors : pandas.DataFrame or None
+        Errors that several states share. A sample shifts state i by sum_f loading_if z_f in addition to its own sigma.
+    interactions : pandas.DataFrame or None
+        Lateral interactions of pairs of species.
     """
 
     states: pd.DataFrame
@@ -42,24 +51,46 @@ class Tables(NamedTuple):
 
 
 def read_tables(folder: Path) -> Tables:
-    """Read the tables of a folder, and check that their columns are there.
+    """Read the tables of a folder and check that they have the required columns.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder with states.csv, steps.csv and sites.csv; gibbs.csv, factors.csv and interactions.csv are optional.
+
+    Returns
+    -------
+    Tables
 
     Raises
     ------
-    InputError : a file is missing or damaged, or has not all columns; the message names file and columns.
+    InputError
+        A file is missing or damaged, or lacks a column. The message names the file and the columns.
     """
-    return Tables(*(_read_table(Path(folder), name) for name in COLUMNS))
+    folder = Path(folder)
+    return Tables(
+        states=_read_required(folder, "states"),
+        steps=_read_required(folder, "steps"),
+        sites=_read_required(folder, "sites"),
+        gibbs=_read_optional(folder, "gibbs"),
+        factors=_read_optional(folder, "factors"),
+        interactions=_read_optional(folder, "interactions"),
+    )
 
 
-def _read_table(folder: Path, name: str) -> pd.DataFrame | None:
+def _read_required(folder: Path, name: str) -> pd.DataFrame:
+    """Read one table; a missing file is an error."""
     path = folder / f"{name}.csv"
     if not path.is_file():
-        if name in OPTIONAL:
-            return None
         needed = ", ".join(f"{table}.csv" for table in COLUMNS if table not in OPTIONAL)
-        raise InputError(f"{path}: no such file; the folder must hold {needed}")
+        raise InputError(f"{path}: no such file; the folder must contain {needed}")
     table = read_table(path)
     missing = [column for column in COLUMNS[name] if column not in table]
     if missing:
         raise InputError(f"{path}: has no column {', '.join(missing)}")
     return table
+
+
+def _read_optional(folder: Path, name: str) -> pd.DataFrame | None:
+    """Read one table if its file exists."""
+    return _read_required(folder, name) if (folder / f"{name}.csv").is_file() else None

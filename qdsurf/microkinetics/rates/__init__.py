@@ -1,1 +1,1 @@
-"""Rates: free energies of states and saddles, rate constants, and the partial pressures that a recipe gives."""
+"""Rates: free energies of states and saddle points, rate constants, and the partial pressures of a recipe."""

@@ -1,4 +1,7 @@
-"""The energy landscape of a network: levels of states, gases and saddles at any temperature, and samples of them."""
+"""The energy landscape of a network: energies of states, gases and saddle points at any temperature, and their samples.
+
+In the shapes below, `...` is the axis of samples. It is absent for the mean energies. S is the number of steps.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -10,21 +13,27 @@ from qdsurf.microkinetics.network.reaction_network import Network
 from qdsurf.microkinetics.network.tables import Tables
 
 TEMPERATURE_TOLERANCE_K = 1e-3
-SPLINE_POINTS = 4  # a cubic spline needs as many; fewer temperatures make a polynomial through all of them
+SPLINE_POINTS = 4  # minimum for a cubic spline; with fewer temperatures a polynomial through all of them is used
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """Levels from which every rate is made; `...` is the axis of samples, absent in the central landscape.
+    """Energies that determine all rate constants.
 
     Attributes
     ----------
-    initial_gibbs_eV, final_gibbs_eV : free energy of the ends of each step, gases at 1 bar included, shape (..., S).
-    initial_energy_eV, final_energy_eV : electronic energy of the same ends, shape (..., S).
-    barrier_eV : free energy of the saddle above the initial state, shape (..., S).
-    sticking : factor on the rate of arrival of each step, shape (S,).
-    masses_amu : masses of the gases, shape (g,).
-    temperature_K : the temperature at which the free energies hold.
+    initial_gibbs_eV, final_gibbs_eV : numpy.ndarray
+        Free energy of the ends of each step, including gases at 1 bar, eV, shape (..., S).
+    initial_energy_eV, final_energy_eV : numpy.ndarray
+        Electronic energy of the same ends, eV, shape (..., S).
+    barrier_eV : numpy.ndarray
+        Free energy of the saddle point relative to the initial state, eV, shape (..., S).
+    sticking : numpy.ndarray
+        Factor on the adsorption rate of each step, dimensionless, shape (S,).
+    masses_amu : numpy.ndarray
+        Masses of the gases, amu, shape (g,).
+    temperature_K : float
+        Temperature of the free energies, K.
     """
 
     initial_gibbs_eV: np.ndarray
@@ -38,11 +47,11 @@ class Landscape:
 
     @property
     def reaction_gibbs_eV(self) -> np.ndarray:
-        """Standard free energy of each step, shape (..., S); negative is exergonic."""
+        """Standard reaction free energy of each step, eV, shape (..., S); negative is exergonic."""
         return self.final_gibbs_eV - self.initial_gibbs_eV
 
-    def shifted(self, shifts: "Shifts") -> "Landscape":
-        """The same landscape with states and saddles moved; a leading axis of samples stays in front."""
+    def shifted(self, shifts: "EnergyShifts") -> "Landscape":
+        """Return the landscape with shifted energies; the result has the axis of samples of the shifts."""
         return replace(
             self,
             initial_gibbs_eV=self.initial_gibbs_eV + shifts.initial_eV,
@@ -54,8 +63,16 @@ class Landscape:
 
 
 @dataclass(frozen=True)
-class Shifts:
-    """What a sample adds to the ends and to the barrier of each step, eV, shape (..., S)."""
+class EnergyShifts:
+    """Shifts of the energies of a landscape.
+
+    Attributes
+    ----------
+    initial_eV, final_eV : numpy.ndarray
+        Shift of the ends of each step, eV, shape (..., S).
+    barrier_eV : numpy.ndarray
+        Shift of the barrier of each step, eV, shape (..., S).
+    """
 
     initial_eV: np.ndarray
     final_eV: np.ndarray
@@ -63,7 +80,25 @@ class Shifts:
 
 
 def tabulated_temperatures(system: str, tables: Tables) -> list[float]:
-    """Temperatures in K at which the tables have free energies of a system, ascending."""
+    """Return the temperatures at which the tables have free energies of a system.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+    tables : Tables
+        Its tables; `gibbs` is optional.
+
+    Returns
+    -------
+    list of float
+        Temperatures, K, ascending.
+
+    Raises
+    ------
+    InputError
+        The states table does not have exactly one temperature.
+    """
     found = set(tables.states.loc[tables.states["system"] == system, "temperature_K"].dropna())
     if len(found) != 1:
         raise InputError(f"{system}: states table has temperatures {sorted(found)} K; it must have one.")
@@ -73,35 +108,47 @@ def tabulated_temperatures(system: str, tables: Tables) -> list[float]:
 
 
 def read_landscape(network: Network, tables: Tables, temperature_K: float | None = None) -> Landscape:
-    """Read the central landscape of a network.
+    """Read the energy landscape of a network at the mean energies.
 
-    Between the tabulated temperatures the free energies are interpolated, by a cubic spline where there are four or
-    more, else by a polynomial through all of them; nothing is extrapolated.
+    Free energies between the tabulated temperatures are interpolated: by a cubic spline for four or more temperatures,
+    and by a polynomial through all of them otherwise. Nothing is extrapolated.
 
     Parameters
     ----------
-    temperature_K : absent: that of the states table.
+    network : Network
+        Network of the system.
+    tables : Tables
+        Tables from which the network was built.
+    temperature_K : float or None
+        Temperature, K. None: that of the states table.
+
+    Returns
+    -------
+    Landscape
 
     Raises
     ------
     InputError
-        A state or gas is unknown, has no number, or the free energies do not reach the temperature.
+        A state or gas is unknown or has no energy, or the temperature lies outside the tabulated range.
     """
-    rows = _states_of(network, tables.states)
+    rows = _states_of_system(network, tables.states)
     temperatures = tabulated_temperatures(network.system, tables)
-    temperature = float(rows["temperature_K"].dropna().iloc[0]) if temperature_K is None else temperature_K
-    outside = temperature < temperatures[0] - TEMPERATURE_TOLERANCE_K
-    if outside or temperature > temperatures[-1] + TEMPERATURE_TOLERANCE_K:
-        held = f"{temperatures[0]} K" if len(temperatures) == 1 else f"{temperatures[0]} to {temperatures[-1]} K"
+    temperature = _states_temperature(rows) if temperature_K is None else temperature_K
+    below = temperature < temperatures[0] - TEMPERATURE_TOLERANCE_K
+    above = temperature > temperatures[-1] + TEMPERATURE_TOLERANCE_K
+    if below or above:
+        if len(temperatures) == 1:
+            known = f"only at {temperatures[0]} K; give this temperature"
+        else:
+            known = f"from {temperatures[0]} to {temperatures[-1]} K; give a temperature in this range"
         raise InputError(
-            f"{network.system}: asked for {temperature} K, but gibbs_eV of the tables holds at {held}; "
-            "give a temperature there, or recompute the tables."
+            f"{network.system}: no free energies at {temperature} K. Column gibbs_eV of the tables is known {known}, "
+            "or compute the tables again with further temperatures."
         )
-    levels = _Levels(network, rows, _gibbs_at(network, tables, rows, temperature))
-    gas = levels.of(network.gases)
-    gas_left, gas_right = (side.T @ gas for side in (network.gas_left, network.gas_right))
-    initial = np.array([levels.of(names).sum(axis=0) for names in network.initial_states]).reshape(-1, 2) + gas_left
-    final = np.array([levels.of(names).sum(axis=0) for names in network.final_states]).reshape(-1, 2) + gas_right
+    gibbs = _gibbs_at(network, tables, rows, temperature)
+    gas = _state_energies(network.system, rows, gibbs, network.gases)
+    initial = _energies_of_sides(network.system, rows, gibbs, network.initial_states) + network.gas_left.T @ gas
+    final = _energies_of_sides(network.system, rows, gibbs, network.final_states) + network.gas_right.T @ gas
     entropy = _step_column(network, tables.steps, "activation_entropy_eV_per_K", default=0.0)
     return Landscape(
         initial_gibbs_eV=initial[:, 0],
@@ -115,112 +162,134 @@ def read_landscape(network: Network, tables: Tables, temperature_K: float | None
     )
 
 
-def sample_shifts(network: Network, tables: Tables, samples: int, seed: int) -> Shifts:
-    """Sample the uncertainty of the landscape: every state once, every saddle once, never a reaction.
+def sample_shifts(network: Network, tables: Tables, samples: int, seed: int) -> EnergyShifts:
+    """Sample the uncertainty of the landscape: one error for each state and each saddle point, none for reactions.
 
-    State i moves by sigma_i z_i + sum_f loading_if z_f, so that states which share the error of a bond move together.
-    A saddle moves by the mean of its ends and by its own activation sigma, so that its barrier changes by
-    (shift_final - shift_initial)/2 + sigma_TS z_TS; a step without barrier has no saddle of its own and only the
-    second part. Since states move and not reactions, every sample closes every cycle. The normals z come from a
-    scrambled Sobol sequence.
+    State i is shifted by sigma_i z_i + sum_f loading_if z_f, so that states which share the error of a bond shift
+    together. A saddle point is shifted by the mean shift of its ends and by its activation sigma. Its barrier
+    changes by (shift_final - shift_initial)/2 + sigma_TS z_TS. A step without barrier has no saddle point between its
+    ends, and only the second term. Since states are shifted and not reactions, every sample closes every cycle. The
+    normal deviates z come from a scrambled Sobol sequence.
 
     Parameters
     ----------
-    samples : number of samples, a power of two.
-    seed : of the scrambling.
+    network : Network
+        Network of the system.
+    tables : Tables
+        Tables from which the network was built.
+    samples : int
+        Number of samples, a power of two.
+    seed : int
+        Seed of the scrambling.
 
     Returns
     -------
-    Shifts
-        With a leading axis of length `samples`.
+    EnergyShifts
+        In eV, shape (samples, S).
+
+    Raises
+    ------
+    InputError
+        A standard deviation or a loading is missing or negative.
     """
-    rows = _states_of(network, tables.states)
-    names = sorted({name for side in (network.initial_states, network.final_states) for part in side for name in part})
-    own = _sigmas(rows, names)
-    activation = _step_column(network, tables.steps, "activation_sigma_eV")
+    rows = _states_of_system(network, tables.states)
+    names = network.state_names
+    state_sigmas = _state_sigmas(rows, names)
+    activation_sigmas = _step_column(network, tables.steps, "activation_sigma_eV")
     loadings = _loadings(network, tables.factors, names)
-    sigmas = np.concatenate([own, activation, np.ones(loadings.shape[1])])
+    sigmas = np.concatenate([state_sigmas, activation_sigmas, np.ones(loadings.shape[1])])
     normals = np.zeros((samples, len(sigmas)))
     uncertain = np.flatnonzero(sigmas > 0)
     if len(uncertain):
-        from scipy.stats import qmc  # half a second, which a mechanism without samples need not wait
+        from scipy.stats import qmc  # imported here because it takes half a second, also without samples
 
         normals[:, uncertain] = qmc.MultivariateNormalQMC(np.zeros(len(uncertain)), rng=seed).random(samples)
-    z_own, z_saddle, z_shared = np.split(normals, [len(own), len(own) + len(activation)], axis=1)
-    return shift_states(network, tables.steps, names, z_own * own + z_shared @ loadings.T, z_saddle * activation)
+    ends_of_groups = [len(state_sigmas), len(state_sigmas) + len(activation_sigmas)]
+    z_state, z_saddle, z_shared = np.split(normals, ends_of_groups, axis=1)
+    states_eV = z_state * state_sigmas + z_shared @ loadings.T
+    return _shift_steps(network, tables.steps, names, states_eV, z_saddle * activation_sigmas)
 
 
-def shift_states(
+def _shift_steps(
     network: Network, steps: pd.DataFrame, names: list[str], states_eV: np.ndarray, saddles_eV: np.ndarray
-) -> Shifts:
-    """What moving states by `states_eV`, shape (..., names), and saddles by `saddles_eV`, (..., S), does to steps."""
-    initial, final = (
-        np.stack([states_eV[..., [names.index(n) for n in part]].sum(axis=-1) for part in side], axis=-1)
-        if side
-        else saddles_eV
-        for side in (network.initial_states, network.final_states)
-    )
-    central = _step_column(network, steps, "activation_energy_eV")
-    has_saddle = (central != 0) | ~network.barrierless
-    return Shifts(initial, final, has_saddle * (final - initial) / 2 + saddles_eV)
+) -> EnergyShifts:
+    """Convert shifts of states, shape (samples, names), and of saddle points, (samples, S), into shifts of steps."""
+    if not network.steps:
+        return EnergyShifts(saddles_eV, saddles_eV, saddles_eV)
+    initial = _sum_over_sides(names, states_eV, network.initial_states)
+    final = _sum_over_sides(names, states_eV, network.final_states)
+    mean_barrier = _step_column(network, steps, "activation_energy_eV")
+    has_saddle = (mean_barrier != 0) | ~network.barrierless
+    return EnergyShifts(initial, final, has_saddle * (final - initial) / 2 + saddles_eV)
 
 
-class _Levels:
-    """Free and electronic energies of states by name."""
+def _sum_over_sides(names: list[str], states_eV: np.ndarray, sides: tuple[tuple[str, ...], ...]) -> np.ndarray:
+    """Return the sum of the shifts of the states on one side of each step, eV, shape (samples, S)."""
+    return np.stack([states_eV[:, [names.index(name) for name in side]].sum(axis=-1) for side in sides], axis=-1)
 
-    def __init__(self, network: Network, rows: pd.DataFrame, gibbs: dict[str, float]):
-        self.system, self.rows, self.gibbs = network.system, rows, gibbs
 
-    def of(self, names: tuple[str, ...]) -> np.ndarray:
-        """Levels in eV, shape (names, 2)."""
-        return np.array([self._level(name) for name in names]).reshape(-1, 2)
-
-    def _level(self, name: str) -> tuple[float, float]:
-        if name not in self.rows.index:
-            raise unknown("state", name, self.rows.index, f"{self.system}, states table")
-        energy, gibbs = self.rows.loc[name, "energy_eV"], self.gibbs[name]
-        if np.isnan(energy) or np.isnan(gibbs):
-            reason = self.rows.loc[name].get("flags", "")
+def _state_energies(system: str, rows: pd.DataFrame, gibbs: dict[str, float], names: tuple[str, ...]) -> np.ndarray:
+    """Return free and electronic energies of states or gases by name, eV, shape (names, 2)."""
+    energies = []
+    for name in names:
+        if name not in rows.index:
+            raise unknown("state", name, rows.index, f"{system}, states table")
+        energy = rows.loc[name, "energy_eV"]
+        if np.isnan(energy) or np.isnan(gibbs[name]):
+            reason = rows.loc[name].get("flags", "")
             raise InputError(
-                f"{self.system}: state {name!r} has no energy ({reason}), yet a step with status 'ok' needs it."
+                f"{system}: state {name!r} has no energy ({reason}), but a step with status 'ok' needs it."
             )
-        return gibbs, energy
+        energies.append((gibbs[name], energy))
+    return np.array(energies).reshape(-1, 2)
+
+
+def _energies_of_sides(
+    system: str, rows: pd.DataFrame, gibbs: dict[str, float], sides: tuple[tuple[str, ...], ...]
+) -> np.ndarray:
+    """Return free and electronic energies of the states on one side of each step, without gases, eV, shape (S, 2)."""
+    return np.array([_state_energies(system, rows, gibbs, names).sum(axis=0) for names in sides]).reshape(-1, 2)
+
+
+def _states_temperature(rows: pd.DataFrame) -> float:
+    """Return the temperature of the states table, K."""
+    return float(rows["temperature_K"].dropna().iloc[0])
 
 
 def _gibbs_at(network: Network, tables: Tables, rows: pd.DataFrame, temperature_K: float) -> dict[str, float]:
-    """Free energy in eV of every state at one temperature."""
-    held = float(rows["temperature_K"].dropna().iloc[0])
-    if tables.gibbs is None or abs(held - temperature_K) <= TEMPERATURE_TOLERANCE_K:
+    """Return the free energy of every state at one temperature, eV."""
+    states_temperature = _states_temperature(rows)
+    if tables.gibbs is None or abs(states_temperature - temperature_K) <= TEMPERATURE_TOLERANCE_K:
         return rows["gibbs_eV"].astype(float).to_dict()
     table = tables.gibbs[tables.gibbs["system"] == network.system]
     wide = table.pivot_table(index="temperature_K", columns="state", values="gibbs_eV", dropna=False)
-    wide.loc[held] = rows["gibbs_eV"].reindex(wide.columns)
+    wide.loc[states_temperature] = rows["gibbs_eV"].reindex(wide.columns)
     wide = wide.sort_index()
+    grid = wide.index.to_numpy(float)
     values = wide.to_numpy(float)
-    if len(wide) < SPLINE_POINTS:
-        grid = wide.index.to_numpy(float)
+    if len(grid) < SPLINE_POINTS:  # Lagrange's polynomial
         weights = [np.prod((temperature_K - np.delete(grid, i)) / (t - np.delete(grid, i))) for i, t in enumerate(grid)]
-        at = np.array(weights) @ values
+        interpolated = np.array(weights) @ values
     else:
-        from scipy.interpolate import CubicSpline  # as slow
+        from scipy.interpolate import CubicSpline  # imported here because it takes half a second
 
-        at = np.full(values.shape[1], np.nan)
-        known = np.isfinite(values).all(axis=0)
-        at[known] = CubicSpline(wide.index.to_numpy(float), values[:, known])(temperature_K)
-    return dict.fromkeys(rows.index, np.nan) | dict(zip(wide.columns, at, strict=True))
+        interpolated = np.full(values.shape[1], np.nan)
+        complete = np.isfinite(values).all(axis=0)
+        interpolated[complete] = CubicSpline(grid, values[:, complete])(temperature_K)
+    return dict.fromkeys(rows.index, np.nan) | dict(zip(wide.columns, interpolated, strict=True))
 
 
-def _states_of(network: Network, states: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the states table of this system, indexed by state."""
+def _states_of_system(network: Network, states: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the states table of this system, indexed by state."""
     rows = states[states["system"] == network.system].set_index("state")
     if rows.index.has_duplicates:
         name = rows.index[rows.index.duplicated()][0]
-        raise InputError(f"{network.system}: state {name!r} stands twice in the states table; names must be unique.")
+        raise InputError(f"{network.system}: state {name!r} is given twice in the states table; names must be unique.")
     return rows
 
 
-def _sigmas(rows: pd.DataFrame, names: list[str]) -> np.ndarray:
-    """Standard deviations of surface states, eV, shape (names,)."""
+def _state_sigmas(rows: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """Return the standard deviations of states, eV, shape (names,)."""
     sigmas = rows.loc[names, "sigma_eV"].to_numpy(float)
     for name, sigma in zip(names, sigmas, strict=True):
         if not sigma >= 0:
@@ -229,7 +298,7 @@ def _sigmas(rows: pd.DataFrame, names: list[str]) -> np.ndarray:
 
 
 def _loadings(network: Network, factors: pd.DataFrame | None, names: list[str]) -> np.ndarray:
-    """How much of each shared error every state carries, eV, shape (names, factors)."""
+    """Return the shift of every state by one sigma of each shared error, eV, shape (names, factors)."""
     if factors is None:
         return np.zeros((len(names), 0))
     table = factors[(factors["system"] == network.system) & factors["state"].isin(names)]
@@ -237,13 +306,14 @@ def _loadings(network: Network, factors: pd.DataFrame | None, names: list[str]) 
     if len(wrong):
         row = wrong.iloc[0]
         raise InputError(
-            f"{network.system}: factors: {row['factor']!r} of state {row['state']!r} has no number or stands twice."
+            f"{network.system}: factors table: {row['factor']!r} of state {row['state']!r} has no loading_eV or is "
+            "given twice; give one number."
         )
     return table.pivot(index="state", columns="factor", values="loading_eV").reindex(names).fillna(0.0).to_numpy()
 
 
 def _masses(network: Network, rows: pd.DataFrame) -> np.ndarray:
-    """Masses of the gases of the network, amu, shape (g,)."""
+    """Return the masses of the gases of the network, amu, shape (g,)."""
     masses = rows.loc[list(network.gases), "mass_amu"].to_numpy(float)
     for gas, mass in zip(network.gases, masses, strict=True):
         if not mass > 0:
@@ -252,7 +322,7 @@ def _masses(network: Network, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _step_column(network: Network, steps: pd.DataFrame, column: str, default: float | None = None) -> np.ndarray:
-    """One column of the steps table in the order of the network, shape (S,); empty cells become the default."""
+    """Return one column of the steps table in the order of the network, shape (S,); the default fills empty cells."""
     if default is not None and column not in steps:
         return np.full(len(network.steps), default)
     values = steps[steps["system"] == network.system].set_index("step").loc[list(network.steps), column]
@@ -260,5 +330,5 @@ def _step_column(network: Network, steps: pd.DataFrame, column: str, default: fl
         values = values.fillna(default)
     if values.isna().any():
         name = values.index[values.isna()][0]
-        raise InputError(f"{network.system}, step {name!r}: {column} is empty, yet its status is 'ok'; give a number.")
+        raise InputError(f"{network.system}, step {name!r}: {column} is empty, but its status is 'ok'; give a number.")
     return values.to_numpy(float)

@@ -1,4 +1,4 @@
-"""The vapour of a precursor: its pressure above the source, and monomer and oligomer in equilibrium."""
+"""Vapour of a precursor: saturation pressure, and the equilibrium between monomer and oligomer."""
 
 import math
 
@@ -8,7 +8,19 @@ from qdsurf.units import BOLTZMANN_EV_PER_K, STANDARD_PRESSURE_PA
 
 
 def vapour_pressure(antoine: Antoine, temperature_K: float) -> float:
-    """Saturation pressure above the source, Pa: log10(p/Pa) = A - B / (T + C).
+    """Compute the saturation pressure above the source: log10(p/Pa) = A - B / (T + C).
+
+    Parameters
+    ----------
+    antoine : Antoine
+        Coefficients of the Antoine equation and the temperature range of the measurement.
+    temperature_K : float
+        Temperature of the source, K.
+
+    Returns
+    -------
+    float
+        Pressure, Pa.
 
     Raises
     ------
@@ -17,14 +29,24 @@ def vapour_pressure(antoine: Antoine, temperature_K: float) -> float:
     """
     low, high = antoine.range_K
     if not low <= temperature_K <= high:
-        raise InputError(f"vapour pressure at {temperature_K} K: the record holds from {low} to {high} K.")
+        raise InputError(
+            f"vapour pressure at {temperature_K} K: the record is valid from {low} to {high} K. "
+            "Give pressure_Pa in the recipe."
+        )
     return 10 ** (antoine.A - antoine.B_K / (temperature_K + antoine.C_K))
 
 
 def dissociation_constant(oligomer: Oligomer, temperature_K: float) -> float:
-    """Equilibrium constant of M_n -> n M, referred to the standard pressure.
+    """Compute the equilibrium constant of M_n -> n M, relative to the standard pressure.
 
-    K = (p_M / p0)^n / (p_Mn / p0) = exp(-(dH - T dS) / kT), with dH and dS constant in temperature.
+    K = (p_M / p0)^n / (p_Mn / p0) = exp(-(dH - T dS) / kT), with dH and dS independent of the temperature.
+
+    Parameters
+    ----------
+    oligomer : Oligomer
+        Enthalpy and entropy of dissociation.
+    temperature_K : float
+        Temperature, K.
 
     Returns
     -------
@@ -36,15 +58,19 @@ def dissociation_constant(oligomer: Oligomer, temperature_K: float) -> float:
 
 
 def speciate(oligomer: Oligomer, temperature_K: float, pressure_Pa: float) -> tuple[float, float]:
-    """Share the total pressure of a precursor between its monomer and its oligomer at equilibrium.
+    """Divide the total pressure of a precursor between its monomer and its oligomer at equilibrium.
 
-    With x = p_M / p the balance p_M + p_Mn = p reads x + c x^n = 1, c = (p / p0)^(n-1) / K. It has one root
-    in (0, 1]; Newton's method descends to it monotonically from above, since the left side is convex.
+    With x = p_M / p, the balance p_M + p_Mn = p becomes x + c x^n = 1 with c = (p / p0)^(n-1) / K. It has one root in
+    (0, 1]. Newton's method converges to it monotonically from above, because the left side is convex.
 
     Parameters
     ----------
-    temperature_K : temperature, K.
-    pressure_Pa : total pressure of both forms, Pa.
+    oligomer : Oligomer
+        Number of monomer units, enthalpy and entropy of dissociation.
+    temperature_K : float
+        Temperature, K.
+    pressure_Pa : float
+        Total pressure of both forms, Pa.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""Solver: integration of the coverages of one or many networks through the cycles of a recipe."""
+"""Solver: integration of the coverages of one or many members of a network through the cycles of a recipe."""

@@ -1,13 +1,15 @@
-"""An L-stable Rosenbrock method of order 4(3) for networks, compiled, with sparse elimination and exact site balance.
+"""An L-stable Rosenbrock method of order 4(3) for reaction networks, with sparse elimination and an exact site balance.
 
-RODAS: six stages, stiffly accurate, the coefficients of Hairer and Wanner, Solving Ordinary Differential Equations II,
-section VI.4. One step solves six systems with the same matrix M = I/(gamma h) - J. What every step of the network has
-done so far, q = integral of r, is advanced by the same stages at no further elimination.
+The method is RODAS: six stages, stiffly accurate, with the coefficients of Hairer and Wanner, Solving Ordinary
+Differential Equations II, section VI.4. One step solves six linear systems with the same matrix M = I/(gamma h) - J.
+The extent of every elementary step, q = integral of r, is advanced by the same stages and needs no further elimination.
 
-Rates of 1e13 s^-1 and steps of seconds would cost every digit of a pivot if it were found by subtraction. The sites
-of a family are conserved, so the column sums of M are known exactly: a pivot is that sum less the entries below it,
-which have the other sign (the algorithm of Grassmann, Taksar and Heyman, 10.1287/opre.33.5.1107, with several laws of
+With rates of 1e13 s^-1 and steps of seconds, a pivot found by subtraction would lose all digits. The sites of a family
+are conserved, so the column sums of M are known exactly. A pivot is this sum minus the entries below it, which have the
+opposite sign (the algorithm of Grassmann, Taksar and Heyman, 10.1287/opre.33.5.1107, with several laws of
 conservation).
+
+In the shapes below, N is the number of species, G of gases, S of elementary steps, and F of site families.
 """
 
 from typing import NamedTuple
@@ -20,14 +22,21 @@ from qdsurf.microkinetics.solver.lanes import (
     LANES,
     add_multiple,
     add_product,
-    put,
-    put_product,
+    copy_row,
+    set_product,
     subtract_product,
 )
-from qdsurf.microkinetics.solver.rate_law import accumulate, along, net_rates, rate_slopes
+from qdsurf.microkinetics.solver.rate_law import (
+    RateLaw,
+    add_directional_derivative,
+    net_rates,
+    rate_slopes,
+    sum_changes,
+)
 
+STAGE_COUNT = 6
 GAMMA = 0.25
-STAGES = np.array(  # a_ij of the arguments; row 5 holds the fifth and, with u_5 added, the sixth argument
+STAGES = np.array(  # a_ij of the arguments; row 5 gives the fifth argument and, with u_5 added, the sixth
     [
         [0.0, 0.0, 0.0, 0.0, 0.0],
         [1.544, 0.0, 0.0, 0.0, 0.0],
@@ -47,123 +56,33 @@ COUPLING = np.array(  # c_ij, divided by h
         [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054],
     ]
 )
-TINY = 1e-20  # events per site below which a step has not happened; a rare adduct can carry the whole flux
-ROUNDING = 1e-14  # a net rate cannot be known better than this share of the two that it is the difference of
-EXTENT_SLACK = 10.0  # what steps have done need not be as right as coverages: 1e-5 of itself at the default
-HUGE = 1e30  # stands for an error that is not finite
+SMALLEST_EXTENT = 1e-20  # events per site that are resolved; a rare adduct can carry the whole flux
+ROUNDING = 1e-14  # relative to the two rates of which a net rate is the difference; its error cannot be smaller
+EXTENT_SLACK = 10.0  # extents may be less accurate than coverages: 1e-5 relative at the default tolerance
+HUGE = 1e30  # replaces an error that is not finite
 
 
-@njit(**COMPILED)
-def assemble(law, slopes, inverse_step, supply_rate, depletion, matrix, sums, scratch):
-    """Write M = I/(gamma h) - J into `matrix` and its column sums, weighted with the sites, into `sums`."""
-    depends_from, depends, weights = law.depends_from, law.depends, law.weights
-    changes_from, changes, change, species = law.changes_from, law.changes, law.change, law.species
-    size = weights.shape[1]
-    matrix[:] = 0.0
-    sums[:] = 0.0
-    for i in range(size):
-        put(matrix, i * size + i, inverse_step, 0)
-        if i >= species:
-            add_multiple(matrix, i * size + i, 1.0, supply_rate, 0)
-        for f in range(len(weights)):
-            add_multiple(sums, f * size + i, weights[f, i], inverse_step, 0)
-    for s in range(len(depends_from) - 1):
-        for a in range(changes_from[s], changes_from[s + 1]):
-            i = changes[a]
-            for b in range(depends_from[s], depends_from[s + 1]):
-                if i < species:
-                    add_multiple(matrix, i * size + depends[b], -change[a], slopes, b)
-                else:
-                    put_product(scratch, 0, depletion, 0, slopes, b)
-                    add_multiple(matrix, i * size + depends[b], -change[a], scratch, 0)
-
-
-@njit(**COMPILED)
-def factorise(law, matrix, sums, scratch):
-    """Replace M by its factors, in the order of `law.order`; the pivots of species come from the column sums."""
-    order, family, weights = law.order, law.family, law.weights
-    below_from, below, right_from, right = law.below_from, law.below, law.right_from, law.right
-    size, families = weights.shape[1], len(weights)
-    inverse, ratio = scratch[:1], scratch[1:]
-    for k in range(size):
-        p = order[k]
-        f = family[p]
-        if f < 0:
-            put(inverse, 0, matrix, p * size + p)
-        else:
-            put(inverse, 0, sums, f * size + p)
-            for at in range(below_from[k], below_from[k + 1]):
-                if weights[f, below[at]] != 0.0:
-                    add_multiple(inverse, 0, -weights[f, below[at]], matrix, below[at] * size + p)
-        scale = 1.0 if f < 0 else weights[f, p]
-        for lane in range(LANES):
-            inverse[0, lane] = scale / inverse[0, lane]
-        put(matrix, p * size + p, inverse, 0)
-        for at in range(below_from[k], below_from[k + 1]):
-            row = below[at] * size
-            put_product(ratio, 0, matrix, row + p, inverse, 0)
-            put(matrix, row + p, ratio, 0)
-            for to in range(right_from[k], right_from[k + 1]):
-                subtract_product(matrix, row + right[to], ratio, 0, matrix, p * size + right[to])
-        for g in range(families):
-            put_product(ratio, 0, sums, g * size + p, inverse, 0)
-            for to in range(right_from[k], right_from[k + 1]):
-                subtract_product(sums, g * size + right[to], ratio, 0, matrix, p * size + right[to])
-
-
-@njit(**COMPILED)
-def substitute(law, matrix, vector, first):
-    """Solve with the factors, in place, the rows of `vector` from `first` on; inverse pivots are on the diagonal."""
-    order, below_from, below, right_from, right = law.order, law.below_from, law.below, law.right_from, law.right
-    size = len(order)
-    for k in range(size):
-        p = order[k]
-        for at in range(below_from[k], below_from[k + 1]):
-            subtract_product(vector, first + below[at], matrix, below[at] * size + p, vector, first + p)
-    for k in range(size - 1, -1, -1):
-        p = order[k]
-        for at in range(right_from[k], right_from[k + 1]):
-            subtract_product(vector, first + p, matrix, p * size + right[at], vector, first + right[at])
-        put_product(vector, first + p, vector, first + p, matrix, p * size + p)
-
-
-@njit(**COMPILED)
-def combine(base, weights, terms, count, inverse, out, first, scratch):
-    """Write base + sum_j weights_j inverse terms_j into `out` from row `first` on, for the first `count` terms."""
-    size = len(base)
-    for i in range(size):
-        put(out, first + i, base, i)
-    for j in range(count):
-        if weights[j] != 0.0:
-            for lane in range(LANES):
-                scratch[0, lane] = weights[j] * inverse[0, lane]
-            for i in range(size):
-                add_product(out, first + i, scratch, 0, terms, j * size + i)
-
-
-@njit(**COMPILED)
-def measure(before, after, error, first, rtol, floor, worst):
-    """Raise `worst` of each lane to its largest error in units of the tolerance; not finite becomes HUGE."""
-    for i in range(len(before)):
-        for lane in range(LANES):
-            scale = floor[i, lane] + rtol * max(abs(before[i, lane]), abs(after[i, lane]))
-            share = abs(error[first + i, lane]) / scale
-            worst[lane] = max(worst[lane], share) if share < HUGE else HUGE
-
-
-class Lanes(NamedTuple):
-    """What the members in the lanes need for a step, and where it takes them.
+class LaneState(NamedTuple):
+    """State of the members in all lanes before and after one step of the solver.
 
     Attributes
     ----------
-    forward, reverse : rate constants, s^-1, shape (S, lanes).
-    thermal_eV : kT, shape (lanes,).
-    supply : activities p/p0 of the supply, shape (G, lanes).
-    supply_rate : 1/tau of the gas, s^-1, 0 where it is held or closed in, shape (1, lanes).
-    depletion : (kT/p0)(A/V) of a closed cell, m^2, shape (1, lanes).
-    h : length of the step, s, shape (1, lanes).
-    y, q : variables and extents at its start, shape (N + G, lanes) and (S, lanes).
-    y_after, q_after : the same at its end.
+    forward, reverse : numpy.ndarray
+        Rate constants, s^-1, shape (S, lanes).
+    thermal_eV : numpy.ndarray
+        kT, eV, shape (lanes,).
+    supply : numpy.ndarray
+        Activities p/p0 of the supply, shape (G, lanes).
+    supply_rate : numpy.ndarray
+        1/tau of the gas, s^-1, shape (1, lanes). 0: the pressures are constant, or the cell is closed.
+    depletion : numpy.ndarray
+        (kT/p0)(A/V) of a closed cell, m^2, shape (1, lanes).
+    h : numpy.ndarray
+        Length of the step, s, shape (1, lanes).
+    y, q : numpy.ndarray
+        Variables and extents at the start of the step, shape (N + G, lanes) and (S, lanes).
+    y_after, q_after : numpy.ndarray
+        The same at the end of the step.
     """
 
     forward: np.ndarray
@@ -179,73 +98,316 @@ class Lanes(NamedTuple):
     q_after: np.ndarray
 
 
-@njit(**COMPILED)
-def make_lanes(law):
-    """Empty lanes: no rates, no gas, a step of one second."""
-    size, steps = len(law.order), len(law.beta)
-    return Lanes(
-        np.zeros((steps, LANES)), np.zeros((steps, LANES)), np.ones(LANES), np.zeros((size - law.species, LANES)),
-        np.zeros((1, LANES)), np.zeros((1, LANES)), np.ones((1, LANES)), np.zeros((size, LANES)),
-        np.zeros((steps, LANES)), np.zeros((size, LANES)), np.zeros((steps, LANES)),
-    )  # fmt: skip
+class Workspace(NamedTuple):
+    """Arrays that one step of the solver overwrites.
+
+    Attributes
+    ----------
+    y_stages, q_stages : numpy.ndarray
+        Stages of the variables and of the extents, one after the other, shape (6 (N + G), lanes) and (6 S, lanes).
+    matrix : numpy.ndarray
+        M, later its factors, shape ((N + G)^2, lanes).
+    column_sums : numpy.ndarray
+        Column sums of M weighted with the sites of each family, shape (F (N + G), lanes).
+    rates, gross : numpy.ndarray
+        Net rates and sums of the rates of both directions, shape (S, lanes).
+    slopes : numpy.ndarray
+        Derivatives of the net rates, shape (len(law.depends), lanes).
+    argument : numpy.ndarray
+        Variables at which a stage is evaluated, shape (N + G, lanes).
+    y_floor, q_floor : numpy.ndarray
+        Absolute tolerances of variables and extents, shape (N + G, lanes) and (S, lanes).
+    scratch : numpy.ndarray
+        Shape (2, lanes).
+    """
+
+    y_stages: np.ndarray
+    q_stages: np.ndarray
+    matrix: np.ndarray
+    column_sums: np.ndarray
+    rates: np.ndarray
+    gross: np.ndarray
+    slopes: np.ndarray
+    argument: np.ndarray
+    y_floor: np.ndarray
+    q_floor: np.ndarray
+    scratch: np.ndarray
 
 
 @njit(**COMPILED)
-def make_workspace(law):
-    """Scratch arrays of `step`, in its order."""
-    size, steps, families = len(law.order), len(law.beta), len(law.weights)
-    return (
-        np.zeros((6 * size, LANES)), np.zeros((6 * steps, LANES)), np.zeros((size * size, LANES)),
-        np.zeros((families * size, LANES)), np.zeros((steps, LANES)), np.zeros((steps, LANES)),
-        np.zeros((len(law.depends), LANES)), np.zeros((size, LANES)), np.zeros((size, LANES)), np.zeros((steps, LANES)),
-        np.zeros((2, LANES)),
-    )  # fmt: skip
+def make_lanes(law: RateLaw) -> LaneState:
+    """Return empty lanes: no rates, no gas, a step of one second."""
+    size = len(law.order)
+    steps = len(law.beta)
+    forward = np.zeros((steps, LANES))
+    reverse = np.zeros((steps, LANES))
+    thermal_eV = np.ones(LANES)
+    supply = np.zeros((size - law.species, LANES))
+    supply_rate = np.zeros((1, LANES))
+    depletion = np.zeros((1, LANES))
+    h = np.ones((1, LANES))
+    y = np.zeros((size, LANES))
+    q = np.zeros((steps, LANES))
+    y_after = np.zeros((size, LANES))
+    q_after = np.zeros((steps, LANES))
+    return LaneState(forward, reverse, thermal_eV, supply, supply_rate, depletion, h, y, q, y_after, q_after)
 
 
 @njit(**COMPILED)
-def step(law, lanes, rtol, atol, work):
-    """Try one step in every lane; its end is in `lanes.y_after` and `lanes.q_after`.
+def make_workspace(law: RateLaw) -> Workspace:
+    """Return the work arrays of `try_step`."""
+    size = len(law.order)
+    steps = len(law.beta)
+    y_stages = np.zeros((STAGE_COUNT * size, LANES))
+    q_stages = np.zeros((STAGE_COUNT * steps, LANES))
+    matrix = np.zeros((size * size, LANES))
+    column_sums = np.zeros((len(law.weights) * size, LANES))
+    rates = np.zeros((steps, LANES))
+    gross = np.zeros((steps, LANES))
+    slopes = np.zeros((len(law.depends), LANES))
+    argument = np.zeros((size, LANES))
+    y_floor = np.zeros((size, LANES))
+    q_floor = np.zeros((steps, LANES))
+    scratch = np.zeros((2, LANES))
+    return Workspace(y_stages, q_stages, matrix, column_sums, rates, gross, slopes, argument, y_floor, q_floor, scratch)
+
+
+@njit(**COMPILED)
+def try_step(law: RateLaw, lanes: LaneState, rtol: float, atol: float, work: Workspace) -> np.ndarray:
+    """Try one step of length `lanes.h` in every lane.
 
     Parameters
     ----------
-    rtol, atol : relative tolerance of everything, absolute tolerance of coverages.
-    work : of `make_workspace`.
+    law : RateLaw
+        Index arrays of the network.
+    lanes : LaneState
+        Input, and output in `y_after` and `q_after`.
+    rtol : float
+        Relative tolerance of all variables and extents.
+    atol : float
+        Absolute tolerance of coverages.
+    work : Workspace
+        Result of `make_workspace`.
 
     Returns
     -------
-    error of each lane in units of the tolerance, shape (lanes,).
+    numpy.ndarray
+        Error of each lane in units of the tolerance, shape (lanes,).
     """
-    forward, reverse, thermal_eV, supply, supply_rate, depletion, h, y, q, y_after, q_after = lanes
-    u, extents, matrix, sums, rates, gross, slopes, argument, floor_y, floor_q, scratch = work
-    n, size, steps = law.species, len(y), len(q)
-    one, inverse_h, scaled = np.ones((1, LANES)), 1 / h, GAMMA * h
+    # All arrays get local names, because attribute access in compiled loops takes about 10 % of the time of a step.
+    forward = lanes.forward
+    reverse = lanes.reverse
+    thermal_eV = lanes.thermal_eV
+    supply = lanes.supply
+    supply_rate = lanes.supply_rate
+    depletion = lanes.depletion
+    h = lanes.h
+    y = lanes.y
+    q = lanes.q
+    y_after = lanes.y_after
+    q_after = lanes.q_after
+    y_stages = work.y_stages
+    q_stages = work.q_stages
+    matrix = work.matrix
+    column_sums = work.column_sums
+    rates = work.rates
+    gross = work.gross
+    slopes = work.slopes
+    argument = work.argument
+    y_floor = work.y_floor
+    q_floor = work.q_floor
+    scratch = work.scratch
+    species = law.species
+    size = len(y)
+    steps = len(q)
+    one = np.ones((1, LANES))
+    inverse_h = 1 / h
+    scaled_h = GAMMA * h
+
     rate_slopes(law, forward, reverse, thermal_eV, y, slopes, scratch)
-    assemble(law, slopes, inverse_h / GAMMA, supply_rate, depletion, matrix, sums, scratch)
-    factorise(law, matrix, sums, scratch)
-    for stage in range(6):
-        here, there = stage * size, stage * steps
-        combine(y, STAGES[stage], u, stage, one, argument, 0, scratch)
+    assemble_matrix(law, slopes, inverse_h / GAMMA, supply_rate, depletion, matrix, column_sums, scratch)
+    factorise(law, matrix, column_sums, scratch)
+    for stage in range(STAGE_COUNT):
+        first_y = stage * size
+        first_q = stage * steps
+        add_stages(y, STAGES[stage], y_stages, stage, one, argument, 0, scratch)
         net_rates(law, forward, reverse, thermal_eV, argument, rates, gross)
-        accumulate(law, rates, depletion, y_after)
-        for g in range(n, size):
-            add_product(y_after, g, supply_rate, 0, supply, g - n)
+        sum_changes(law, rates, depletion, y_after)
+        for g in range(species, size):
+            add_product(y_after, g, supply_rate, 0, supply, g - species)
             subtract_product(y_after, g, supply_rate, 0, argument, g)
-        combine(y_after, COUPLING[stage], u, stage, inverse_h, u, here, scratch)
-        substitute(law, matrix, u, here)
-        along(law, slopes, u, here, rates)  # the extents have the same stages, with the identity for their matrix
-        combine(rates, COUPLING[stage], extents, stage, inverse_h, extents, there, scratch)
+        add_stages(y_after, COUPLING[stage], y_stages, stage, inverse_h, y_stages, first_y, scratch)
+        solve_factorised(law, matrix, y_stages, first_y)
+        # The extents have the same stages. The block of M that belongs to them is diagonal and needs no elimination.
+        add_directional_derivative(law, slopes, y_stages, first_y, rates)
+        add_stages(rates, COUPLING[stage], q_stages, stage, inverse_h, q_stages, first_q, scratch)
         for s in range(steps):
-            put_product(extents, there + s, extents, there + s, scaled, 0)
+            set_product(q_stages, first_q + s, q_stages, first_q + s, scaled_h, 0)
+    last_y = (STAGE_COUNT - 1) * size
+    last_q = (STAGE_COUNT - 1) * steps
     for i in range(size):
-        put(y_after, i, argument, i)
-        add_multiple(y_after, i, 1.0, u, 5 * size + i)
-    floor_y[:] = atol
-    combine(q, STAGES[5], extents, 5, one, q_after, 0, scratch)
+        copy_row(y_after, i, argument, i)
+        add_multiple(y_after, i, 1.0, y_stages, last_y + i)
+    y_floor[:] = atol
+    add_stages(q, STAGES[STAGE_COUNT - 1], q_stages, STAGE_COUNT - 1, one, q_after, 0, scratch)
     for s in range(steps):
-        add_multiple(q_after, s, 1.0, extents, 5 * steps + s)
+        add_multiple(q_after, s, 1.0, q_stages, last_q + s)
         for lane in range(LANES):
-            floor_q[s, lane] = TINY + ROUNDING * h[0, lane] * abs(gross[s, lane])
-    worst = np.zeros(LANES)
-    measure(y, y_after, u, 5 * size, rtol, floor_y, worst)
-    measure(q, q_after, extents, 5 * steps, EXTENT_SLACK * rtol, floor_q, worst)
-    return worst
+            q_floor[s, lane] = SMALLEST_EXTENT + ROUNDING * h[0, lane] * abs(gross[s, lane])
+    # The last stage is the difference between the results of order 4 and 3.
+    largest_error = np.zeros(LANES)
+    update_largest_error(y, y_after, y_stages, last_y, rtol, y_floor, largest_error)
+    update_largest_error(q, q_after, q_stages, last_q, EXTENT_SLACK * rtol, q_floor, largest_error)
+    return largest_error
+
+
+@njit(**COMPILED)
+def assemble_matrix(
+    law: RateLaw,
+    slopes: np.ndarray,
+    inverse_step: np.ndarray,
+    supply_rate: np.ndarray,
+    depletion: np.ndarray,
+    matrix: np.ndarray,
+    column_sums: np.ndarray,
+    scratch: np.ndarray,
+) -> None:
+    """Write M = I/(gamma h) - J into `matrix`, and its column sums weighted with the sites into `column_sums`.
+
+    `inverse_step` is 1/(gamma h), s^-1, shape (1, lanes); the other arrays are those of `LaneState` and `Workspace`.
+    """
+    depends_from = law.depends_from
+    depends = law.depends
+    changes_from = law.changes_from
+    changes = law.changes
+    change = law.change
+    weights = law.weights
+    species = law.species
+    size = weights.shape[1]
+    matrix[:] = 0.0
+    column_sums[:] = 0.0
+    for i in range(size):
+        copy_row(matrix, i * size + i, inverse_step, 0)
+        if i >= species:
+            add_multiple(matrix, i * size + i, 1.0, supply_rate, 0)
+        for f in range(len(weights)):
+            add_multiple(column_sums, f * size + i, weights[f, i], inverse_step, 0)
+    for s in range(len(depends_from) - 1):
+        for a in range(changes_from[s], changes_from[s + 1]):
+            i = changes[a]
+            for b in range(depends_from[s], depends_from[s + 1]):
+                if i < species:
+                    add_multiple(matrix, i * size + depends[b], -change[a], slopes, b)
+                else:
+                    set_product(scratch, 0, depletion, 0, slopes, b)
+                    add_multiple(matrix, i * size + depends[b], -change[a], scratch, 0)
+
+
+@njit(**COMPILED)
+def factorise(law: RateLaw, matrix: np.ndarray, column_sums: np.ndarray, scratch: np.ndarray) -> None:
+    """Replace M by its factors, in the order of `law.order`, with inverse pivots on the diagonal.
+
+    The pivots of species follow from the column sums, those of gases from elimination.
+    """
+    order = law.order
+    family = law.family
+    weights = law.weights
+    below_from = law.below_from
+    below = law.below
+    right_from = law.right_from
+    right = law.right
+    size = weights.shape[1]
+    families = len(weights)
+    inverse = scratch[:1]
+    ratio = scratch[1:]
+    for k in range(size):
+        p = order[k]
+        f = family[p]
+        if f < 0:
+            copy_row(inverse, 0, matrix, p * size + p)
+        else:
+            copy_row(inverse, 0, column_sums, f * size + p)
+            for at in range(below_from[k], below_from[k + 1]):
+                if weights[f, below[at]] != 0.0:
+                    add_multiple(inverse, 0, -weights[f, below[at]], matrix, below[at] * size + p)
+        scale = 1.0 if f < 0 else weights[f, p]
+        for lane in range(LANES):
+            inverse[0, lane] = scale / inverse[0, lane]
+        copy_row(matrix, p * size + p, inverse, 0)
+        for at in range(below_from[k], below_from[k + 1]):
+            row = below[at] * size
+            set_product(ratio, 0, matrix, row + p, inverse, 0)
+            copy_row(matrix, row + p, ratio, 0)
+            for to in range(right_from[k], right_from[k + 1]):
+                subtract_product(matrix, row + right[to], ratio, 0, matrix, p * size + right[to])
+        for g in range(families):
+            set_product(ratio, 0, column_sums, g * size + p, inverse, 0)
+            for to in range(right_from[k], right_from[k + 1]):
+                subtract_product(column_sums, g * size + right[to], ratio, 0, matrix, p * size + right[to])
+
+
+@njit(**COMPILED)
+def solve_factorised(law: RateLaw, matrix: np.ndarray, vector: np.ndarray, first: int) -> None:
+    """Solve M x = b in place with the factors of M; b is the rows of `vector` from `first` on."""
+    order = law.order
+    below_from = law.below_from
+    below = law.below
+    right_from = law.right_from
+    right = law.right
+    size = len(order)
+    for k in range(size):
+        p = order[k]
+        for at in range(below_from[k], below_from[k + 1]):
+            subtract_product(vector, first + below[at], matrix, below[at] * size + p, vector, first + p)
+    for k in range(size - 1, -1, -1):
+        p = order[k]
+        for at in range(right_from[k], right_from[k + 1]):
+            subtract_product(vector, first + p, matrix, p * size + right[at], vector, first + right[at])
+        set_product(vector, first + p, vector, first + p, matrix, p * size + p)
+
+
+@njit(**COMPILED)
+def add_stages(
+    base: np.ndarray,
+    weights: np.ndarray,
+    stages: np.ndarray,
+    count: int,
+    factor: np.ndarray,
+    out: np.ndarray,
+    first: int,
+    scratch: np.ndarray,
+) -> None:
+    """Write base + factor sum_j weights_j stages_j into the rows of `out` from `first` on.
+
+    The sum is over the first `count` stages; `factor` has the shape (1, lanes).
+    """
+    size = len(base)
+    for i in range(size):
+        copy_row(out, first + i, base, i)
+    for j in range(count):
+        if weights[j] != 0.0:
+            for lane in range(LANES):
+                scratch[0, lane] = weights[j] * factor[0, lane]
+            for i in range(size):
+                add_product(out, first + i, scratch, 0, stages, j * size + i)
+
+
+@njit(**COMPILED)
+def update_largest_error(
+    before: np.ndarray,
+    after: np.ndarray,
+    error: np.ndarray,
+    first: int,
+    rtol: float,
+    floor: np.ndarray,
+    largest: np.ndarray,
+) -> None:
+    """Raise `largest` of each lane to the largest error in units of the tolerance; one that is not finite becomes HUGE.
+
+    The errors are the rows of `error` from `first` on; `floor` has the absolute tolerances.
+    """
+    for i in range(len(before)):
+        for lane in range(LANES):
+            scale = floor[i, lane] + rtol * max(abs(before[i, lane]), abs(after[i, lane]))
+            relative = abs(error[first + i, lane]) / scale
+            largest[lane] = max(largest[lane], relative) if relative < HUGE else HUGE

@@ -1,11 +1,14 @@
-"""What every figure looks like: colours, sizes, fonts, and files that are identical when written twice.
+"""Style of all figures: colours, fonts, sizes in inch, text layout, and files that are identical in every run.
 
-Colours are the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), told apart by all common kinds of
-colour vision. Layout is in inches and worked out here rather than by a layout engine, so it never shifts.
+Colours are the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which is distinguishable in all common
+kinds of colour vision. The layout is computed in inches in this package and not by a layout engine, so it is
+reproducible.
 """
 
+from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -13,6 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
+from matplotlib.typing import ColorType
 
 from qdsurf.errors import InputError
 from qdsurf.storage.files import written_whole
@@ -23,13 +27,13 @@ INK, GREY, PALE = "#222222", "#6E6E6E", "#D0D0D0"
 CLASS_COLOURS = {"precursor-surface": BLUE, "precursor-ligand": VERMILLION, "ligand-surface": GREEN}
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 
-DOUBLE_COLUMN_IN = 7.0  # width of a figure across both columns of a checkpoint page
+DOUBLE_COLUMN_IN = 7.0  # width of a figure across both columns of a journal page
 TEXT_PT, SMALL_PT = 8.0, 7.0
 POINTS_PER_INCH = 72.0
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],  # the first ships with matplotlib
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],  # matplotlib ships the first one
     "font.size": TEXT_PT,
     "axes.labelsize": TEXT_PT,
     "axes.titlesize": TEXT_PT,
@@ -49,87 +53,203 @@ _RC = {
     "ytick.major.width": 0.6,
     "axes.unicode_minus": True,
     "figure.facecolor": "white",
-    "svg.fonttype": "none",  # text stays text: it can be searched, edited and read aloud
-    "svg.hashsalt": "qdsurf",  # identifiers inside the SVG do not change from run to run
+    "svg.fonttype": "none",  # text in an SVG can be searched, edited and read aloud
+    "svg.hashsalt": "qdsurf",  # identifiers in an SVG are the same in every run
     "path.simplify": False,
 }
 
+Arguments = ParamSpec("Arguments")
+Drawing = TypeVar("Drawing")
 
-def styled(draw):
-    """Run a drawing function with the style of this module and leave the global settings as they were."""
+
+def styled(draw: Callable[Arguments, Drawing]) -> Callable[Arguments, Drawing]:
+    """Make a drawing function use this style, without a change of the global settings of matplotlib.
+
+    Parameters
+    ----------
+    draw : callable
+        Function that draws a figure.
+
+    Returns
+    -------
+    callable
+        Function with the same arguments and result.
+    """
 
     @wraps(draw)
-    def inner(*args, **kwargs):
+    def draw_in_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Drawing:
         with rc_context(_RC):
             return draw(*args, **kwargs)
 
-    return inner
+    return draw_in_style
 
 
 def canvas(width_in: float, height_in: float) -> Figure:
-    """Make an empty figure of this size."""
+    """Make an empty figure.
+
+    Parameters
+    ----------
+    width_in, height_in : float
+        Size in inch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Figure without axes.
+    """
     return Figure(figsize=(width_in, height_in))
 
 
-def nothing(title: str, reason: str) -> Figure:
-    """A figure that says that there is nothing to draw, and why."""
+def message_figure(title: str, reason: str) -> Figure:
+    """Make a figure that only states why there is nothing to draw.
+
+    Parameters
+    ----------
+    title : str
+        First line.
+    reason : str
+        Text below the title.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Figure with the two texts.
+    """
     figure = canvas(4.0, 1.0)
     figure.text(0.5, 0.5, f"{title}\n{reason}", ha="center", va="center")
     return figure
 
 
-def axes_at(figure: Figure, left_in: float, bottom_in: float, width_in: float, height_in: float, **options) -> Axes:
-    """Add axes whose frame stands at a place given in inches from the lower left corner."""
+def axes_at(figure: Figure, left_in: float, bottom_in: float, width_in: float, height_in: float) -> Axes:
+    """Add axes at a position in inch.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Figure to which the axes are added.
+    left_in, bottom_in : float
+        Lower left corner of the frame of the axes, measured from the lower left corner of the figure, in inch.
+    width_in, height_in : float
+        Size of the frame in inch.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        New axes.
+    """
     width, height = figure.get_size_inches()
-    return figure.add_axes((left_in / width, bottom_in / height, width_in / width, height_in / height), **options)
+    return figure.add_axes((left_in / width, bottom_in / height, width_in / width, height_in / height))
 
 
-def write(figure: Figure, path: str | Path) -> Path:
-    """Write a figure to one file, in the format that its suffix names, the same bytes every time.
+def write_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure to one file. The same figure always gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Figure to write.
+    path : str or pathlib.Path
+        File with the suffix .svg (text remains text) or .png (200 dots per inch).
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
 
     Raises
     ------
-    InputError : the suffix is neither .svg nor .png.
+    InputError
+        The suffix is neither .svg nor .png.
     """
     path = Path(path)
-    metadata = {".svg": {"Date": None}, ".png": {"Software": None}}
+    metadata: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
     if path.suffix.lower() not in metadata:
-        given = path.suffix or "without a suffix"
-        raise InputError(f"{path}: a figure is written as .svg or .png, a structure also as .html, not {given!r}")
+        given = f"the suffix {path.suffix!r}" if path.suffix else "a name without suffix"
+        raise InputError(
+            f"{path}: cannot write a figure to {given}. Figures are written as .svg or .png, structures also as .html. "
+            "Change the suffix of the file."
+        )
     with written_whole(path) as temporary, rc_context(_RC):
         figure.savefig(temporary, dpi=200, metadata=metadata[path.suffix.lower()])
     return path
 
 
-def save(figure: Figure, path_stem: str | Path) -> tuple[Path, Path]:
-    """Write a figure as SVG (text as text) and as PNG (200 dots per inch).
+def write_svg_and_png(figure: Figure, path_stem: str | Path) -> tuple[Path, Path]:
+    """Write a figure as SVG and as PNG.
 
     Parameters
     ----------
-    figure : what to write.
-    path_stem : path without suffix; a dot in the name, as in an alloy, is no suffix.
+    figure : matplotlib.figure.Figure
+        Figure to write.
+    path_stem : str or pathlib.Path
+        Path without suffix. A dot in the name, as in the name of an alloy, is part of the name.
 
     Returns
     -------
-    Paths of the SVG and the PNG file.
+    tuple of pathlib.Path
+        The SVG file and the PNG file.
     """
-    return write(figure, f"{path_stem}.svg"), write(figure, f"{path_stem}.png")
+    return write_figure(figure, f"{path_stem}.svg"), write_figure(figure, f"{path_stem}.png")
 
 
-def tint(colour, fraction: float) -> tuple[float, float, float]:
-    """Mix a colour with white; fraction 0 leaves it, 1 gives white. Opaque, so overlaps do not darken."""
-    return tuple(channel + (1 - channel) * fraction for channel in to_rgb(colour))
+def tint(colour: ColorType, fraction: float) -> tuple[float, float, float]:
+    """Mix a colour with white. The result is opaque, so overlapping areas do not become darker.
+
+    Parameters
+    ----------
+    colour : matplotlib colour
+        Colour to mix.
+    fraction : float
+        Fraction of white: 0 returns the colour, 1 returns white.
+
+    Returns
+    -------
+    tuple of float
+        Red, green and blue between 0 and 1.
+    """
+    red, green, blue = (channel + (1 - channel) * fraction for channel in to_rgb(colour))
+    return red, green, blue
 
 
 @cache
-def text_width_in(text: str, size_pt: float, bold: bool = False) -> float:
-    """Width of one line of text, in inch."""
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+def text_width_in(text: str, size_pt: float) -> float:
+    """Compute the width of one line of text.
+
+    Parameters
+    ----------
+    text : str
+        Text without line breaks.
+    size_pt : float
+        Font size in points.
+
+    Returns
+    -------
+    float
+        Width in inch.
+    """
+    font = FontProperties(family="DejaVu Sans", weight="normal")
     return float(TextPath((0, 0), text, size=size_pt, prop=font).get_extents().width) / POINTS_PER_INCH if text else 0.0
 
 
 def wrap(text: str, width_in: float, size_pt: float, max_lines: int | None = None) -> str:
-    """Break text between words so that each line fits; what passes max_lines ends in an ellipsis."""
+    """Break text between words so that each line fits into a width.
+
+    Parameters
+    ----------
+    text : str
+        Text to break.
+    width_in : float
+        Largest width of a line in inch. A single word may be wider.
+    size_pt : float
+        Font size in points.
+    max_lines : int, optional
+        Largest number of lines. Longer text is cut and ends in an ellipsis. By default, all lines are returned.
+
+    Returns
+    -------
+    str
+        Text with line breaks.
+    """
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -145,33 +265,63 @@ def wrap(text: str, width_in: float, size_pt: float, max_lines: int | None = Non
     return "\n".join(lines)
 
 
-def words(name: str) -> str:
-    """Turn a name from a table into words: underscores become spaces."""
+def with_spaces(name: str) -> str:
+    """Replace the underscores of a name from a table by spaces.
+
+    Parameters
+    ----------
+    name : str
+        Name, such as that of a state or step.
+
+    Returns
+    -------
+    str
+        Name with spaces.
+    """
     return name.replace("_", " ")
 
 
-def number(value: float, decimals: int = 2) -> str:
-    """Print a number with a true minus sign, and zero without a sign."""
+def format_number(value: float, decimals: int = 2) -> str:
+    """Format a number with a typographic minus sign. Zero has no sign.
+
+    Parameters
+    ----------
+    value : float
+        Number.
+    decimals : int
+        Number of decimals.
+
+    Returns
+    -------
+    str
+        Formatted number.
+    """
     text = f"{value:.{decimals}f}"
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "\N{MINUS SIGN}")
 
 
-def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
-    """Move label positions apart until neighbours stand at least `gap` from each other, within low and high.
+def spread_labels(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
+    """Move label positions apart so that they do not overlap.
 
     Parameters
     ----------
-    wanted : position that each label would take alone, any order; all in the unit of gap, low and high.
+    wanted : list of float
+        Preferred position of each label in any order, in the unit of `gap`, `low` and `high`.
+    gap : float
+        Smallest distance between neighbouring labels.
+    low, high : float
+        Lowest and highest position.
 
     Returns
     -------
-    Positions in the order of `wanted`. Where the room is too small for all, the labels share it evenly.
+    list of float
+        Positions in the order of `wanted`. If the range is too small for all labels, they are spaced evenly.
     """
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     if not order:
         return []
     gap = min(gap, (high - low) / max(len(order) - 1, 1))
-    placed = []
+    placed: list[float] = []
     for index in order:
         placed.append(max(wanted[index], placed[-1] + gap if placed else low))
     ceiling = high
