@@ -148,7 +148,7 @@ def chain_conformers(ligand: Ligand, truncate_to_carbons: int | None, bound: int
     others = np.delete(np.arange(len(kept)), list(binding))
     neighbours = others
     if len(others):
-        neighbours = others[bonds_between[np.ix_(kept[others], list(binding))].min(axis=1) == 1]
+        neighbours = others[bonds_between[np.ix_(kept[others], np.array(binding))].min(axis=1) == 1]
     can_clash = bonds_between[np.ix_(kept, kept)] > 3
     limits = ALLYLIC_CONTACT * contact_limits(numbers)
     rng = np.random.default_rng(seed)
@@ -167,7 +167,7 @@ def chain_conformers(ligand: Ligand, truncate_to_carbons: int | None, bound: int
     straightness = np.array([shape[:, 2].mean() - 0.5 * np.hypot(*shape[:, :2].mean(axis=0)) for shape in shapes])
     best = np.argsort(-straightness.round(3), kind="stable")[:CONFORMERS]
     head = np.zeros(len(kept), dtype=bool)
-    head[bonds_between[np.ix_(kept, list(anchors))].min(axis=1) <= 1] = True
+    head[bonds_between[np.ix_(kept, np.array(anchors))].min(axis=1) <= 1] = True
     return ChainConformers(numbers, np.array(shapes)[best], head)
 
 

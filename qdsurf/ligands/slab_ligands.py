@@ -463,7 +463,8 @@ def _proton_acceptor(slab: Atoms, head: np.ndarray, fragment: int) -> int:
         No anion is free.
     """
     anions = outermost_anions(slab)
-    occupied = bond_matrix(slab)[:, (annotation.parts(slab) != SUBSTRATE) | (slab.numbers == 1)].any(axis=1)
+    molecular = (annotation.parts(slab) != SUBSTRATE) | (slab.numbers == 1)
+    occupied: np.ndarray = np.any(bond_matrix(slab)[:, molecular], axis=1)
     free = anions[~occupied[anions]]
     others = np.flatnonzero((annotation.parts(slab) != SUBSTRATE) & (annotation.fragments(slab) != fragment))
     if len(others) and len(free):
